@@ -1,0 +1,184 @@
+"""The data module that every data set shares."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+
+from datamodules.errors import DataError
+from datamodules.loader import Batch, Shard, StepLoader, to_batch
+from datamodules.split import Split, slices
+from datamodules.stream import IndexStream
+
+__all__ = ["Batch", "ImageDataModule"]
+
+
+class ImageDataModule(pl.LightningDataModule, ABC):
+    """Real images for training and for metrics, float32 in [-1, 1].
+
+    A data set is a subclass with a `name`, the `splits` it has, and `load`.
+
+    Args:
+        channels: 1 (grey) or 3 (colour); checked against the data.
+        resolution: side of the square images in pixels.
+        num_classes: classes of the labels; checked against the data. 0 leaves labels out.
+        batch_size: images a discriminator update, over all devices.
+        steps: length of training in generator updates.
+        n_critic: discriminator updates a step, each on fresh images.
+        seed: key of the order and of the flips, at least 0.
+        flip: mirror training images from left to right with probability one half.
+        root: where the files lie, absolute or from the working directory.
+        verify: check the files against their published checksums.
+        workers: processes that decode image files; 0 decodes in the training process.
+        memory_limit: most bytes of decoded images (uint8) that are held in memory.
+
+    Attributes:
+        name: the name of the data set, as in `data=mnist`.
+        splits: the names that `split` and `reals` accept.
+        start_step: the first step that the training loader delivers; a resumed run sets it.
+
+    Raises:
+        DataError: an argument out of its range.
+    """
+
+    name: str
+    splits: tuple[str, ...] = ("train", "test")
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        resolution: int,
+        num_classes: int,
+        batch_size: int,
+        steps: int = 1,
+        n_critic: int = 1,
+        seed: int = 0,
+        flip: bool = False,
+        root: str | None = None,
+        verify: bool = True,
+        workers: int = 2,
+        memory_limit: int = 2 * 2**30,
+    ) -> None:
+        super().__init__()
+        self.channels = _at_least(1, "data.channels", channels)
+        self.resolution = _at_least(1, "data.resolution", resolution)
+        self.num_classes = _at_least(0, "data.num_classes", num_classes)
+        self.batch_size = _at_least(1, "batch_size", batch_size)
+        self.steps = _at_least(1, "steps", steps)
+        self.n_critic = _at_least(1, "n_critic", n_critic)
+        self.seed = _at_least(0, "seed", seed)
+        self.workers = _at_least(0, "data.workers", workers)
+        self.memory_limit = _at_least(0, "data.memory_limit", memory_limit)
+        self.root = Path(f"data/{self.name}" if root is None else root).expanduser()
+        self.flip = flip
+        self.verify = verify
+        self.start_step = 0
+        self._splits: dict[str, Split] = {}
+
+    @abstractmethod
+    def load(self, split: str) -> Split:
+        """Reads one of `splits` at the declared resolution.
+
+        Raises:
+            DataError: the files are missing or cannot be read.
+        """
+
+    def setup(self, stage: str | None = None) -> None:
+        """Reads the training images and checks them against what is declared."""
+        self.split("train")
+
+    def split(self, split: str) -> Split:
+        """A split, read when it is first asked for.
+
+        Raises:
+            DataError: no such split, unreadable files, or images other than declared.
+        """
+        if split not in self.splits:
+            raise DataError(f"{self.name} has no split {split!r}: take {' or '.join(self.splits)}")
+        if split not in self._splits:
+            self._splits[split] = self._checked(self.load(split), split)
+        return self._splits[split]
+
+    def fingerprint(self, split: str) -> str:
+        """The sha256, in hexadecimal, of the images and labels of a split at this resolution."""
+        return self.split(split).fingerprint()
+
+    def train_dataloader(self) -> StepLoader:
+        """The steps of training, each a list of `n_critic` batches of this process's share.
+
+        Raises:
+            DataError: `batch_size` does not divide among the devices or exceeds the split.
+        """
+        shard = self._shard()
+        if self.batch_size % shard.world_size:
+            raise DataError(
+                f"batch_size={self.batch_size} does not divide among {shard.world_size} devices:"
+                f" set batch_size to a multiple of {shard.world_size}"
+            )
+        split = self._placed("train")
+        if self.batch_size > len(split):
+            raise DataError(
+                f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
+                f" set batch_size={len(split)} or less"
+            )
+        return StepLoader(
+            split,
+            IndexStream(len(split), self.batch_size, self.seed),
+            shard=shard,
+            device=self._device(),
+            steps=self.steps,
+            n_critic=self.n_critic,
+            flip=self.flip,
+            start=lambda: self.start_step,
+        )
+
+    def reals(
+        self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Batch]:
+        """One pass over a split in its stored order, never flipped.
+
+        Every image comes exactly once over all ranks, and the ranks' passes one after the other
+        are the pass of a single process; the last batch may be short.
+        """
+        held = self._placed(split)
+        mine = torch.arange(len(held)).tensor_split(world_size)[rank]
+        batches = (mine[rows] for rows in slices(len(mine), batch_size))
+        device = self._device()
+        return (to_batch(images, labels, device) for images, labels in held.stream(batches))
+
+    def _placed(self, split: str) -> Split:
+        self._splits[split] = self.split(split).placed(self._device())
+        return self._splits[split]
+
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    def _shard(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
+
+    def _checked(self, held: Split, split: str) -> Split:
+        if not len(held):
+            raise DataError(f"{self.root}: the {split} split of {self.name} holds no images")
+        if self.num_classes == 0:
+            held.labels = None
+        channels, resolution = held.images(torch.tensor([0])).shape[1:3]
+        classes = 0 if held.labels is None else int(held.labels.max()) + 1
+        if split != "train":
+            classes = max(classes, self.num_classes)
+        found = {"channels": channels, "resolution": resolution, "num_classes": classes}
+        for fact, value in found.items():
+            if getattr(self, fact) != value:
+                raise DataError(
+                    f"data.{fact}={getattr(self, fact)} but the images of {self.name} have"
+                    f" {value}: set data.{fact}={value}"
+                )
+        return held
+
+
+def _at_least(least: int, name: str, value: int) -> int:
+    if value < least:
+        raise DataError(f"{name}={value}: must be at least {least}")
+    return value

@@ -1,0 +1,168 @@
+"""Any folder or zip of images."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from datamodules.base import ImageDataModule
+from datamodules.errors import DataError
+from datamodules.image_files import EXTENSIONS, Decoder, image_source
+from datamodules.split import Fetched, Split, TensorSplit, slices
+
+HELD_OUT = 10
+DECODED_AT_ONCE = 64
+
+
+class FileSplit(Split):
+    """A split that decodes its files whenever they are asked for.
+
+    Args:
+        decoder: from a name to pixels.
+        names: the files, in order.
+        labels: int64 (n,) on the CPU, or None.
+        workers: processes that decode for `stream`; 0 decodes in this one.
+    """
+
+    def __init__(
+        self, decoder: Decoder, names: list[str], labels: Tensor | None, workers: int
+    ) -> None:
+        self.decoder = decoder
+        self.names = names
+        self.labels = labels
+        self.workers = workers
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all images once decoded."""
+        return len(self) * self.decoder.channels * self.decoder.resolution**2
+
+    def images(self, indices: Tensor) -> Tensor:  # noqa: D102
+        return self.decoder.batch([self.names[i] for i in indices.tolist()])
+
+    def fingerprint(self) -> str:
+        """The sha256 of names, file stamps (zip: CRC; folder: size and time), labels and shape."""
+        digest = hashlib.sha256(f"{self.decoder.channels} {self.decoder.resolution}".encode())
+        for name in self.names:
+            digest.update(f"{name} {self.decoder.source.stamp(name)}\n".encode())
+        digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[Fetched]:
+        """Fetches batch after batch of indices, in order, ahead of time in the workers."""
+        loader: DataLoader[object] = DataLoader(
+            _Fetches(self),
+            batch_sampler=cast(Iterable[list[int]], (batch.tolist() for batch in batches)),
+            num_workers=self.workers,
+            collate_fn=_as_it_is,
+            generator=torch.Generator(),
+        )
+        for fetched in loader:
+            if isinstance(fetched, DataError):
+                raise fetched
+            yield fetched
+
+    def in_memory(self) -> TensorSplit:
+        """The whole split decoded once."""
+        everything = [torch.arange(len(self))[rows] for rows in slices(len(self), DECODED_AT_ONCE)]
+        shape = (self.decoder.channels, self.decoder.resolution, self.decoder.resolution)
+        images = torch.empty(len(self), *shape, dtype=torch.uint8)
+        with tqdm(total=len(self), desc="decoding", unit="img", leave=False, delay=1) as bar:
+            for indices, (pixels, _) in zip(everything, self.stream(everything), strict=True):
+                images[indices] = pixels
+                bar.update(len(indices))
+        return TensorSplit(images, self.labels)
+
+
+class _Fetches(Dataset[object]):
+    """A split as a DataLoader wants it; errors travel as values, so that they stay one line."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __getitems__(self, indices: list[int]) -> Fetched | DataError:
+        try:
+            return self.split.fetch(torch.tensor(indices))
+        except DataError as error:
+            return error
+
+
+class Layout:
+    """What the names of all images say about splits and classes.
+
+    Args:
+        names: relative names of all images, sorted.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        tops = {top for top, slash, _ in (name.partition("/") for name in names) if slash}
+        self.divided = tops >= {"train", "test"}
+        self.all = names
+
+    def names(self, split: str) -> list[str]:
+        """The images of "train" or "test": a folder of that name, or nine of ten and the tenth."""
+        if self.divided:
+            return [name for name in self.all if name.startswith(f"{split}/")]
+        held_out = self.all[HELD_OUT - 1 :: HELD_OUT]
+        rest = self.all.copy()
+        del rest[HELD_OUT - 1 :: HELD_OUT]
+        return {"train": rest, "test": held_out}[split]
+
+    def labels(self, names: list[str], root: Path) -> Tensor:
+        """The number of each image's class folder, int64 (n,), counted over both splits.
+
+        Raises:
+            DataError: an image lies in no class folder.
+        """
+        used = self.names("train") + self.names("test")
+        numbers = {name: i for i, name in enumerate(sorted({self._class(n, root) for n in used}))}
+        return torch.tensor([numbers[self._class(name, root)] for name in names])
+
+    def _class(self, name: str, root: Path) -> str:
+        folders = PurePosixPath(name).parts[self.divided : -1]
+        if not folders:
+            raise DataError(
+                f"{root / name}: lies in no class folder: put it in one, or set data.num_classes=0"
+            )
+        return folders[0]
+
+
+def _as_it_is(fetched: object) -> object:
+    return fetched
+
+
+class ImageFolder(ImageDataModule):
+    """The images of a folder or zip, resized to cover `resolution` and centre-cropped.
+
+    The first level of sub-folders gives the classes, numbered in the order of their sorted names;
+    with `num_classes=0` images may lie at any depth and have no labels. Where the first level is
+    `train/` and `test/`, these are the splits and the classes lie below; otherwise every tenth
+    image in the order of sorted names is held out as "test".
+
+    Up to `memory_limit` the images are decoded once into memory; beyond, they stream through
+    `workers` processes in the very same order.
+    """
+
+    name = "image_folder"
+
+    def load(self, split: str) -> Split:  # noqa: D102
+        source = image_source(self.root)
+        names = source.names()
+        if not names:
+            raise DataError(
+                f"{self.root}: no images in it ({' '.join(EXTENSIONS)}): point data.root to some"
+            )
+        layout = Layout(names)
+        wanted = layout.names(split)
+        labels = layout.labels(wanted, self.root) if self.num_classes else None
+        decoder = Decoder(source, self.channels, self.resolution)
+        files = FileSplit(decoder, wanted, labels, self.workers)
+        return files if files.nbytes > self.memory_limit else files.in_memory()

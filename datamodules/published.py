@@ -1,0 +1,77 @@
+"""Published data sets: a fixed list of files with checksums, downloaded when absent."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+from typing import ClassVar
+
+from pytorch_lightning.utilities import rank_zero_warn
+from torch import Tensor
+
+from datamodules.base import ImageDataModule
+from datamodules.errors import DataError
+from datamodules.files import PublishedFile, reading, staged_download
+from datamodules.split import Split, TensorSplit, resized
+
+
+class PublishedDataModule(ImageDataModule):
+    """A data set of known files: found under `data.root`, or downloaded there.
+
+    With `verify=true` each file must have its published md5. With `verify=false` the files are
+    read as they are, a warning says so, and nothing is ever downloaded.
+
+    Attributes:
+        files: the files of each split.
+    """
+
+    files: ClassVar[Mapping[str, tuple[PublishedFile, ...]]]
+
+    @abstractmethod
+    def download(self, folder: Path, split: str) -> None:
+        """Fetches at least the files of a split into a folder, laid out as under `data.root`."""
+
+    @abstractmethod
+    def read(self, split: str) -> tuple[Tensor, Tensor]:
+        """The uint8 images (n, C, H, H) and int64 labels (n,) of a split whose files are there."""
+
+    def prepare_data(self) -> None:
+        """Downloads the training images where they are missing."""
+        self.obtain("train")
+
+    def obtain(self, split: str) -> None:
+        """Downloads the files of a split unless all are there.
+
+        Raises:
+            DataError: they are missing and cannot be had.
+        """
+        with reading(self.root):
+            missing = [self.root / f.path for f in self.files[split] if not self._has(f)]
+        if missing and not self.verify:
+            raise DataError(
+                f"{missing[0]}: not found, and data.verify=false never downloads:"
+                f" copy the {split} files of {self.name} there, or set data.verify=true"
+            )
+        if missing:
+            every = set(chain.from_iterable(self.files.values()))
+            with staged_download(self.name, self.root, every) as folder:
+                self.download(folder, split)
+
+    def check(self, file: PublishedFile) -> None:
+        """Checks a file that is there, by its md5 where `verify` asks for it."""
+        if self.verify:
+            file.check(self.root)
+
+    def load(self, split: str) -> Split:  # noqa: D102
+        self.obtain(split)
+        for file in self.files[split]:
+            self.check(file)
+        if not self.verify:
+            rank_zero_warn(
+                f"data.verify=false: the published checksums of {self.root} were not checked"
+            )
+        images, labels = self.read(split)
+        return TensorSplit(resized(images, self.resolution), labels)
+
+    def _has(self, file: PublishedFile) -> bool:
+        return (self.root / file.path).is_file()

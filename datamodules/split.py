@@ -1,0 +1,106 @@
+"""What a data set holds under one name: images by index, and their labels."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Fetched = tuple[Tensor, Tensor | None]
+
+CHUNK = 4096
+DEVICE_SHARE = 4
+
+
+def slices(total: int, size: int) -> Iterator[slice]:
+    """The slices of `size` rows, the last perhaps shorter, that cover `total` rows in order."""
+    return (slice(start, start + size) for start in range(0, total, size))
+
+
+class Split(ABC):
+    """The images of one split, uint8 and all of one shape.
+
+    Attributes:
+        labels: int64 (n,) on the CPU, or None where the images have no classes.
+    """
+
+    labels: Tensor | None
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def images(self, indices: Tensor) -> Tensor:
+        """The uint8 images (n, C, R, R) at int64 indices (n,), in their order."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """The sha256, as 64 hexadecimal digits, of what the split holds."""
+
+    def fetch(self, indices: Tensor) -> Fetched:
+        """The uint8 images and the labels at int64 indices (n,) on the CPU."""
+        return self.images(indices), None if self.labels is None else self.labels[indices]
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[Fetched]:
+        """Fetches batch after batch of indices, in order."""
+        return map(self.fetch, batches)
+
+    def placed(self, device: torch.device) -> "Split":
+        """The split to train from on a device: held there where that is sensible."""
+        return self
+
+
+class TensorSplit(Split):
+    """A split in memory, as one tensor.
+
+    Args:
+        images: uint8 (n, C, R, R).
+        labels: int64 (n,) on the CPU, or None.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor | None = None) -> None:
+        self._images = images
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def images(self, indices: Tensor) -> Tensor:  # noqa: D102
+        return self._images.index_select(0, indices.to(self._images.device))
+
+    def fingerprint(self) -> str:  # noqa: D102
+        digest = hashlib.sha256(repr(tuple(self._images.shape)).encode())
+        for rows in slices(len(self), CHUNK):
+            digest.update(self._images[rows].cpu().numpy().tobytes())
+        digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+    def placed(self, device: torch.device) -> Split:
+        """On a CUDA device with four times its size free: a copy there; else the split itself."""
+        if device.type != "cuda" or self._images.device == device:
+            return self
+        free, _ = torch.cuda.mem_get_info(device)
+        if self._images.nbytes * DEVICE_SHARE > free:
+            return self
+        return TensorSplit(self._images.to(device), self.labels)
+
+
+def resized(images: Tensor, resolution: int) -> Tensor:
+    """Square uint8 images (n, C, H, H) at another resolution: antialiased bilinear, rounded."""
+    if images.shape[-1] == resolution:
+        return images.contiguous()
+    chunks = [
+        F.interpolate(
+            images[rows].float(),
+            size=(resolution, resolution),
+            mode="bilinear",
+            antialias=True,
+        )
+        .round_()
+        .clamp_(0, 255)
+        .to(torch.uint8)
+        for rows in slices(len(images), CHUNK)
+    ]
+    return torch.cat(chunks)

@@ -1,0 +1,60 @@
+"""The order of real images: a pure function of (seed, epoch)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+FLIPS = 1
+FLIP_ROWS = 256
+
+
+def generator(seed: int, index: int, purpose: int = 0) -> np.random.Generator:
+    """A random generator keyed by (seed, index, purpose) alone."""
+    return np.random.default_rng(np.random.SeedSequence((seed, index), spawn_key=(purpose,)))
+
+
+class IndexStream:
+    """The endless concatenation of one permutation an epoch, cut into batches.
+
+    Batch k holds positions [k B, (k + 1) B) of the stream, across the borders of epochs: every
+    image comes exactly once an epoch whether or not the batch divides the set, and batch k is
+    the same whatever was asked before it.
+
+    Args:
+        size: images in the set.
+        batch_size: images in a batch over all devices, from 1 to `size`.
+        seed: key of every order, at least 0.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._block = -1
+        self._coins = torch.empty(0, dtype=torch.bool)
+
+    def order(self, epoch: int) -> Tensor:
+        """The permutation of an epoch, int64 (size,), on the CPU."""
+        if epoch != self._epoch:
+            self._order = torch.from_numpy(generator(self.seed, epoch).permutation(self.size))
+            self._epoch = epoch
+        return self._order
+
+    def batch(self, k: int) -> Tensor:
+        """The indices of batch k of the run, int64 (batch_size,), on the CPU."""
+        epoch, start = divmod(k * self.batch_size, self.size)
+        head = self.order(epoch)[start : start + self.batch_size]
+        missing = self.batch_size - len(head)
+        return torch.cat([head, self.order(epoch + 1)[:missing]]) if missing else head
+
+    def flips(self, k: int) -> Tensor:
+        """Which images of batch k are mirrored, bool (batch_size,): a fair coin for each."""
+        block, row = divmod(k, FLIP_ROWS)
+        if block != self._block:
+            random = generator(self.seed, block, FLIPS)
+            coins = random.integers(2, size=(FLIP_ROWS, self.batch_size), dtype=np.uint8)
+            self._coins = torch.from_numpy(coins).bool()
+            self._block = block
+        return self._coins[row]

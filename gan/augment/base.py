@@ -1,0 +1,18 @@
+"""The interface of augmentations that both players see."""
+
+from torch import Tensor, nn
+
+
+class Augmentation(nn.Module):
+    """The identity, and the interface of what can replace it.
+
+    A replacement is differentiable with respect to the images and may adapt itself in
+    :meth:`observe`.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the images, (B, C, H, W) in [-1, 1], as the discriminator shall see them."""
+        return images
+
+    def observe(self, real_logits: Tensor) -> None:
+        """Take note of the logits on real images, once a discriminator turn."""

@@ -1,0 +1,48 @@
+"""Checkpoints by the clock of the run."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+
+
+class Checkpoints(Callback):
+    """Keep ``last.ckpt`` and, by the monitored metric, ``best.ckpt``, each written whole or not.
+
+    Args:
+        folder: where they go.
+        every: steps between two writes of ``last.ckpt``; the last step always writes.
+    """
+
+    def __init__(self, folder: str, every: int = 500) -> None:
+        self.folder, self.every = Path(folder), every
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write what is due."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        step = pl_module.clock.step
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, MetricsCallback) and callback.best.get("step") == step:
+                self._write(trainer, "best.ckpt")
+        if step % self.every == 0 or batch_idx + 1 == trainer.num_training_batches:
+            self._write(trainer, "last.ckpt")
+
+    def _write(self, trainer: pl.Trainer, name: str) -> None:
+        """Write beside the place and move into it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{name}.part"
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            os.replace(part, self.folder / name)

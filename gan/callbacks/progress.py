@@ -1,0 +1,70 @@
+"""The progress bar."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from tqdm import tqdm
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.telemetry import Telemetry
+
+
+class Progress(Callback):
+    """One bar over all steps: rate, time left, the latest metric.
+
+    Args:
+        interval: least seconds between two refreshes.
+    """
+
+    def __init__(self, interval: float = 0.5) -> None:
+        self.interval = interval
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar where the run stands."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        self.bar = tqdm(
+            desc="training",
+            total=int(trainer.num_training_batches),
+            initial=pl_module.clock.step,
+            unit="step",
+            mininterval=self.interval,
+            dynamic_ncols=True,
+            disable=not trainer.is_global_zero,
+        )
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Advance, and show the latest figures when there are new ones."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        if pl_module.measuring:
+            self.bar.set_postfix(self._figures(trainer), refresh=False)
+        self.bar.update()
+
+    def _figures(self, trainer: pl.Trainer) -> dict[str, str]:
+        """Return images a second and the latest value of the monitored metric."""
+        figures: dict[str, str] = {}
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Telemetry):
+                figures["img/s"] = f"{callback.rate:.0f}"
+            if isinstance(callback, MetricsCallback) and callback.last:
+                figures[callback.monitor] = f"{callback.last[callback.monitor]:.2f}"
+        return figures
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar if it was opened."""
+        if hasattr(self, "bar"):
+            self.bar.close()

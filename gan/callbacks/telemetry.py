@@ -1,0 +1,56 @@
+"""What the step says of itself, into the loggers."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from gan.algorithms.two_player import TwoPlayerGame
+
+
+class Telemetry(Callback):
+    """Log the readings of every ``every``-th step against steps and images seen.
+
+    Loss terms, mean logits, norms of the gradients, learning rates, and images a second since the
+    last record (time outside the step, such as evaluation, not counted).
+
+    Args:
+        every: steps between two records.
+    """
+
+    def __init__(self, every: int = 50) -> None:
+        self.every = every
+        self.rate = 0.0
+        self._seconds, self._images, self._started = 0.0, 0, 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Start the watch and ask for the norms where the step will be logged."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        step = pl_module.clock.step + 1
+        pl_module.measuring = step % self.every == 0 or step == 1
+        self._seen, self._started = pl_module.clock.images, time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Log the readings where they are due."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        due = pl_module.measuring
+        readings = {k: float(v) for k, v in pl_module.readings.items()} if due else {}
+        self._seconds += time.perf_counter() - self._started
+        self._images += pl_module.clock.images - self._seen
+        if not due:
+            return
+        self.rate = self._images / self._seconds
+        self._seconds, self._images = 0.0, 0
+        record = {"images": pl_module.clock.images, "images_per_second": self.rate, **readings}
+        for logger in trainer.loggers:
+            logger.log_metrics(record, step=pl_module.clock.step)

@@ -1,0 +1,56 @@
+"""The command line, made ready for Hydra."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from gan.commands.run import Run
+from gan.errors import InputError
+
+
+def _key(argument: str) -> str:
+    """Return what an argument sets."""
+    return argument.split("=", 1)[0].lstrip("+~")
+
+
+def _resumed(arguments: list[str]) -> list[str]:
+    """Put the overrides of the run to be resumed before those given now."""
+    given = {_key(a): a for a in arguments if "=" in a}
+    if "resume" not in given:
+        return arguments
+    folder = given["resume"].split("=", 1)[1]
+    kept = [o for o in Run(folder).overrides if _key(o) not in given]
+    return [*kept, *arguments, f"hydra.run.dir={folder}"]
+
+
+def _openly(argument: str) -> str:
+    """Let a dotted key reach constructor arguments that no yaml names.
+
+    The config is checked against the constructors afterwards, so that a misspelt key is still
+    refused.
+    """
+    key = argument.split("=", 1)[0]
+    plain = key[:1].isalpha() and "." in key and "/" not in key and not key.startswith("hydra.")
+    return f"++{argument}" if "=" in argument and plain else argument
+
+
+def _refuse_used_folder(arguments: list[str]) -> None:
+    """Refuse to start a run in the folder of another."""
+    given = dict(a.split("=", 1) for a in arguments if "=" in a)
+    folder = given.get("hydra.run.dir")
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # the first process of the run made it
+        return
+    if folder and "resume" not in given and (Path(folder) / ".hydra").exists():
+        raise InputError(
+            f"hydra.run.dir={folder} holds a run already: choose another folder, or go on with "
+            f"it by resume={folder}"
+        )
+
+
+def prepared(main: Callable[[], object]) -> object:
+    """Run Hydra's ``main`` on the prepared command line."""
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    _refuse_used_folder(arguments)
+    sys.argv[1:] = [_openly(a) for a in _resumed(arguments)]
+    return main()

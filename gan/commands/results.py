@@ -1,0 +1,130 @@
+"""What a run comes to."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.telemetry import Telemetry
+
+_PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
+
+
+def commit() -> str | None:
+    """Return the commit of the source tree, ``+`` at the end if it was changed since."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True)
+    except OSError:
+        return None
+    return head.stdout.strip() + "+" * bool(changes.stdout.strip()) or None
+
+
+def hardware(device: torch.device) -> str:
+    """Return the name of the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+@dataclass
+class Results:
+    """The content of ``results.json``.
+
+    Attributes:
+        run: the run folder.
+        name: of the run, if it was given one.
+        steps: generator updates done.
+        images: real images shown to the discriminator.
+        images_per_second: of the last record in training.
+        seconds: from the start of this command to its end.
+        seed: of the run.
+        monitor: name of the metric by which the best checkpoint was chosen.
+        final: the metrics of the last step.
+        best: the metrics of the best step.
+        protocol: the stamp under which all metrics here were measured.
+        versions: of the packages that can change a number.
+        commit: of the source tree; ``+`` marks changes since.
+        hardware: the device.
+    """
+
+    run: str
+    name: str | None
+    steps: int
+    images: int
+    images_per_second: float
+    seconds: float
+    seed: int
+    monitor: str | None
+    final: dict[str, float]
+    best: dict[str, float]
+    protocol: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    hardware: str
+
+    @classmethod
+    def of(
+        cls, trainer: pl.Trainer, game: TwoPlayerGame, config: DictConfig, seconds: float
+    ) -> "Results":
+        """Gather the results of a finished run."""
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        metrics = next((c for c in callbacks if isinstance(c, MetricsCallback)), None)
+        telemetry = next((c for c in callbacks if isinstance(c, Telemetry)), None)
+        return cls(
+            run=str(config.run_dir),
+            name=config.name,
+            steps=game.clock.step,
+            images=game.clock.images,
+            images_per_second=telemetry.rate if telemetry else float("nan"),
+            seconds=seconds,
+            seed=config.seed,
+            monitor=metrics.monitor if metrics else None,
+            final=metrics.last if metrics else {},
+            best=metrics.best if metrics else {},
+            protocol=metrics.stamp if metrics else {},
+            versions={package: version(package) for package in _PACKAGES},
+            commit=commit(),
+            hardware=hardware(game.device),
+        )
+
+    @property
+    def score(self) -> float | None:
+        """Return the best value of the monitored metric."""
+        return self.best[self.monitor] if self.monitor else None
+
+    def save(self) -> None:
+        """Write ``results.json``, whole or not at all."""
+        path = Path(self.run) / "results.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        os.replace(part, path)
+
+    def show(self) -> None:
+        """Print a small table and where everything lies."""
+        table = Table(title=f"{self.steps} steps, {self.images} images, {self.seconds:.0f} s")
+        for column in ("metric", "last", "best"):
+            table.add_column(column, justify="left" if column == "metric" else "right")
+        for name in sorted(set(self.final) - {"step", "images"}):
+            table.add_row(name, f"{self.final[name]:.3f}", f"{self.best[name]:.3f}")
+        table.add_row("step", f"{self.steps}", f"{self.best.get('step', self.steps):.0f}")
+        console = Console()
+        console.print(table)
+        pictures = sorted((Path(self.run) / "samples").glob("*.png"))
+        if pictures:
+            console.print(f"samples:    {pictures[-1]}", soft_wrap=True)
+        console.print(f"run folder: {self.run}", soft_wrap=True)

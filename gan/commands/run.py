@@ -1,0 +1,81 @@
+"""Run folders: what a run left behind and how to take it up again."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from gan.algorithms.gan import GAN
+from gan.commands import resolvers
+from gan.errors import InputError
+
+
+class Run:
+    """A run folder.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        InputError: if there is no run at ``path``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / ".hydra" / "config.yaml").is_file():
+            raise InputError(f"{path} is no run folder: it has no .hydra/config.yaml")
+
+    @property
+    def config(self) -> DictConfig:
+        """Return the config that the run was made with."""
+        resolvers.register()
+        config = OmegaConf.load(self.path / ".hydra" / "config.yaml")
+        assert isinstance(config, DictConfig)
+        return config
+
+    @property
+    def overrides(self) -> list[str]:
+        """Return the command line that the run was made with."""
+        return [str(o) for o in OmegaConf.load(self.path / ".hydra" / "overrides.yaml")]
+
+    def checkpoint(self, *names: str) -> Path:
+        """Return the first checkpoint of ``names`` that exists.
+
+        Raises:
+            InputError: if none does.
+        """
+        folder = self.path / "checkpoints"
+        for name in names:
+            if (folder / f"{name}.ckpt").is_file():
+                return folder / f"{name}.ckpt"
+        wanted = " or ".join(f"{name}.ckpt" for name in names)
+        raise InputError(f"{folder} has no {wanted}: the run ended before its first checkpoint")
+
+    def read(self, *names: str) -> dict[str, Any]:
+        """Return the content of :meth:`checkpoint`, on the CPU.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        path = self.checkpoint(*names)
+        try:
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, OSError, ValueError) as error:
+            raise InputError(f"{path} is not a whole checkpoint: {error}") from error
+        return content
+
+    def game(self, *names: str) -> GAN:
+        """Return the game with the weights of :meth:`checkpoint`, in evaluation mode."""
+        game = instantiate(self.config.model, _convert_="all")
+        assert isinstance(game, GAN)
+        content = self.read(*names)
+        game.load_state_dict(content["state_dict"])
+        game.on_load_checkpoint(content)
+        return game.eval().requires_grad_(False)
+
+
+def load(run: str | Path, checkpoint: str | None = None) -> GAN:
+    """Return the trained game of a run folder; see :func:`gan.load`."""
+    return Run(run).game(*([checkpoint] if checkpoint else ["best", "last"]))

@@ -1,0 +1,43 @@
+"""The typed top level of the config."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class TrainConfig:
+    """What ``train.py`` reads: short knobs, then one node a group of ``conf/``."""
+
+    steps: int = MISSING
+    batch_size: int = MISSING
+    seed: int = MISSING
+    name: str | None = None
+    resume: str | None = None
+    n_critic: int = MISSING
+    accumulate: int = MISSING
+    clip_norm: Any = MISSING
+    run_dir: str = MISSING
+    cache_dir: str = MISSING
+    model: Any = MISSING
+    loss: Any = MISSING
+    regularizers: Any = MISSING
+    augment: Any = MISSING
+    conditioning: Any = MISSING
+    critic_norm: Any = MISSING
+    prior: Any = MISSING
+    averaging: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    data: Any = MISSING
+    metrics: Any = MISSING
+    callbacks: Any = MISSING
+    logger: Any = MISSING
+    accelerator: Any = MISSING
+
+
+def register() -> None:
+    """Make the schema known to Hydra as ``schema``."""
+    ConfigStore.instance().store(name="schema", node=TrainConfig)

@@ -1,0 +1,124 @@
+"""Training from a composed config."""
+
+import logging
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from rich.console import Console
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+from gan.commands.results import Results
+from gan.commands.run import Run
+from gan.commands.validation import validate
+from gan.errors import InputError
+from gan.loggers.table import Table
+
+
+def _callbacks(config: DictConfig) -> list[Callback]:
+    """Return telemetry first (it must not time the others), then metrics, then the rest."""
+    chosen = [instantiate(node) for node in config.callbacks.values()]
+    evaluation = instantiate(config.metrics, _convert_="all")
+    metrics = [MetricsCallback(evaluation)] if evaluation.metrics else []
+    return [*chosen[:1], *metrics, *chosen[1:]]
+
+
+def _loggers(config: DictConfig, table: Table) -> list[Logger]:
+    """Return the table and the chosen dashboard."""
+    chosen = [instantiate(config.logger)] if config.logger else []
+    for logger in chosen:
+        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+    return [table, *chosen]
+
+
+def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger]) -> pl.Trainer:
+    """Return a trainer for one pass over a stream of ``steps`` steps."""
+    node = config.accelerator
+    if node.accelerator == "gpu" and not torch.cuda.is_available():
+        raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
+    return pl.Trainer(
+        accelerator=node.accelerator,
+        devices=node.devices,
+        strategy=node.strategy,
+        precision=node.precision,
+        max_epochs=1,
+        callbacks=callbacks,
+        logger=loggers,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=config.run_dir,
+    )
+
+
+def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
+    """Choose memory format and compilation."""
+    if node.channels_last:
+        game.to(memory_format=torch.channels_last)
+    if node.compile:
+        game.generator.compile()
+        game.averaged.compile()
+
+
+def _resume(config: DictConfig, table: Table, datamodule: Any) -> Path | None:
+    """Put table and data where the checkpoint stands and return its path."""
+    if config.resume is None:
+        return None
+    run = Run(config.resume)
+    step = int(run.read("last")["clock"]["step"])
+    if step >= config.steps:
+        raise InputError(
+            f"resume: {config.resume} has done {step} steps: give a larger steps= than that"
+        )
+    table.rewind(step)
+    datamodule.start_step = step
+    return run.checkpoint("last")
+
+
+def _quiet() -> None:
+    """Silence advice of Lightning that does not apply here."""
+    for message in (
+        ".*module.s. in eval mode at the start.*",
+        ".*defined a `validation_step` but have no.*",
+        ".*isinstance.treespec, LeafSpec.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def train(config: DictConfig) -> float | None:
+    """Train what ``config`` describes and return the best value of the monitored metric.
+
+    Raises:
+        InputError: on bad input, before training.
+    """
+    validate(config)
+    _quiet()
+    pl.seed_everything(config.seed, verbose=False)
+    started = time.time()
+    datamodule = instantiate(config.data)
+    table = Table(Path(config.run_dir) / "metrics.csv")
+    checkpoint = _resume(config, table, datamodule)
+    game = instantiate(config.model, _convert_="all")
+    _accelerate(game, config.accelerator)
+    callbacks = _callbacks(config)
+    trainer = _trainer(config, callbacks, _loggers(config, table))
+    if trainer.is_global_zero:
+        Console().print(f"run folder: {config.run_dir}", soft_wrap=True)
+    trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint)
+    results = Results.of(trainer, game, config, time.time() - started)
+    if trainer.is_global_zero:
+        results.save()
+        results.show()
+    return results.score

@@ -1,0 +1,93 @@
+"""Checks of a composed config before anything is built."""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from gan.errors import InputError
+
+_SCALARS = (bool, int, float, str, type(None))
+_DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
+_POSITIVE = ("steps", "batch_size", "n_critic", "accumulate")
+
+
+def nearest(name: str, known: typing.Iterable[str]) -> str:
+    """Return a hint at the right name, or at all of them."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"it knows {', '.join(choices)}"
+
+
+def _nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
+    """Yield every dictionary with its dotted path."""
+    if isinstance(config, DictConfig):
+        yield path, config
+        for key in config:
+            node = config._get_node(key)
+            if isinstance(node, DictConfig) and not node._is_interpolation():
+                yield from _nodes(node, f"{path}.{key!s}" if path else str(key))
+
+
+def _accepts(annotation: Any, value: Any) -> bool:
+    """Return whether a scalar fits an annotation made of scalar types; others always fit."""
+    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
+    kinds = typing.get_args(annotation) if union else (annotation,)
+    if not isinstance(value, _SCALARS) or not all(kind in _SCALARS for kind in kinds):
+        return True
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))
+
+
+def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
+    """Return the parameters of a constructor with their types, and whether it takes any other."""
+    known: dict[str, Any] = {}
+    classes = inspect.getmro(target) if inspect.isclass(target) else ()
+    for constructor in [vars(c)["__init__"] for c in classes if "__init__" in vars(c)] or [target]:
+        signature = inspect.signature(constructor)
+        hints = typing.get_type_hints(constructor)
+        kinds = {p.kind for p in signature.parameters.values()}
+        named = {k for k, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD,)}
+        known = {name: hints.get(name, Any) for name in named - {"self"}} | known
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            return known, False
+    return known, True
+
+
+def _check_target(path: str, node: DictConfig) -> None:
+    """Refuse unknown parameters and wrong types for the class that a node names."""
+    known, anything = _parameters(get_object(node["_target_"]))
+    for key in set(node) - _DIRECTIVES:
+        if str(key) not in known:
+            if not anything:
+                raise InputError(f"{path}.{key}: no such setting; {nearest(str(key), known)}")
+            continue
+        if OmegaConf.is_missing(node, key):
+            continue
+        value = node[key]
+        if not _accepts(known[str(key)], value):
+            wanted = getattr(known[str(key)], "__name__", str(known[str(key)]))
+            raise InputError(f"{path}.{key}={value}: give a value of type {wanted}")
+
+
+def validate(config: DictConfig) -> None:
+    """Refuse a config with missing, unknown or mistyped values.
+
+    Raises:
+        InputError: with the dotted path, what is wrong and the nearest right name.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
+    for name in _POSITIVE:
+        if config[name] < 1:
+            raise InputError(f"{name}={config[name]}: give a number from 1")
+    for path, node in _nodes(config):
+        if "_target_" in node:
+            _check_target(path, node)

@@ -1,0 +1,82 @@
+"""The table of numbers in the run folder."""
+
+import csv
+import os
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+_INTERVAL = 5.0  # least seconds between two writes
+
+
+class Table(Logger):
+    """``metrics.csv``: one row a step that logged, one column a name, kept over a resume.
+
+    Lightning's CSVLogger deletes the file of an earlier run in its folder; this one goes on with it
+    and drops the rows from the step of the checkpoint on.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.rows: dict[int, dict[str, Any]] = {}
+        self._saved = 0.0
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file."""
+        return self.path.name
+
+    @property
+    def version(self) -> str:
+        """Return nothing: the run folder is the version."""
+        return ""
+
+    @property
+    def experiment(self) -> "Table":
+        """Return the table itself."""
+        return self
+
+    def rewind(self, step: int) -> None:
+        """Read what an earlier part of the run wrote, up to ``step``."""
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = {int(row["step"]): row for row in csv.DictReader(file)}
+            self.rows = {k: v for k, v in rows.items() if k <= step}
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add ``metrics`` to the row of ``step`` and write the file."""
+        row = self.rows.setdefault(int(step or 0), {"step": step})
+        row |= metrics
+        if time.monotonic() - self._saved > _INTERVAL:
+            self.save()
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
+        """Do nothing: the run folder holds the config."""
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file, whole or not at all."""
+        columns = list(dict.fromkeys(name for row in self.rows.values() for name in row))
+        part = self.path.with_suffix(".part")
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows[step] for step in sorted(self.rows))
+        os.replace(part, self.path)
+        self._saved = time.monotonic()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()

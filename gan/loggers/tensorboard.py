@@ -1,0 +1,23 @@
+"""TensorBoard."""
+
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan.clock import Clock
+
+
+class Board(TensorBoardLogger):
+    """TensorBoard files in ``tensorboard/`` of the run folder.
+
+    Args:
+        save_dir: the run folder.
+    """
+
+    def __init__(self, save_dir: str) -> None:
+        super().__init__(save_dir, name="tensorboard", version="")
+
+    @rank_zero_only
+    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
+        """Log a picture (3, H, W) of uint8."""
+        self.experiment.add_image(key, picture, clock.step)

@@ -1,0 +1,70 @@
+"""Weights & Biases."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+from gan.clock import Clock
+
+
+def offline() -> bool:
+    """Return whether there is neither a key nor a wish for another mode."""
+    return "WANDB_MODE" not in os.environ and not wandb.api.api_key
+
+
+class Dashboard(WandbLogger):
+    """A W&B run whose axes are steps and images seen; offline by itself where there is no key.
+
+    Args:
+        save_dir: the run folder; offline files go to ``wandb/`` in it.
+        project: on W&B.
+        init_timeout: seconds to wait for the server before the run goes offline.
+        settings: further arguments of ``wandb.init``.
+    """
+
+    def __init__(
+        self, save_dir: str, project: str = "ganymede", init_timeout: float = 20.0, **settings: Any
+    ) -> None:
+        limits = wandb.Settings(init_timeout=init_timeout, silent=True)
+        super().__init__(
+            save_dir=save_dir, project=project, offline=offline(), settings=limits, **settings
+        )
+
+    @property
+    def experiment(self) -> Any:
+        """Return the W&B run, offline if the server does not answer."""
+        fresh = self._experiment is None
+        try:
+            run = super().experiment
+        except wandb.errors.CommError:
+            print("wandb: no answer from the server; logging offline, `wandb sync` sends it later")
+            self._wandb_init["mode"] = "offline"
+            run = super().experiment
+        if fresh and hasattr(run, "define_metric"):
+            run.define_metric("step")
+            run.define_metric("images")
+            run.define_metric("*", step_metric="step", step_sync=False)
+        return run
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log against the run's own step; W&B's counter is left to itself."""
+        self.experiment.log({**metrics, "step": step})
+
+    @rank_zero_only
+    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
+        """Log a picture (3, H, W) of uint8."""
+        image = wandb.Image(picture.permute(1, 2, 0).numpy())
+        self.experiment.log({key: image, "step": clock.step, "images": clock.images})
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """End the W&B run, so that the next one in this process is another."""
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=0 if status == "success" else 1)
+            self._experiment = None

@@ -1,0 +1,39 @@
+"""Losses whose discriminator is a logistic classifier of real against fake."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gan.losses.base import AdversarialLoss
+
+
+class Minimax(AdversarialLoss):
+    """The saturating game, min over G of E log(1 - D(G(z))) (Goodfellow et al., 2014, eq. 1)."""
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return -E log D(x) - E log(1 - D(G(z)))."""
+        return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """Return E log(1 - D(G(z)))."""
+        return -softplus(fake_logits).mean()
+
+
+class NonSaturating(Minimax):
+    """The heuristic game: G maximises E log D(G(z)) (Goodfellow et al., 2014, section 3)."""
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """Return -E log D(G(z))."""
+        return softplus(-fake_logits).mean()
+
+
+class SquaredProbability(Minimax):
+    """G minimises E (D(G(z)) - 1)^2, the squared distance of D's probability from 1.
+
+    The recipe of the first tutorials: cross-entropy for D, mean squared error for G. Its gradient
+    saturates on both sides, where D is sure and where it is fooled.
+    """
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """Return E (sigmoid(logits) - 1)^2."""
+        return (torch.sigmoid(fake_logits) - 1).square().mean()

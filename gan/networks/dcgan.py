@@ -1,0 +1,126 @@
+"""The deep convolutional players (Radford et al., 2016)."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan.conditioning import Conditioning
+from gan.networks.base import Discriminator, Generator
+
+_BASE = 4  # pixels a side of the smallest feature map
+
+
+def _stages(resolution: int) -> int:
+    """Return how often the smallest feature map is doubled to reach ``resolution``."""
+    stages = (resolution // _BASE).bit_length() - 1
+    if stages < 1 or _BASE << stages != resolution:
+        raise ValueError(
+            f"dcgan: data.resolution={resolution} must be a power of two from 8: set "
+            "data.resolution to 16, 32, 64 or 128"
+        )
+    return stages
+
+
+def _initialize(module: nn.Module) -> None:
+    """Draw weights from N(0, 0.02) and scales of normalisation from N(1, 0.02)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+class DCGANGenerator(Generator):
+    """Projection to 4x4, then transposed convolutions of stride 2 with batch normalisation.
+
+    Args:
+        latent_dim: numbers in z.
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        width: feature maps before the last layer, doubled with each halving of the resolution.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
+        self.entry = conditioning.entry(latent_dim)
+        stages = _stages(resolution)
+        widths = [width << (stages - 1 - i) for i in range(stages)]
+        layers: list[nn.Module] = [
+            nn.Linear(self.entry.width, widths[0] * _BASE**2, bias=False),
+            nn.Unflatten(1, (widths[0], _BASE, _BASE)),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for before, after in pairwise(widths):
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        last = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1)
+        self.layers = nn.Sequential(*layers, last, nn.Tanh())
+        self.apply(_initialize)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        images: Tensor = self.layers(self.entry(z, y))
+        return images
+
+
+class DCGANDiscriminator(Discriminator):
+    """Convolutions of stride 2 down to 4x4, leaky rectifiers, one logit.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        norm: feature maps -> normalisation layer, used after every convolution but the first;
+            batch normalisation is the paper's.
+        width: feature maps after the first layer, doubled with each halving of the resolution.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.num_classes = conditioning.num_classes
+        widths = [width << i for i in range(_stages(resolution))]
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+        for before, after in pairwise(widths):
+            layers += [
+                nn.Conv2d(before, after, 4, stride=2, padding=1),
+                norm(after),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.head = conditioning.head(widths[-1] * _BASE**2)
+        self.apply(_initialize)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return features (B, F), the last feature maps flattened."""
+        h: Tensor = self.layers(x)
+        return h
+
+    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (B,)."""
+        logits: Tensor = self.head(h, y)
+        return logits

@@ -1,0 +1,89 @@
+"""The fully connected players of the first GAN (Goodfellow et al., 2014, MNIST)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan.conditioning import Conditioning
+from gan.layers.maxout import Maxout
+from gan.networks.base import Discriminator, Generator
+
+
+class MLPGenerator(Generator):
+    """Hidden layers of rectified linear units, then one tanh a pixel.
+
+    Deviation from the paper: tanh on images in [-1, 1] instead of a sigmoid on [0, 1].
+
+    Args:
+        latent_dim: numbers in z.
+        channels: of the images.
+        resolution: height and width of the images.
+        conditioning: how the label enters.
+        hidden: units of each hidden layer.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        hidden: Sequence[int] = (1200, 1200),
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
+        self.entry = conditioning.entry(latent_dim)
+        widths = [self.entry.width, *hidden]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(widths):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        pixels = nn.Linear(widths[-1], channels * resolution**2)
+        shape = (channels, resolution, resolution)
+        self.layers = nn.Sequential(*layers, pixels, nn.Tanh(), nn.Unflatten(1, shape))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        images: Tensor = self.layers(self.entry(z, y))
+        return images
+
+
+class MLPDiscriminator(Discriminator):
+    """Maxout layers with dropout.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images.
+        conditioning: how the label enters.
+        units: maxout units of each layer.
+        pieces: affine pieces a unit.
+        dropout: probability of dropping a hidden unit; the input is never dropped.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        units: Sequence[int] = (240, 240),
+        pieces: int = 5,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.num_classes = conditioning.num_classes
+        widths = [channels * resolution**2, *units]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for before, after in pairwise(widths):
+            layers += [Maxout(before, after, pieces), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers)
+        self.head = conditioning.head(widths[-1])
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return features (B, units)."""
+        h: Tensor = self.layers(x)
+        return h
+
+    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (B,)."""
+        logits: Tensor = self.head(h, y)
+        return logits

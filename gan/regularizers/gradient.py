@@ -1,0 +1,105 @@
+"""Penalties on the gradient of the critic with respect to its images."""
+
+import torch
+from torch import Tensor
+
+from gan.regularizers.base import Regularizer, Verdict
+
+
+def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
+    """Return the squared norm of d logit / d image for each image, (B,), differentiable."""
+    (gradient,) = torch.autograd.grad(logits.float().sum(), images, create_graph=True)
+    return gradient.float().square().flatten(1).sum(dim=1)
+
+
+class R1(Regularizer):
+    """gamma/2 times E |grad D(x)|^2 on real images (Mescheder et al., 2018, eq. 9).
+
+    Args:
+        gamma: weight; 10 in the paper, 0.01 to 10 by resolution and batch in StyleGAN2.
+        every: as in :class:`Regularizer`.
+    """
+
+    needs_real_gradient = True
+    per_sample = True
+
+    def __init__(self, gamma: float = 10.0, every: int = 1) -> None:
+        super().__init__(every)
+        self.gamma = gamma
+
+    def penalty(self, verdict: Verdict) -> Tensor:
+        """Return the term from the graph of the verdict."""
+        return 0.5 * self.gamma * squared_gradient_norm(verdict.real_logits, verdict.real).mean()
+
+
+class R2(Regularizer):
+    """gamma/2 times E |grad D(G(z))|^2 on generated images (Mescheder et al., 2018).
+
+    Args:
+        gamma: weight.
+        every: as in :class:`Regularizer`.
+    """
+
+    needs_fake_gradient = True
+    per_sample = True
+
+    def __init__(self, gamma: float = 10.0, every: int = 1) -> None:
+        super().__init__(every)
+        self.gamma = gamma
+
+    def penalty(self, verdict: Verdict) -> Tensor:
+        """Return the term from the graph of the verdict."""
+        return 0.5 * self.gamma * squared_gradient_norm(verdict.fake_logits, verdict.fake).mean()
+
+
+class GradientPenalty(Regularizer):
+    """lambda E (|grad D| - 1)^2 at points between reals and fakes (Gulrajani et al., 2017, eq. 3).
+
+    The points are asked of the critic again, in float32 whatever the precision of training.
+
+    Args:
+        weight: lambda.
+        one_sided: punish only norms above 1 (their section 4).
+        every: as in :class:`Regularizer`.
+    """
+
+    per_sample = True
+
+    def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
+        super().__init__(every)
+        self.weight, self.one_sided = weight, one_sided
+
+    def points(self, verdict: Verdict) -> Tensor:
+        """Return a uniformly drawn point between each real image and its fake."""
+        mix = torch.rand_like(verdict.real[:, :1, :1, :1])
+        return torch.lerp(verdict.real.detach(), verdict.fake.detach(), mix)
+
+    def penalty(self, verdict: Verdict) -> Tensor:
+        """Return the term at :meth:`points`."""
+        with torch.autocast(verdict.real.device.type, enabled=False):
+            points = self.points(verdict).float().requires_grad_()
+            norm = (squared_gradient_norm(verdict.critic(points), points) + 1e-12).sqrt()
+        excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
+        return self.weight * excess.square().mean()
+
+
+class DRAGAN(GradientPenalty):
+    """lambda E (|grad D| - 1)^2 around the real images (Kodali et al., 2017, eq. 2).
+
+    The points are real images with uniform noise in [0, 1) of half their standard deviation added,
+    as in the authors' code.
+
+    Args:
+        weight: lambda.
+        spread: noise amplitude in standard deviations of the batch.
+        every: as in :class:`Regularizer`.
+    """
+
+    def __init__(self, weight: float = 10.0, spread: float = 0.5, every: int = 1) -> None:
+        super().__init__(weight, every=every)
+        self.spread = spread
+
+    def points(self, verdict: Verdict) -> Tensor:
+        """Return the perturbed real images."""
+        real = verdict.real.detach()
+        return real + self.spread * real.std() * torch.rand_like(real)

@@ -1,0 +1,49 @@
+"""LeCam regularization."""
+
+import torch
+from torch import Tensor
+
+from gan.regularizers.base import Regularizer, Verdict
+
+
+class LeCam(Regularizer):
+    """Hold each side's logits near the moving average of the other's (Tseng et al., 2021, eq. 3).
+
+    weight * (E (D(x) - a_F)^2 + E (D(G(z)) - a_R)^2), with anchors a_R and a_F the exponential
+    moving averages of the mean logits on reals and fakes. The authors' code keeps only the parts
+    where reals lie above a_F and fakes below a_R; this is the paper's equation.
+
+    Args:
+        weight: lambda.
+        decay: of the anchors.
+        start: uses before the term counts, while the anchors settle.
+        every: as in :class:`Regularizer`.
+    """
+
+    real_anchor: Tensor
+    fake_anchor: Tensor
+    uses: Tensor
+
+    def __init__(
+        self, weight: float = 0.3, decay: float = 0.99, start: int = 1000, every: int = 1
+    ) -> None:
+        super().__init__(every)
+        self.weight, self.decay, self.start = weight, decay, start
+        self.register_buffer("real_anchor", torch.zeros(()))
+        self.register_buffer("fake_anchor", torch.zeros(()))
+        self.register_buffer("uses", torch.zeros(()))
+
+    @torch.no_grad()
+    def _follow(self, verdict: Verdict) -> None:
+        """Move the anchors; the first use sets them."""
+        rate = torch.where(self.uses == 0, 1.0, 1 - self.decay)
+        self.real_anchor.lerp_(verdict.real_logits.float().mean(), rate)
+        self.fake_anchor.lerp_(verdict.fake_logits.float().mean(), rate)
+        self.uses += 1
+
+    def penalty(self, verdict: Verdict) -> Tensor:
+        """Return the term; the anchors move first."""
+        self._follow(verdict)
+        real = (verdict.real_logits - self.fake_anchor).square().mean()
+        fake = (verdict.fake_logits - self.real_anchor).square().mean()
+        return self.weight * (real + fake) * (self.uses > self.start)

@@ -1,0 +1,283 @@
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.algorithms.gan import GAN
+from gan.algorithms.two_player import Batch, idle
+from gan.averaging import ExponentialAverage
+from gan.conditioning import Unconditional
+from gan.errors import InputError
+from gan.latents import Gaussian
+from gan.losses.base import AdversarialLoss
+from gan.losses.hinge import Hinge
+from gan.losses.least_squares import LeastSquares
+from gan.losses.logistic import Minimax, NonSaturating, SquaredProbability
+from gan.losses.relativistic import RelativisticPairing
+from gan.losses.wasserstein import Wasserstein
+from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.regularizers.base import Regularizer
+from gan.regularizers.gradient import R1, R2, GradientPenalty
+from gan.regularizers.weight_clip import WeightClip
+from gan.schedules import Linear
+from tests.play import play
+
+ADAM = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.9))
+State = dict[str, Tensor]
+
+
+def images(batch: int) -> Tensor:
+    """Return batch number ``batch`` of random 8x8 images."""
+    generator = torch.Generator().manual_seed(batch)
+    return torch.rand(8, 1, 8, 8, generator=generator) * 2 - 1
+
+
+def large_images(batch: int) -> Tensor:
+    """Return batch number ``batch`` of random 16x16 images."""
+    return images(batch).repeat(1, 1, 2, 2)
+
+
+def convolutional(**ingredients: Any) -> GAN:
+    """Return a small DCGAN with batch normalisation in both players."""
+    torch.manual_seed(0)
+    return GAN(
+        DCGANGenerator(4, 1, 16, Unconditional(), width=8),
+        DCGANDiscriminator(1, 16, Unconditional(), width=8),
+        **{"loss": NonSaturating(), "prior": Gaussian(4), **ingredients},
+        **{"optimizer": {"generator": ADAM, "discriminator": ADAM}},
+    )
+
+
+def plain(optimizer: Callable[..., Any] = ADAM, **ingredients: Any) -> GAN:
+    """Return fully connected players of 8x8 images, without batch statistics or dropout."""
+    torch.manual_seed(0)
+    return GAN(
+        MLPGenerator(4, 1, 8, Unconditional(), hidden=(16,)),
+        MLPDiscriminator(1, 8, Unconditional(), units=(16,), pieces=2, dropout=0.0),
+        **{"loss": NonSaturating(), "prior": Gaussian(4), **ingredients},
+        **{"optimizer": {"generator": optimizer, "discriminator": optimizer}},
+    )
+
+
+def state(network: nn.Module) -> State:
+    return copy.deepcopy(network.state_dict())
+
+
+def same(a: State, b: State) -> bool:
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+class Watched(GAN):
+    """A GAN that notes what each turn did to the idle player."""
+
+    def _play(self, player: Any, objective: Any, batch: Batch) -> None:
+        before, mine = state(player.opponent), state(player.network)
+        super()._play(player, objective, batch)
+        self.untouched = [*getattr(self, "untouched", []), same(before, state(player.opponent))]
+        self.moved = [*getattr(self, "moved", []), not same(mine, state(player.network))]
+        self.turns = [*getattr(self, "turns", []), player.name]
+        self.seen = [*getattr(self, "seen", []), batch.real]
+        assert all(p.grad is None for p in player.opponent.parameters())
+        assert all(p.requires_grad for p in player.opponent.parameters())
+
+
+def test_the_idle_player_is_untouched_bit_for_bit() -> None:
+    game = convolutional(n_critic=2)
+    game.__class__ = Watched
+    play(game, large_images, steps=3)
+    assert all(game.untouched)  # type: ignore[attr-defined]
+    assert all(game.moved)  # type: ignore[attr-defined]
+
+
+def test_each_step_has_n_critic_fresh_batches_and_one_generator_turn() -> None:
+    game = plain(n_critic=3)
+    game.__class__ = Watched
+    play(game, images, steps=4)
+    assert game.turns == 4 * (3 * ["discriminator"] + ["generator"])  # type: ignore[attr-defined]
+    shown = [x for x, turn in zip(game.seen, game.turns, strict=True) if turn == "discriminator"]  # type: ignore[attr-defined]
+    assert all(torch.equal(x, images(i)) for i, x in enumerate(shown))
+    assert (game.clock.step, game.clock.images) == (4, 4 * 3 * 8)
+
+
+def test_latents_differ_by_turn_and_depend_on_the_seed_alone() -> None:
+    def dealt(seed: int) -> Tensor:
+        game = plain(seed=seed, n_critic=2)
+        drawn: list[Tensor] = []
+        deal = game._deal
+
+        def watched(batch: Any, turn: int) -> Batch:
+            drawn.append(deal(batch, turn).z)
+            return deal(batch, turn)
+
+        game._deal = watched  # type: ignore[method-assign]
+        play(game, images, steps=2)
+        return torch.stack(drawn)
+
+    first = dealt(0)
+    assert torch.equal(first, dealt(0))
+    assert not torch.equal(first, dealt(1))
+    assert len({tuple(z.flatten().tolist()) for z in first}) == 6
+
+
+def test_accumulation_equals_the_whole_batch() -> None:
+    whole = play(plain(loss=Hinge()), images, steps=3)
+    parts = play(plain(loss=Hinge(), accumulate=4), images, steps=3)
+    for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=2e-5)
+
+
+def test_clipping_bounds_the_update_of_one_player_alone() -> None:
+    sgd = partial(torch.optim.SGD, lr=1.0)
+    free, bound = plain(sgd), plain(sgd, clip_norm={"generator": 1e-3, "discriminator": None})
+    start = [p.detach().clone() for p in free.generator.parameters()]
+    for game in (free, bound):
+        play(game, images, steps=1)
+    pairs = zip(bound.generator.parameters(), start, strict=True)
+    moved = torch.stack([(a - b).square().sum() for a, b in pairs]).sum().sqrt()
+    assert moved.item() == pytest.approx(1e-3, rel=1e-3)
+    assert same(state(free.discriminator), state(bound.discriminator))
+    assert float(bound.readings["gradient_norm/generator"]) > 1e-3
+
+
+def test_learning_rates_follow_images_seen_for_each_player() -> None:
+    game = plain(schedule={"discriminator": Linear(end=32)})
+    play(game, images, steps=3)
+    assert game.readings["lr/discriminator"] == pytest.approx(2e-3 * 0.5)  # 16 of 32 images
+    assert game.readings["lr/generator"] == 2e-3
+
+
+def test_lazy_terms_are_due_every_so_many_turns_and_worth_as_much_more() -> None:
+    game = plain(n_critic=2, regularizers={"r1": R1(gamma=1.0, every=3)})
+    terms: list[dict[str, Tensor]] = []
+    loss = game.discriminator_loss
+
+    def watched(batch: Batch) -> dict[str, Tensor]:
+        terms.append(loss(batch))
+        return terms[-1]
+
+    game.discriminator_loss = watched  # type: ignore[method-assign]
+    play(game, images, steps=3)
+    assert ["r1" in t for t in terms] == [True, False, False, True, False, False]
+    x = images(0).requires_grad_()
+    fresh = plain()
+    (gradient,) = torch.autograd.grad(fresh.discriminator(x).sum(), x)
+    expected = 3 * 0.5 * gradient.flatten(1).square().sum(1).mean()
+    assert torch.allclose(terms[0]["r1"], expected, rtol=1e-4)
+
+
+def test_average_has_its_half_life() -> None:
+    average = ExponentialAverage(half_life=1000, ramp=None)
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(network.weight)
+    mean = average.copy(network)
+    nn.init.ones_(network.weight)
+    for step in range(10):
+        average.update(mean, network, images=100, seen=100 * (step + 1))
+    assert mean.weight.item() == pytest.approx(0.5, abs=1e-5)  # type: ignore[union-attr]
+    assert not any(p.requires_grad for p in mean.parameters())
+
+
+def test_ramp_shortens_the_half_life_early() -> None:
+    average = ExponentialAverage(half_life=1000, ramp=0.05)
+    assert average.decay(64, seen=2000) == pytest.approx(0.5 ** (64 / 100))
+    assert average.decay(64, seen=10**6) == pytest.approx(0.5 ** (64 / 1000))
+
+
+def test_average_copies_batch_statistics() -> None:
+    game = play(convolutional(averaging=ExponentialAverage()), large_images, steps=3)
+    assert same(dict(game.averaged.named_buffers()), dict(game.generator.named_buffers()))
+    assert not same(dict(game.averaged.named_parameters()), dict(game.generator.named_parameters()))
+
+
+def test_sample_k_depends_on_the_seed_alone() -> None:
+    game = play(convolutional(), large_images, steps=2)
+    many = game.sample(130, seed=3)
+    assert torch.allclose(game.sample(7, seed=3), many[:7], atol=1e-6)
+    assert not torch.allclose(game.sample(7, seed=4), many[:7], atol=1e-3)
+    assert many.shape == (130, 1, 16, 16)
+    assert many.abs().max() <= 1
+    assert game.generator.training
+
+
+def test_sampling_leaves_the_random_state_alone() -> None:
+    game = plain()
+    before = torch.get_rng_state()
+    game.sample(3)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("regularizer", [R1(), R2(), GradientPenalty()])
+def test_per_sample_penalties_refuse_batch_normalisation(regularizer: Regularizer) -> None:
+    with pytest.raises(InputError, match="critic_norm=none"):
+        convolutional(regularizers={"penalty": regularizer})
+
+
+def test_idle_restores_what_it_found() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    network[0].bias.requires_grad_(False)
+    try:
+        with idle(network):
+            assert not any(p.requires_grad for p in network.parameters())
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    assert [p.requires_grad for p in network.parameters()] == [True, False, True, True]
+    assert network[1].track_running_stats
+
+
+ANGLES = torch.arange(8) * torch.pi / 4
+MODES = 0.7 * torch.stack([ANGLES.cos(), ANGLES.sin()], dim=1)
+
+
+def ring(batch: int) -> Tensor:
+    """Return 256 points of a ring of 8 Gaussians as images of one pixel and two channels."""
+    generator = torch.Generator().manual_seed(batch)
+    chosen = MODES[torch.randint(8, (256,), generator=generator)]
+    points = chosen + 0.02 * torch.randn(256, 2, generator=generator)
+    return points.view(256, 2, 1, 1)
+
+
+def ring_game(loss: AdversarialLoss, regularizers: dict[str, Regularizer], n_critic: int) -> GAN:
+    torch.manual_seed(0)
+    adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9), fused=True)
+    return GAN(
+        MLPGenerator(8, 2, 1, Unconditional(), hidden=(64, 64)),
+        MLPDiscriminator(2, 1, Unconditional(), units=(64, 64), pieces=3, dropout=0.0),
+        loss=loss,
+        regularizers=regularizers,
+        prior=Gaussian(8),
+        optimizer={"generator": adam, "discriminator": adam},
+        averaging=ExponentialAverage(half_life=25_600, ramp=0.05),
+        n_critic=n_critic,
+    )
+
+
+RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int]] = {
+    "minimax": (Minimax(), {"r1": R1(gamma=0.1)}, 1),
+    "non_saturating": (NonSaturating(), {"r1": R1(gamma=0.1)}, 1),
+    "mse_generator": (SquaredProbability(), {"r1": R1(gamma=0.1)}, 1),
+    "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1),
+    "hinge": (Hinge(), {"r1": R1(gamma=0.1)}, 1),
+    "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3),
+    "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3),
+    "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_ring_of_gaussians_is_learned_with_all_modes(name: str) -> None:
+    loss, regularizers, n_critic = RECIPES[name]
+    game = play(
+        ring_game(loss, regularizers, n_critic), ring, steps=1500 // n_critic * (1 + (n_critic > 1))
+    )
+    points = game.sample(1000).flatten(1)  # type: ignore[operator]
+    distance, mode = torch.cdist(points, MODES).min(dim=1)
+    close = distance < 0.15
+    counts = torch.bincount(mode[close], minlength=8)
+    assert (counts >= 20).all(), counts.tolist()
+    assert close.float().mean() > 0.6

@@ -1,0 +1,39 @@
+"""What several tests stand on."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from gan.commands import resolvers, schema
+from tests.configs import ROOT
+
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+resolvers.register()
+schema.register()
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Compose]:
+    """Return a function from overrides to a small, offline config with a run folder of its own."""
+    small = [f"run_dir={tmp_path / 'run'}", f"cache_dir={tmp_path / 'cache'}", "steps=2"]
+    small += ["batch_size=8", "accelerator=cpu", "metrics=none"]
+
+    def composed(*overrides: str) -> DictConfig:
+        given = {o.split("=")[0] for o in overrides}
+        kept = [o for o in small if o.split("=")[0] not in given]
+        node = compose("train", [*kept, *overrides])
+        folder = Path(node.run_dir) / ".hydra"
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(node, folder / "config.yaml")
+        OmegaConf.save(OmegaConf.create([*kept, *overrides]), folder / "overrides.yaml")
+        return node
+
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield composed

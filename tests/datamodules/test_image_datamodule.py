@@ -1,0 +1,201 @@
+from collections.abc import Callable, Iterable
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from datamodules.base import Batch, ImageDataModule
+from datamodules.errors import DataError
+from datamodules.loader import mirrored
+
+Build = Callable[..., ImageDataModule]
+
+
+def process(module: ImageDataModule, rank: int, world_size: int) -> ImageDataModule:
+    device = SimpleNamespace(root_device=torch.device("cpu"))
+    trainer: Any = SimpleNamespace(global_rank=rank, world_size=world_size, strategy=device)
+    module.trainer = trainer
+    return module
+
+
+def steps(module: ImageDataModule) -> list[Tensor]:
+    return [torch.cat([images for images, _ in step]) for step in module.train_dataloader()]
+
+
+def numbers(images: Tensor) -> list[int]:
+    """Which images of the numbered set these are, mirrored or not."""
+    columns = torch.minimum(images[:, 0, 0, 0], images[:, 0, 0, -1])
+    return [int(value) for value in columns.add(1).mul(127.5).round().tolist()]
+
+
+def ids(batches: Iterable[Batch]) -> list[int]:
+    return list(chain.from_iterable(numbers(images) for images, _ in batches))
+
+
+def test_a_step_is_n_critic_float_batches_with_their_labels(numbered: Build) -> None:
+    loader = numbered(n_critic=3).train_dataloader()
+    step = next(iter(loader))
+    assert len(loader) == 20
+    assert len(step) == 3
+    for images, labels in step:
+        assert labels is not None
+        assert (images.shape, images.dtype) == ((8, 1, 4, 4), torch.float32)
+        assert labels.dtype == torch.int64
+        assert labels.tolist() == [i % 5 for i in numbers(images)]
+
+
+def test_the_range_is_exact(numbered: Build) -> None:
+    images = next(numbered().reals("train", 50))[0]
+    expected = torch.arange(50) / 127.5 - 1
+    assert images[:, 0, 0, 0].sub(expected).abs().max().item() < 1e-6
+    assert images[0, 0, 0, 0].item() == -1
+    assert images[:, 0, :, 1:].eq(1).all()
+
+
+def test_every_image_comes_once_an_epoch(numbered: Build) -> None:
+    seen = torch.tensor(list(chain.from_iterable(map(numbers, steps(numbered(n_critic=3))))))
+    for epoch in seen[:450].view(9, 50):
+        assert epoch.sort().values.tolist() == list(range(50))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("start", [1, 7, 20])
+def test_a_resumed_run_continues_exactly(numbered: Build, start: int, flip: bool) -> None:
+    module = numbered(n_critic=3, flip=flip)
+    loader = module.train_dataloader()
+    whole = steps(module)
+    module.start_step = start
+    tail = [torch.cat([images for images, _ in step]) for step in loader]
+    assert len(loader) == 20
+    assert len(tail) == 20 - start
+    assert all(a.equal(b) for a, b in zip(tail, whole[start:], strict=True))
+
+
+def test_two_processes_see_what_one_sees(numbered: Build) -> None:
+    one = numbered(n_critic=2, flip=True).train_dataloader()
+    two = [process(numbered(n_critic=2, flip=True), r, 2).train_dataloader() for r in (0, 1)]
+    for step, left, right in zip(one, *two, strict=True):
+        for (images, labels), (a, y), (b, z) in zip(step, left, right, strict=True):
+            assert labels is not None
+            assert y is not None
+            assert z is not None
+            assert images.equal(torch.cat([a, b]))
+            assert labels.equal(torch.cat([y, z]))
+
+
+def test_another_seed_gives_another_order(numbered: Build) -> None:
+    assert not steps(numbered(seed=0))[0].equal(steps(numbered(seed=1))[0])
+
+
+def test_half_of_the_images_are_mirrored_and_nothing_else_changes(numbered: Build) -> None:
+    plain = torch.cat(steps(numbered(steps=100)))
+    flipped = torch.cat(steps(numbered(steps=100, flip=True)))
+    coins = flipped[:, 0, 0, 0].eq(1)
+    assert coins.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert flipped[~coins].equal(plain[~coins])
+    assert flipped[coins].equal(plain[coins].flip(3))
+
+
+def test_mirroring_is_exact_for_every_pair_of_values() -> None:
+    left, right = torch.cartesian_prod(*[torch.arange(256, dtype=torch.uint8)] * 2).unbind(1)
+    images = torch.stack([left, right], 1)[:, None, None]
+    assert mirrored(images, torch.ones(len(images), dtype=torch.bool)).equal(images.flip(3))
+    assert mirrored(images, torch.zeros(len(images), dtype=torch.bool)).equal(images)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 9])
+def test_a_pass_over_reals_shares_the_images_out(numbered: Build, world_size: int) -> None:
+    module = numbered(flip=True)
+    shares = [ids(module.reals("test", 2, rank, world_size)) for rank in range(world_size)]
+    assert list(chain.from_iterable(shares)) == list(range(7))
+
+
+def test_the_last_batch_of_a_pass_may_be_short(numbered: Build) -> None:
+    assert [len(images) for images, _ in numbered().reals("test", 3)] == [3, 3, 1]
+
+
+def test_no_classes_means_no_labels(numbered: Build) -> None:
+    module = numbered(num_classes=0)
+    assert module.split("train").labels is None
+    assert next(iter(module.train_dataloader()))[0][1] is None
+    assert next(module.reals("test", 3))[1] is None
+
+
+def test_fingerprints_tell_splits_apart(numbered: Build) -> None:
+    assert numbered().fingerprint("train") == numbered(seed=9).fingerprint("train")
+    assert numbered().fingerprint("train") != numbered().fingerprint("test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": 3}, "data.channels=3 but the images of numbered have 1: set data.channels=1"),
+        ({"resolution": 8}, "data.resolution=8 .* set data.resolution=4"),
+        ({"num_classes": 6}, "data.num_classes=6 .* set data.num_classes=5"),
+        ({"num_classes": 4}, "data.num_classes=4 .* set data.num_classes=5"),
+    ],
+)
+def test_other_facts_than_the_data_have_are_refused(
+    numbered: Build, changes: dict[str, int], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        numbered(**changes).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": 0}, "data.channels=0: must be at least 1"),
+        ({"batch_size": 0}, "batch_size=0: must be at least 1"),
+        ({"n_critic": 0}, "n_critic=0: must be at least 1"),
+        ({"seed": -1}, "seed=-1: must be at least 0"),
+    ],
+)
+def test_values_out_of_range_are_refused(
+    numbered: Build, changes: dict[str, int], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        numbered(**changes)
+
+
+def test_impossible_batches_are_refused(numbered: Build) -> None:
+    with pytest.raises(DataError, match=r"batch_size=51 .* set batch_size=50 or less"):
+        numbered(batch_size=51).train_dataloader()
+    with pytest.raises(DataError, match="batch_size=8 does not divide among 3 devices"):
+        process(numbered(), 0, 3).train_dataloader()
+
+
+def test_an_unknown_split_is_refused(numbered: Build) -> None:
+    with pytest.raises(DataError, match="no split 'valid': take train or test"):
+        numbered().reals("valid", 3)
+
+
+class Recorder(pl.LightningModule):
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.seen: list[list[int]] = []
+
+    def training_step(self, batch: list[Batch], batch_idx: int) -> None:
+        assert isinstance(batch, list)
+        self.seen.append(ids(batch))
+
+    def configure_optimizers(self) -> None:
+        return None
+
+
+def test_lightning_delivers_the_steps_as_they_are(numbered: Build) -> None:
+    recorder, module = Recorder(), numbered(n_critic=2)
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(recorder, datamodule=module)
+    assert recorder.seen == [ids(step) for step in numbered(n_critic=2).train_dataloader()]

@@ -1,0 +1,242 @@
+import builtins
+import hashlib
+import pickle
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.cifar10 import CIFAR10
+from datamodules.errors import DataError
+from datamodules.files import PublishedFile, staged_download
+from datamodules.mnist import MNIST
+from datamodules.published import PublishedDataModule
+from datamodules.svhn import SVHN
+
+scipy_io = pytest.importorskip("scipy.io")
+pytestmark = pytest.mark.filterwarnings("ignore:data.verify=false")
+
+N = 20
+LABELS = np.arange(N) % 10
+RANDOM = np.random.default_rng(0)
+Set = type[PublishedDataModule]
+
+
+def write_mnist(root: Path, split: str) -> None:
+    images, labels = (root / file.path for file in MNIST.files[split])
+    images.parent.mkdir(parents=True, exist_ok=True)
+    pixels = RANDOM.integers(256, size=(N, 28, 28), dtype=np.uint8)
+    images.write_bytes(np.array([2051, N, 28, 28], ">i4").tobytes() + pixels.tobytes())
+    labels.write_bytes(np.array([2049, N], ">i4").tobytes() + LABELS.astype(np.uint8).tobytes())
+
+
+def write_cifar10(root: Path, split: str) -> None:
+    for file in CIFAR10.files[split]:
+        (root / file.path).parent.mkdir(parents=True, exist_ok=True)
+        pixels = RANDOM.integers(256, size=(N, 3072), dtype=np.uint8)
+        (root / file.path).write_bytes(pickle.dumps({"data": pixels, "labels": LABELS.tolist()}))
+
+
+def write_svhn(root: Path, split: str) -> None:
+    root.mkdir(exist_ok=True)
+    pixels = RANDOM.integers(256, size=(32, 32, 3, N), dtype=np.uint8)
+    labels = np.where(LABELS == 0, 10, LABELS)[:, None]
+    scipy_io.savemat(root / SVHN.files[split][0].path, {"X": pixels, "y": labels})
+
+
+WRITERS: dict[Set, Callable[[Path, str], None]] = {
+    MNIST: write_mnist,
+    CIFAR10: write_cifar10,
+    SVHN: write_svhn,
+}
+every_set = pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.name)
+
+
+def build(kind: Set, root: Path, **changes: Any) -> PublishedDataModule:
+    channels = 1 if kind is MNIST else 3
+    facts: dict[str, Any] = {
+        "channels": channels,
+        "resolution": 32,
+        "num_classes": 10,
+        "batch_size": 8,
+    }
+    return kind(**(facts | {"root": str(root), "verify": False} | changes))
+
+
+def no_network(self: PublishedDataModule, folder: Path, split: str) -> None:
+    raise URLError("Name or service\nnot known")
+
+
+@every_set
+def test_files_without_the_published_checksums_are_read_with_a_warning(
+    kind: Set, tmp_path: Path
+) -> None:
+    WRITERS[kind](tmp_path, "train")
+    module = build(kind, tmp_path)
+    with pytest.warns(UserWarning, match="published checksums of .* were not checked"):
+        module.setup("fit")
+    labels = module.split("train").labels
+    assert labels is not None
+    assert labels[:N].tolist() == LABELS.tolist()
+    assert labels.dtype == torch.int64
+
+
+@every_set
+def test_a_wrong_checksum_is_named(kind: Set, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path, "train")
+    first = tmp_path / kind.files["train"][0].path
+    message = f"{first}: its md5 .* data.verify=false"
+    with pytest.raises(DataError, match=message) as caught:
+        build(kind, tmp_path, verify=True).setup("fit")
+    assert "\n" not in str(caught.value)
+
+
+@every_set
+@pytest.mark.parametrize("keep", [0, 3, 1000])
+def test_a_truncated_file_is_named(kind: Set, keep: int, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path, "train")
+    first = tmp_path / kind.files["train"][0].path
+    first.write_bytes(first.read_bytes()[:keep])
+    with pytest.raises(DataError, match=f"{first}: ") as caught:
+        build(kind, tmp_path).setup("fit")
+    assert "\n" not in str(caught.value)
+
+
+@every_set
+def test_no_network_is_one_line_with_the_remedy(
+    kind: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "download", no_network)
+    root = tmp_path / "absent"
+    with pytest.raises(DataError, match=f"not in {root} .* point data.root to") as caught:
+        build(kind, root, verify=True).prepare_data()
+    assert "\n" not in str(caught.value)
+    assert not root.exists()
+
+
+@every_set
+def test_without_verification_nothing_is_downloaded(
+    kind: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "download", lambda *_: pytest.fail("downloaded"))
+    with pytest.raises(DataError, match=r"not found, and data\.verify=false never downloads"):
+        build(kind, tmp_path).prepare_data()
+
+
+@every_set
+def test_a_missing_test_file_stops_only_those_who_ask_for_it(kind: Set, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path, "train")
+    module = build(kind, tmp_path)
+    module.prepare_data()
+    module.setup("fit")
+    with pytest.raises(DataError, match=f"copy the test files of {kind.name}"):
+        module.reals("test", 8)
+
+
+@every_set
+def test_no_permission_is_one_line(
+    kind: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WRITERS[kind](tmp_path, "train")
+
+    def refuse(path: Any, *_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    with pytest.raises(DataError, match="no permission to read it"):
+        build(kind, tmp_path, verify=True).setup("fit")
+
+
+def test_no_permission_to_write_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(DataError, match="no permission to write mnist there"):
+        build(MNIST, tmp_path / "new", verify=True).prepare_data()
+
+
+FILE = PublishedFile("folder/file", hashlib.md5(b"whole").hexdigest())
+
+
+def test_a_whole_download_is_moved_into_place(tmp_path: Path) -> None:
+    with staged_download("set", tmp_path / "root", [FILE]) as folder:
+        assert socket.getdefaulttimeout() == 10
+        (folder / "folder").mkdir()
+        (folder / FILE.path).write_bytes(b"whole")
+        assert not (tmp_path / "root" / FILE.path).exists()
+    assert [path.name for path in (tmp_path / "root").rglob("*")] == ["folder", "file"]
+    assert socket.getdefaulttimeout() is None
+
+
+def test_a_file_already_there_is_not_overwritten(tmp_path: Path) -> None:
+    other = replace(FILE, path="other")
+    (tmp_path / "other").write_bytes(b"mine")
+    with staged_download("set", tmp_path, [FILE, other]) as folder:
+        (folder / "other").write_bytes(b"whole")
+    assert (tmp_path / "other").read_bytes() == b"mine"
+
+
+def half_write(root: Path, interruption: BaseException | None) -> None:
+    with staged_download("set", root, [FILE]) as folder:
+        (folder / "folder").mkdir()
+        (folder / FILE.path).write_bytes(b"who")
+        if interruption is not None:
+            raise interruption
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), URLError("reset"), None])
+def test_a_half_written_download_leaves_nothing(
+    interruption: BaseException | None, tmp_path: Path
+) -> None:
+    with pytest.raises((KeyboardInterrupt, DataError)):
+        half_write(tmp_path, interruption)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_with_a_wrong_checksum_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="folder/file arrived with a wrong md5"):
+        half_write(tmp_path, None)
+
+
+def test_a_downloaded_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_mnist(tmp_path / "published", "train")
+    files = tuple(
+        replace(
+            file, md5=hashlib.md5((tmp_path / "published" / file.path).read_bytes()).hexdigest()
+        )
+        for file in MNIST.files["train"]
+    )
+    monkeypatch.setattr(MNIST, "files", {"train": files})
+
+    def download(self: MNIST, folder: Path, split: str) -> None:
+        (tmp_path / "published" / "MNIST").rename(folder / "MNIST")
+
+    monkeypatch.setattr(MNIST, "download", download)
+    module = build(MNIST, tmp_path / "root", verify=True)
+    module.prepare_data()
+    assert len(module.split("train")) == N
+
+
+@pytest.mark.parametrize(("resolution", "border"), [(28, 0), (32, 2)])
+def test_mnist_is_padded_with_background(resolution: int, border: int, tmp_path: Path) -> None:
+    write_mnist(tmp_path, "train")
+    raw = np.frombuffer((tmp_path / MNIST.files["train"][0].path).read_bytes()[16:], np.uint8)
+    split = build(MNIST, tmp_path, resolution=resolution).split("train")
+    padded = np.pad(raw.reshape(N, 1, 28, 28), [(0, 0), (0, 0)] + [(border, border)] * 2)
+    assert split.images(torch.arange(N)).equal(torch.from_numpy(padded))
+
+
+def test_cifar10_keeps_the_order_of_files_and_pixels(tmp_path: Path) -> None:
+    write_cifar10(tmp_path, "train")
+    images = build(CIFAR10, tmp_path).split("train").images(torch.arange(5 * N))
+    second = pickle.loads((tmp_path / CIFAR10.files["train"][1].path).read_bytes())["data"]
+    assert images[N : 2 * N].flatten(1).equal(torch.from_numpy(second))

@@ -1,0 +1,45 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from datamodules.split import TensorSplit, resized, slices
+
+
+def test_images_come_in_the_order_of_the_indices() -> None:
+    images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1)
+    split = TensorSplit(images, torch.arange(5) * 10)
+    fetched, labels = split.fetch(torch.tensor([3, 0, 3]))
+    assert fetched.flatten().tolist() == [3, 0, 3]
+    assert labels is not None
+    assert labels.tolist() == [30, 0, 30]
+
+
+def test_the_fingerprint_sees_images_labels_and_shape() -> None:
+    images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    changed = images.clone()
+    changed[3, 0, 1, 1] = 1
+    labels = torch.tensor([0, 1, 0, 1])
+    prints = [
+        TensorSplit(images, labels).fingerprint(),
+        TensorSplit(changed, labels).fingerprint(),
+        TensorSplit(images, 1 - labels).fingerprint(),
+        TensorSplit(images).fingerprint(),
+        TensorSplit(images.view(1, 1, 4, 4)).fingerprint(),
+    ]
+    assert len(set(prints)) == len(prints)
+    assert TensorSplit(images.clone(), labels.clone()).fingerprint() == prints[0]
+
+
+def test_resizing_is_antialiased_and_rounded() -> None:
+    images = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
+    exact = F.interpolate(images.float(), size=(4, 4), mode="bilinear", antialias=True)
+    assert resized(images, 4).float().sub(exact).abs().max().item() <= 0.5
+    assert resized(images, 8).equal(images)
+
+
+@pytest.mark.parametrize(("total", "lengths"), [(0, []), (4, [4]), (9, [4, 4, 1])])
+def test_slices_cover_the_rows(total: int, lengths: list[int]) -> None:
+    rows = torch.arange(total)
+    parts = [rows[part] for part in slices(total, 4)]
+    assert [len(part) for part in parts] == lengths
+    assert torch.cat([rows[:0], *parts]).equal(rows)

@@ -1,0 +1,109 @@
+import inspect
+import math
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+import gan.losses
+from gan.losses.base import AdversarialLoss
+from gan.losses.hinge import Hinge
+from gan.losses.least_squares import LeastSquares
+from gan.losses.logistic import Minimax, NonSaturating, SquaredProbability
+from gan.losses.relativistic import RelativisticPairing
+from gan.losses.wasserstein import Wasserstein
+from tests.configs import ROOT, options
+
+LOG2 = math.log(2)
+AT_ZERO = {
+    Minimax: (2 * LOG2, -LOG2),
+    NonSaturating: (2 * LOG2, LOG2),
+    SquaredProbability: (2 * LOG2, 0.25),
+    LeastSquares: (0.5, 0.5),
+    Hinge: (2.0, 0.0),
+    Wasserstein: (0.0, 0.0),
+    RelativisticPairing: (LOG2, LOG2),
+}
+LOSSES = pytest.mark.parametrize(
+    "loss", [kind() for kind in AT_ZERO], ids=lambda x: type(x).__name__
+)
+
+
+def all_losses() -> set[type[AdversarialLoss]]:
+    found: set[type[AdversarialLoss]] = set()
+    for path in Path(gan.losses.__path__[0]).glob("*.py"):
+        module = import_module(
+            f"gan.losses.{path.stem}" if path.stem != "__init__" else "gan.losses"
+        )
+        kinds = (kind for _, kind in inspect.getmembers(module, inspect.isclass))
+        found |= {k for k in kinds if issubclass(k, AdversarialLoss) and not inspect.isabstract(k)}
+    return found
+
+
+def test_every_loss_has_a_closed_form_here_and_a_yaml() -> None:
+    files = [
+        yaml.safe_load((ROOT / f"conf/loss/{name}.yaml").read_text()) for name in options("loss")
+    ]
+    targets = {file["loss"]["_target_"] for file in files}
+    assert all_losses() == set(AT_ZERO)
+    assert targets == {f"{kind.__module__}.{kind.__name__}" for kind in AT_ZERO}
+
+
+@LOSSES
+def test_value_at_zero_logits(loss: AdversarialLoss) -> None:
+    zeros = torch.zeros(4)
+    discriminator, generator = AT_ZERO[type(loss)]
+    assert loss.discriminator(zeros, zeros).item() == pytest.approx(discriminator)
+    assert loss.generator(zeros, zeros).item() == pytest.approx(generator)
+
+
+@LOSSES
+def test_gradient_signs_at_zero(loss: AdversarialLoss) -> None:
+    real, fake = torch.zeros(4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    up, down = torch.autograd.grad(loss.discriminator(real, fake), [real, fake], allow_unused=True)
+    if type(loss) is LeastSquares:  # fakes stand at their target, 0
+        assert (down == 0).all()
+    else:
+        assert (down > 0).all()
+    assert (up < 0).all()
+    (pull,) = torch.autograd.grad(loss.generator(fake, real.detach()), fake)
+    assert (pull < 0).all()
+
+
+@LOSSES
+def test_losses_are_means_over_the_batch(loss: AdversarialLoss) -> None:
+    real, fake = torch.randn(6), torch.randn(6)
+    twice = loss.discriminator(real.repeat(2), fake.repeat(2))
+    assert torch.allclose(twice, loss.discriminator(real, fake))
+    assert torch.allclose(
+        loss.generator(fake.repeat(2), real.repeat(2)), loss.generator(fake, real)
+    )
+
+
+def test_saturation() -> None:
+    sure = torch.full((1,), -10.0, requires_grad=True)
+
+    def pull(loss: AdversarialLoss) -> Tensor:
+        return torch.autograd.grad(loss.generator(sure), sure)[0].abs()
+
+    assert pull(Minimax()) < 1e-4 < 0.99 < pull(NonSaturating())
+    assert pull(SquaredProbability()) < 1e-4
+
+
+def test_logistic_losses_equal_probabilities() -> None:
+    real, fake = torch.randn(64, dtype=torch.float64), torch.randn(64, dtype=torch.float64)
+    p, q = torch.sigmoid(real), torch.sigmoid(fake)
+    cross_entropy = -(p.log().mean() + (1 - q).log().mean())
+    assert torch.allclose(NonSaturating().discriminator(real, fake), cross_entropy)
+    assert torch.allclose(Minimax().generator(fake), (1 - q).log().mean())
+    assert torch.allclose(NonSaturating().generator(fake), -q.log().mean())
+
+
+def test_relativistic_loss_depends_on_differences_alone() -> None:
+    loss, real, fake = RelativisticPairing(), torch.randn(8), torch.randn(8)
+    assert torch.allclose(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
+    with pytest.raises(ValueError, match="real images"):
+        loss.generator(fake)

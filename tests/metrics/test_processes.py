@@ -1,0 +1,58 @@
+"""Two processes, each with half of the fakes, agree with one that has them all."""
+
+import multiprocessing
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed
+
+from gan.metrics import processes
+from tests.metrics.tiny import domain, evaluation, tiny_source
+
+
+def fakes() -> torch.Tensor:
+    return torch.rand(41, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def measured(cache: Path) -> dict[str, float]:
+    """The values of this process's share, and the baseline's under another name."""
+    result = evaluation(cache, domain(cache))
+    result.prepare(tiny_source(), torch.device("cpu"))
+    shard = torch.tensor_split(fakes(), processes.world_size())[processes.rank()]
+    values = result.measure([shard])
+    baseline = result.baseline() or {}
+    return values | {f"baseline/{key}": value for key, value in baseline.items()}
+
+
+def work(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
+    )
+    for turn in ("computed", "cached"):
+        torch.save(measured(folder / "two"), folder / f"{turn}{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    expected = measured(tmp_path / "one")
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=work, args=(rank, tmp_path)) for rank in (0, 1)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    for turn in ("computed", "cached"):
+        for rank in (0, 1):
+            values = torch.load(tmp_path / f"{turn}{rank}.pt")
+            assert values == pytest.approx(expected, rel=1e-5), (turn, rank)
+
+
+def test_a_single_process_is_alone() -> None:
+    assert (processes.rank(), processes.world_size()) == (0, 1)
+    assert processes.gathered("value") == ["value"]

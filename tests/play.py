@@ -1,0 +1,39 @@
+"""Games played on drawn batches."""
+
+from collections.abc import Callable, Iterator
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from gan.algorithms.two_player import TwoPlayerGame
+
+
+class Stream:
+    """Steps of batches from a function of the batch's number."""
+
+    def __init__(self, draw: Callable[[int], Tensor], steps: int, n_critic: int = 1) -> None:
+        self.draw, self.steps, self.n_critic = draw, steps, n_critic
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[tuple[Tensor, Tensor | None]]]:
+        for step in range(self.steps):
+            first = step * self.n_critic
+            yield [(self.draw(first + turn), None) for turn in range(self.n_critic)]
+
+
+def play(game: TwoPlayerGame, draw: Callable[[int], Tensor], steps: int) -> TwoPlayerGame:
+    """Let ``game`` play ``steps`` steps on drawn batches and return it."""
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+    )
+    trainer.fit(game, Stream(draw, steps, game.n_critic))
+    return game

@@ -1,0 +1,128 @@
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import Tensor, nn
+
+import gan.regularizers
+from gan.regularizers.base import Regularizer, Verdict
+from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
+from gan.regularizers.lecam import LeCam
+from gan.regularizers.weight_clip import WeightClip
+from tests.configs import ROOT, options
+
+SHAPE = (5, 3, 4, 4)
+
+
+def verdict(weight: Tensor) -> Verdict:
+    """Return what a linear critic says of random images."""
+    real, fake = torch.randn(SHAPE), torch.randn(SHAPE)
+    real.requires_grad_()
+    fake.requires_grad_()
+
+    def critic(x: Tensor) -> Tensor:
+        return x.flatten(1) @ weight
+
+    return Verdict(critic, real, fake, critic(real), critic(fake))
+
+
+def weight(norm: float) -> Tensor:
+    w = torch.randn(48)
+    return (norm * w / w.norm()).requires_grad_()
+
+
+def test_every_regularizer_has_a_yaml_named_as_its_log_name() -> None:
+    kinds: set[str] = set()
+    for path in Path(gan.regularizers.__path__[0]).glob("[!_]*.py"):
+        for _, kind in inspect.getmembers(
+            import_module(f"gan.regularizers.{path.stem}"), inspect.isclass
+        ):
+            if issubclass(kind, Regularizer) and kind is not Regularizer:
+                kinds.add(f"{kind.__module__}.{kind.__name__}")
+    nodes = {
+        name: yaml.safe_load((ROOT / f"conf/regularizers/{name}.yaml").read_text())["regularizers"]
+        for name in options("regularizers")
+    }
+    assert all(list(node) == [name] for name, node in nodes.items())
+    assert {node[name]["_target_"] for name, node in nodes.items()} == kinds
+
+
+@pytest.mark.parametrize("kind", [R1, R2])
+def test_zero_centred_penalties_of_a_linear_critic(kind: type[R1]) -> None:
+    w = weight(1.7)
+    penalty = kind(gamma=3.0).penalty(verdict(w))
+    assert penalty.item() == pytest.approx(3.0 / 2 * 1.7**2, rel=1e-5)
+    (gradient,) = torch.autograd.grad(penalty, w)
+    assert torch.allclose(gradient, 3.0 * w, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [GradientPenalty, DRAGAN])
+@pytest.mark.parametrize("norm", [0.4, 1.0, 2.5])
+def test_one_centred_penalties_of_a_linear_critic(kind: type[GradientPenalty], norm: float) -> None:
+    w = weight(norm)
+    penalty = kind(weight=10.0).penalty(verdict(w))
+    assert penalty.item() == pytest.approx(10 * (norm - 1) ** 2, rel=1e-4, abs=1e-8)
+    (gradient,) = torch.autograd.grad(penalty, w)
+    assert torch.allclose(gradient, 20 * (norm - 1) * w / norm, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("norm", "expected"), [(0.4, 0.0), (2.5, 22.5)])
+def test_one_sided_penalty(norm: float, expected: float) -> None:
+    penalty = GradientPenalty(one_sided=True).penalty(verdict(weight(norm)))
+    assert penalty.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_penalty_is_finite_at_zero_gradient() -> None:
+    w = torch.zeros(48, requires_grad=True)
+    (gradient,) = torch.autograd.grad(GradientPenalty().penalty(verdict(w)), w)
+    assert gradient.isfinite().all()
+
+
+def test_interpolates_lie_between_each_real_and_its_fake() -> None:
+    v = verdict(weight(1.0))
+    points = GradientPenalty().points(v)
+    mix = (points - v.real) / (v.fake - v.real)
+    assert (mix > -1e-3).all()
+    assert (mix < 1 + 1e-3).all()
+    per_image = mix.flatten(1)
+    assert torch.allclose(per_image, per_image[:, :1].expand_as(per_image), atol=1e-2)
+    assert per_image[:, 0].std() > 0.01
+
+
+def test_dragan_points_surround_the_reals() -> None:
+    v = verdict(weight(1.0))
+    moved = (DRAGAN(spread=0.5).points(v) - v.real).detach()
+    assert moved.min() >= 0
+    assert moved.max() <= 0.5 * v.real.std() + 1e-6
+    assert moved.std() > 0.1
+
+
+def test_weight_clip_projects_every_parameter() -> None:
+    critic = nn.Linear(48, 1)
+    nn.init.constant_(critic.weight, 0.5)
+    nn.init.constant_(critic.bias, -0.001)
+    clip = WeightClip(bound=0.01)
+    clip.project(critic)
+    assert torch.allclose(critic.weight, torch.tensor(0.01))
+    assert critic.bias.item() == pytest.approx(-0.001)
+    assert clip.penalty(verdict(weight(1.0))).item() == 0
+
+
+def test_lecam_by_hand() -> None:
+    def said(real: float, fake: float) -> Verdict:
+        images = torch.zeros(2, 1, 1, 1)
+        return Verdict(torch.sum, images, images, torch.full((2,), real), torch.full((2,), fake))
+
+    lecam = LeCam(weight=0.3, decay=0.9, start=1)
+    assert lecam.penalty(said(1.0, -2.0)).item() == 0
+    anchors = (0.9 * 1.0 + 0.1 * 3.0, 0.9 * -2.0 + 0.1 * -1.0)
+    expected = 0.3 * ((3.0 - anchors[1]) ** 2 + (-1.0 - anchors[0]) ** 2)
+    assert lecam.penalty(said(3.0, -1.0)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_every_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="every=0"):
+        R1(every=0)
