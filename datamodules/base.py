@@ -73,9 +73,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.workers = _at_least(0, "data.workers", workers)
         self.memory_limit = _at_least(0, "data.memory_limit", memory_limit)
         self.root = Path(f"data/{self.name}" if root is None else root).expanduser()
-        self.flip = flip
-        self.verify = verify
-        self.start_step = 0
+        self.flip, self.verify, self.start_step = flip, verify, 0
         self._splits: dict[str, Split] = {}
 
     @abstractmethod
@@ -161,7 +159,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def _checked(self, held: Split, split: str) -> Split:
         if not len(held):
-            raise DataError(f"{self.root}: the {split} split of {self.name} holds no images")
+            raise DataError(
+                f"{self.root}: the {split} split of {self.name} holds no images: add some there"
+            )
         if self.num_classes == 0:
             held.labels = None
         channels, resolution = held.images(torch.tensor([0])).shape[1:3]

@@ -82,14 +82,8 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as name_, _impatient():
-            folder = Path(name_)
-            yield folder
-            arrived = [file for file in files if (folder / file.path).is_file()]
-            for file in arrived:
-                if file.found(folder) != file.md5:
-                    raise RuntimeError(f"{file.path} arrived with a wrong md5")
-            for file in arrived:
-                _move_in(folder / file.path, root / file.path)
+            yield Path(name_)
+            _accept(Path(name_), root, files)
     except PermissionError as error:
         raise DataError(
             f"{root}: no permission to write {name} there: grant it, or point data.root elsewhere"
@@ -102,6 +96,15 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
     finally:
         if new:
             _remove_empty(root)
+
+
+def _accept(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
+    arrived = [file for file in files if (folder / file.path).is_file()]
+    for file in arrived:
+        if file.found(folder) != file.md5:
+            raise RuntimeError(f"{file.path} arrived with a wrong md5")
+    for file in arrived:
+        _move_in(folder / file.path, root / file.path)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from gan.errors import InputError
+
 
 def keyed_generator(*key: int) -> Generator:
     """Return a CPU random generator that depends on the non-negative integers ``key`` alone."""
@@ -17,6 +19,8 @@ class Prior(ABC):
     """A distribution over latent vectors of ``dim`` numbers."""
 
     def __init__(self, dim: int) -> None:
+        if dim < 1:
+            raise InputError(f"prior.dim={dim}: give a number from 1")
         self.dim = dim
 
     @abstractmethod

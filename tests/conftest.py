@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from gan.commands import resolvers, schema
+from gan.commands.arguments import openly
 from tests.configs import ROOT
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -28,7 +29,7 @@ def config(tmp_path: Path) -> Iterator[Compose]:
     def composed(*overrides: str) -> DictConfig:
         given = {o.split("=")[0] for o in overrides}
         kept = [o for o in small if o.split("=")[0] not in given]
-        node = compose("train", [*kept, *overrides])
+        node = compose("train", [openly(o) for o in (*kept, *overrides)])
         folder = Path(node.run_dir) / ".hydra"
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(node, folder / "config.yaml")

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from gan.averaging import Averaging, NoAveraging
 from gan.clock import Clock
+from gan.errors import InputError
 from gan.latents import Prior, keyed_generator
 from gan.schedules import Constant, Schedule
 
@@ -144,19 +145,21 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
         self.clock, self.turn, self.measuring = Clock(), 0, True
         self.readings: dict[str, Tensor | float] = {}
-        sides = {"generator": generator, "discriminator": discriminator}
-        self.players = [
-            Player(
-                name,
-                index,
-                network,
-                opponent=sides["discriminator" if index == 0 else "generator"],
-                schedule=(schedule or {}).get(name, Constant()),
-                clip_norm=(clip_norm or {}).get(name),
-            )
-            for index, (name, network) in enumerate(sides.items())
-        ]
+        self.players = self._seat(schedule or {}, clip_norm or {})
         self._active = self.players[0]
+
+    def _seat(
+        self, schedule: Mapping[str, Schedule], clip_norm: Mapping[str, float | None]
+    ) -> list[Player]:
+        """Return generator and discriminator with what each learns by."""
+        sides = {"generator": self.generator, "discriminator": self.discriminator}
+        for name in {*self.optimizer, *schedule, *clip_norm} - sides.keys():
+            raise InputError(f"{name} is no player: name generator or discriminator")
+        opponents = reversed(sides.values())
+        return [
+            Player(name, i, own, other, schedule.get(name, Constant()), clip_norm.get(name))
+            for i, ((name, own), other) in enumerate(zip(sides.items(), opponents, strict=True))
+        ]
 
     @abstractmethod
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -223,5 +226,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         checkpoint["clock"] = self.clock.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the clock."""
+        """Restore the clock, and let a finished run go on where more steps are asked for."""
         self.clock.load_state_dict(checkpoint["clock"])
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        progress["is_last_batch"] = False

@@ -23,6 +23,7 @@ class MetricsCallback(Callback):
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
         self.history: list[dict[str, float]] = []
+        self.seed = 0
 
     @property
     def monitor(self) -> str:
@@ -32,7 +33,12 @@ class MetricsCallback(Callback):
     @property
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the numbers."""
-        return self.evaluation.stamp()
+        return {**self.evaluation.stamp(), "weights": "averaged", "sample_seed": self.seed}
+
+    @property
+    def baseline(self) -> dict[str, float]:
+        """Return the metrics of the other real split, empty where there is none."""
+        return self.evaluation.baseline() or {}
 
     @property
     def last(self) -> dict[str, float]:
@@ -47,7 +53,8 @@ class MetricsCallback(Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Get backbone and real statistics ready, or fail, before training."""
-        device = trainer.strategy.root_device
+        assert isinstance(pl_module, TwoPlayerGame)
+        self.seed, device = pl_module.seed, trainer.strategy.root_device
         self.evaluation.prepare(trainer.datamodule, device)  # type: ignore[attr-defined]
 
     def on_train_batch_end(

@@ -10,7 +10,7 @@ from gan.algorithms.two_player import TwoPlayerGame
 
 
 class Telemetry(Callback):
-    """Log the readings of every ``every``-th step against steps and images seen.
+    """Log the readings of the first, every ``every``-th and the last step.
 
     Loss terms, mean logits, norms of the gradients, learning rates, and images a second since the
     last record (time outside the step, such as evaluation, not counted).
@@ -30,7 +30,8 @@ class Telemetry(Callback):
         """Start the watch and ask for the norms where the step will be logged."""
         assert isinstance(pl_module, TwoPlayerGame)
         step = pl_module.clock.step + 1
-        pl_module.measuring = step % self.every == 0 or step == 1
+        last = batch_idx + 1 == trainer.num_training_batches
+        pl_module.measuring = step % self.every == 0 or step == 1 or last
         self._seen, self._started = pl_module.clock.images, time.perf_counter()
 
     def on_train_batch_end(

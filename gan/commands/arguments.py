@@ -24,7 +24,7 @@ def _resumed(arguments: list[str]) -> list[str]:
     return [*kept, *arguments, f"hydra.run.dir={folder}"]
 
 
-def _openly(argument: str) -> str:
+def openly(argument: str) -> str:
     """Let a dotted key reach constructor arguments that no yaml names.
 
     The config is checked against the constructors afterwards, so that a misspelt key is still
@@ -52,5 +52,6 @@ def prepared(main: Callable[[], object]) -> object:
     """Run Hydra's ``main`` on the prepared command line."""
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     _refuse_used_folder(arguments)
-    sys.argv[1:] = [_openly(a) for a in _resumed(arguments)]
+    sys.argv[1:] = [openly(a) for a in _resumed(arguments)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach the caller, who explains them
     return main()

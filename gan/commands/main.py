@@ -3,11 +3,44 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields
+from typing import TypeVar
 
 from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from gan.commands.sample import SampleOptions, sample
+from gan.commands.schema import TrainConfig
+from gan.commands.validation import nearest
 from gan.errors import InputError
+
+Result = TypeVar("Result")
+DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {"sample": (SampleOptions, sample)}
+
+
+def dispatch(arguments: list[str]) -> None:
+    """Run the command that the first argument names on the key=value pairs that follow.
+
+    Raises:
+        InputError: on an unknown command, key or value.
+    """
+    name, *pairs = [a for a in arguments if a != "--debug"] or [""]
+    if name not in COMMANDS:
+        raise InputError(f"no command '{name}': python -m gan {'|'.join(COMMANDS)} run=DIR ...")
+    kind, command = COMMANDS[name]
+    schema = OmegaConf.structured(kind)
+    known = {str(key) for key in schema}
+    for pair in pairs:
+        key, equals, _ = pair.partition("=")
+        if not equals or key not in known:
+            raise InputError(f"{name}: {pair}: no such setting; {nearest(key, known)}")
+    options = OmegaConf.merge(schema, OmegaConf.from_dotlist(pairs))
+    for key in sorted(OmegaConf.missing_keys(options)):
+        raise InputError(f"{name}: {key} is not set: add {key}=... to the command")
+    command(OmegaConf.to_object(options))
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -17,6 +50,14 @@ def _chain(error: BaseException | None) -> list[BaseException]:
         chain.append(error)
         error = error.__cause__ or error.__context__
     return chain
+
+
+def _hydra_line(error: Exception) -> str:
+    """Return a message of Hydra or OmegaConf as one line, with the nearest right name."""
+    if isinstance(error, ConfigKeyError | ConfigAttributeError) and error.key is not None:
+        names = (field.name for field in fields(TrainConfig))
+        return f"{error.key}: no such setting; {nearest(str(error.key), names)}"
+    return " ".join(str(error).split("Config search path")[0].split())
 
 
 def explain(error: BaseException) -> str | None:
@@ -30,24 +71,23 @@ def explain(error: BaseException) -> str | None:
         if isinstance(cause, InputError) or type(cause).__name__ == "DataError":
             return " ".join(str(cause).split())
     if isinstance(error, HydraException | OmegaConfBaseException):
-        inner = [c for c in chain if isinstance(c, ValueError | OmegaConfBaseException)]
-        return " ".join(str(inner[-1] if inner else error).split())
+        for kind in (OmegaConfBaseException, ValueError, HydraException):
+            for cause in chain:
+                if isinstance(cause, kind):
+                    return _hydra_line(cause)
     return None
 
 
-def guarded(command: Callable[[], object], argv: list[str]) -> int:
-    """Run ``command``; bad input becomes one line and status 2.
+def guarded(command: Callable[[], Result]) -> Result:
+    """Return what ``command`` returns; bad input becomes one line and exit status 2.
 
-    ``--debug`` among ``argv`` or ``HYDRA_FULL_ERROR=1`` shows the traceback.
+    ``--debug`` on the command line or ``HYDRA_FULL_ERROR=1`` shows the traceback.
     """
-    debug = "--debug" in argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        command()
+        return command()
     except Exception as error:  # every fault is either explained or raised again
         line = explain(error)
-        if debug or line is None:
+        if DEBUG or line is None:
             raise
         print(f"ganymede: {line}", file=sys.stderr)
-        return 2
-    return 0
+        raise SystemExit(2) from None

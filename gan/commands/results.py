@@ -56,6 +56,7 @@ class Results:
         monitor: name of the metric by which the best checkpoint was chosen.
         final: the metrics of the last step.
         best: the metrics of the best step.
+        baseline: the same metrics of real images that the model never saw, if there are any.
         protocol: the stamp under which all metrics here were measured.
         versions: of the packages that can change a number.
         commit: of the source tree; ``+`` marks changes since.
@@ -72,6 +73,7 @@ class Results:
     monitor: str | None
     final: dict[str, float]
     best: dict[str, float]
+    baseline: dict[str, float]
     protocol: dict[str, Any]
     versions: dict[str, str]
     commit: str | None
@@ -96,6 +98,7 @@ class Results:
             monitor=metrics.monitor if metrics else None,
             final=metrics.last if metrics else {},
             best=metrics.best if metrics else {},
+            baseline=metrics.baseline if metrics else {},
             protocol=metrics.stamp if metrics else {},
             versions={package: version(package) for package in _PACKAGES},
             commit=commit(),
@@ -117,10 +120,11 @@ class Results:
     def show(self) -> None:
         """Print a small table and where everything lies."""
         table = Table(title=f"{self.steps} steps, {self.images} images, {self.seconds:.0f} s")
-        for column in ("metric", "last", "best"):
+        for column in ("metric", "last", "best", "unseen reals"):
             table.add_column(column, justify="left" if column == "metric" else "right")
         for name in sorted(set(self.final) - {"step", "images"}):
-            table.add_row(name, f"{self.final[name]:.3f}", f"{self.best[name]:.3f}")
+            real = f"{self.baseline[name]:.3f}" if name in self.baseline else ""
+            table.add_row(name, f"{self.final[name]:.3f}", f"{self.best[name]:.3f}", real)
         table.add_row("step", f"{self.steps}", f"{self.best.get('step', self.steps):.0f}")
         console = Console()
         console.print(table)

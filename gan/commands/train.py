@@ -52,6 +52,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
         max_epochs=1,
         callbacks=callbacks,
         logger=loggers,
+        log_every_n_steps=1,
         limit_val_batches=0,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from gan.errors import InputError
 
@@ -21,7 +22,7 @@ def nearest(name: str, known: typing.Iterable[str]) -> str:
     """Return a hint at the right name, or at all of them."""
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"it knows {', '.join(choices)}"
+    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(choices) or 'none'}"
 
 
 def _nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
@@ -37,7 +38,7 @@ def _nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
 def _accepts(annotation: Any, value: Any) -> bool:
     """Return whether a scalar fits an annotation made of scalar types; others always fit."""
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
-    kinds = typing.get_args(annotation) if union else (annotation,)
+    kinds = [k for k in typing.get_args(annotation) if k is not Tensor] if union else [annotation]
     if not isinstance(value, _SCALARS) or not all(kind in _SCALARS for kind in kinds):
         return True
     if isinstance(value, bool):
@@ -48,8 +49,9 @@ def _accepts(annotation: Any, value: Any) -> bool:
 def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
     """Return the parameters of a constructor with their types, and whether it takes any other."""
     known: dict[str, Any] = {}
-    classes = inspect.getmro(target) if inspect.isclass(target) else ()
-    for constructor in [vars(c)["__init__"] for c in classes if "__init__" in vars(c)] or [target]:
+    lineage = inspect.getmro(target)[:-1] if inspect.isclass(target) else ()
+    constructors = [vars(kind)["__init__"] for kind in lineage if "__init__" in vars(kind)]
+    for constructor in constructors if lineage else [target]:
         signature = inspect.signature(constructor)
         hints = typing.get_type_hints(constructor)
         kinds = {p.kind for p in signature.parameters.values()}
@@ -57,7 +59,7 @@ def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
         known = {name: hints.get(name, Any) for name in named - {"self"}} | known
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             return known, False
-    return known, True
+    return known, bool(constructors)
 
 
 def _check_target(path: str, node: DictConfig) -> None:

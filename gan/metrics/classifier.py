@@ -93,7 +93,7 @@ class Training:
         flip: also mirrors images; right for photographs, wrong for digits.
     """
 
-    rounds: tuple[int, ...] = (150, 600, 4000)
+    rounds: tuple[int, ...] = (150, 600, 3000)
     enough: float = 0.98
     batch_size: int = 64
     learning_rate: float = 0.1

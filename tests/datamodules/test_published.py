@@ -240,3 +240,12 @@ def test_cifar10_keeps_the_order_of_files_and_pixels(tmp_path: Path) -> None:
     images = build(CIFAR10, tmp_path).split("train").images(torch.arange(5 * N))
     second = pickle.loads((tmp_path / CIFAR10.files["train"][1].path).read_bytes())["data"]
     assert images[N : 2 * N].flatten(1).equal(torch.from_numpy(second))
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_mnist_says_what_a_truncated_file_lacks(verify: bool, tmp_path: Path) -> None:
+    write_mnist(tmp_path, "train")
+    first = tmp_path / MNIST.files["train"][0].path
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(DataError, match="holds 15,695 bytes where its header promises 15,696"):
+        build(MNIST, tmp_path, verify=verify).setup("fit")

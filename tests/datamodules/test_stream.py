@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from datamodules.stream import IndexStream
+from datamodules.stream import IndexStream, generator
 
 
 def taken(stream: IndexStream, batches: int) -> torch.Tensor:
@@ -43,3 +43,8 @@ def test_flips_are_fair_and_a_function_of_seed_and_batch() -> None:
     assert all(again.flips(k).equal(coins[k]) for k in (599, 0, 256, 255))
     assert not coins[0].equal(coins[256])
     assert not coins[0].equal(IndexStream(64, 64, seed=4).flips(0))
+
+
+def test_purposes_draw_apart() -> None:
+    draws = [generator(3, 0, purpose).random() for purpose in (0, 1)]
+    assert draws[0] != draws[1]

@@ -41,6 +41,14 @@ def test_measurements_do_not_add_up(tmp_path: Path, source: TinySource) -> None:
     assert result.measure(batches(source, "test")) == first
 
 
+def test_a_refused_measurement_leaves_nothing_behind(tmp_path: Path, source: TinySource) -> None:
+    result = prepared(tmp_path, source)
+    first = result.measure(batches(source, "test"))
+    with pytest.raises(InputError):
+        result.measure([torch.rand(20, 1, 8, 8), torch.full((4, 1, 8, 8), torch.nan)])
+    assert result.measure(batches(source, "test")) == first
+
+
 def test_baseline_is_the_other_split(tmp_path: Path, source: TinySource) -> None:
     result = prepared(tmp_path, source)
     expected = result.measure(batches(source, "test"))
@@ -134,6 +142,12 @@ def test_absent_split_names_the_other(tmp_path: Path, source: TinySource) -> Non
     result = Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), split="test")
     with pytest.raises(InputError, match="no test split"):
         result.prepare(source, torch.device("cpu"))
+
+
+def test_weights_reach_the_backbone(tmp_path: Path) -> None:
+    metrics = {"fid": FrechetDistance()}
+    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), weights="file.pt")
+    assert result.backbone.weights == "file.pt"
 
 
 def test_unknown_monitor(tmp_path: Path) -> None:

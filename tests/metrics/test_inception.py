@@ -32,8 +32,9 @@ def test_equals_torch_fidelity(weights: Path, source: TinySource, cpu: torch.dev
     reference = FeatureExtractorInceptionV3("net", ["2048", "logits_unbiased"], str(weights))
     pool, logits = reference(gray.repeat(1, 3, 1, 1))
     features = backbone(gray)
-    torch.testing.assert_close(features.pool, pool)
-    torch.testing.assert_close(features.logits, logits)
+    # random weights shrink the signal
+    assert (features.pool - pool).norm() < 1e-4 * pool.norm()
+    assert (features.logits - logits).norm() < 1e-4 * logits.norm()
     assert features.pool.shape == (2, backbone.num_features)
     assert len(backbone.weights_hash) == 64
 
@@ -59,7 +60,7 @@ def test_no_file_and_no_network(
 
 
 def test_file_that_is_not_there(tmp_path: Path, source: TinySource, cpu: torch.device) -> None:
-    with pytest.raises(InputError, match=r"absent\.pth"):
+    with pytest.raises(InputError, match=r"no Inception weights at .*absent\.pth"):
         InceptionBackbone(str(tmp_path / "absent.pth")).prepare(source, cpu)
 
 

@@ -1,0 +1,83 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.configs import ROOT
+
+RANKS = {
+    "errors": 0,
+    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "conditioning"], 1),
+    **dict.fromkeys(["layers", "losses", "regularizers", "augment"], 1),
+    "networks": 2,
+    "algorithms": 3,
+    "metrics": 4,
+    "pictures": 5,
+    **dict.fromkeys(["callbacks", "loggers"], 6),
+    "commands": 7,
+    "__main__": 8,
+    "__init__": 8,
+}
+ALLOWED = {
+    "pytorch_lightning": {"algorithms", "callbacks", "loggers", "commands"},
+    "hydra": {"commands"},
+    "omegaconf": {"commands"},
+    "wandb": {"loggers"},
+}
+SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *ROOT.glob("datamodules/*.py"), ROOT / "train.py"])
+ids = [str(path.relative_to(ROOT)) for path in SOURCES]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield node.module or ""
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def part(path: Path) -> str:
+    """Return the folder below ``gan``, or the single-noun file."""
+    name = path.relative_to(ROOT / "gan").parts[0]
+    return name.removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=ids)
+def test_functions_are_short(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 30, node.name
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.is_relative_to(ROOT / "gan")], ids=str)
+def test_imports_run_one_way(path: Path) -> None:
+    here = part(path)
+    for name in imports(path):
+        top, *rest = name.split(".")
+        assert top != "datamodules"
+        assert here in ALLOWED.get(top, {here}), f"{here} imports {name}"
+        if top == "gan" and rest and here != "__init__":
+            assert RANKS[rest[0]] < RANKS[here] or rest[0] == here, f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("datamodules/*.py")), ids=lambda p: p.name)
+def test_data_know_nothing_of_gans(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & {
+        "gan",
+        "hydra",
+        "omegaconf",
+        "wandb",
+    }
+
+
+def test_packages_hand_on_nothing() -> None:
+    for path in [*ROOT.glob("gan/*/__init__.py"), ROOT / "datamodules/__init__.py"]:
+        assert not path.read_text().strip(), path
+
+
+def test_no_drawers_for_odds_and_ends() -> None:
+    names = {part for path in SOURCES for part in path.relative_to(ROOT).with_suffix("").parts}
+    assert not names & {"utils", "helpers", "common", "misc"}
