@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytorch_lightning as pl
 from torch import Tensor
 
-from gan.algorithms.two_player import TwoPlayerGame
+from gan.algorithms.gan import GAN
 
 
 class Stream:
@@ -23,7 +23,7 @@ class Stream:
             yield [(self.draw(first + turn), None) for turn in range(self.n_critic)]
 
 
-def play(game: TwoPlayerGame, draw: Callable[[int], Tensor], steps: int) -> TwoPlayerGame:
+def play(game: GAN, draw: Callable[[int], Tensor], steps: int) -> GAN:
     """Let ``game`` play ``steps`` steps on drawn batches and return it."""
     trainer = pl.Trainer(
         accelerator="cpu",

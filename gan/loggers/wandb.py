@@ -5,16 +5,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import wandb
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan.clock import Clock
+from gan.errors import InputError
 
 
 def offline() -> bool:
-    """Return whether there is neither a key nor a wish for another mode."""
-    return "WANDB_MODE" not in os.environ and not wandb.api.api_key
+    """Return whether there is neither a key nor a wish for another mode.
+
+    Raises:
+        InputError: if the key cannot be one.
+    """
+    if "WANDB_MODE" in os.environ:
+        return False
+    try:
+        return not wandb.login(prompt=False, verify=False)
+    except wandb.errors.AuthenticationError as error:
+        raise InputError(
+            f"logger=wandb: {error}: set WANDB_API_KEY, or WANDB_MODE=offline"
+        ) from error
 
 
 class Dashboard(WandbLogger):
@@ -30,26 +43,32 @@ class Dashboard(WandbLogger):
     def __init__(
         self, save_dir: str, project: str = "ganymede", init_timeout: float = 20.0, **settings: Any
     ) -> None:
-        limits = wandb.Settings(init_timeout=init_timeout, silent=True)
-        super().__init__(
-            save_dir=save_dir, project=project, offline=offline(), settings=limits, **settings
-        )
+        settings["settings"] = wandb.Settings(init_timeout=init_timeout, silent=True)
+        settings["reinit"] = "finish_previous"
+        super().__init__(save_dir=save_dir, project=project, **settings)
+        del self._wandb_init["anonymous"]
+        if offline():
+            self._wandb_init["mode"] = "offline"
 
     @property
+    @rank_zero_experiment
     def experiment(self) -> Any:
         """Return the W&B run, offline if the server does not answer."""
-        fresh = self._experiment is None
+        if self._experiment is None:
+            self._experiment = self._start()
+            self._experiment.define_metric("step")
+            self._experiment.define_metric("images")
+            self._experiment.define_metric("*", step_metric="step")
+        return self._experiment
+
+    def _start(self) -> Any:
+        """Start a W&B run."""
         try:
-            run = super().experiment
-        except wandb.errors.CommError:
-            print("wandb: no answer from the server; logging offline, `wandb sync` sends it later")
-            self._wandb_init["mode"] = "offline"
-            run = super().experiment
-        if fresh and hasattr(run, "define_metric"):
-            run.define_metric("step")
-            run.define_metric("images")
-            run.define_metric("*", step_metric="step", step_sync=False)
-        return run
+            return wandb.init(**self._wandb_init)
+        except wandb.errors.CommError as error:
+            reason = " ".join(str(error).split())
+            print(f"wandb: {reason}; logging offline, `wandb sync` sends it later")
+            return wandb.init(**{**self._wandb_init, "mode": "offline"})
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

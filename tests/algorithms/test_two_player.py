@@ -235,49 +235,48 @@ MODES = 0.7 * torch.stack([ANGLES.cos(), ANGLES.sin()], dim=1)
 
 
 def ring(batch: int) -> Tensor:
-    """Return 256 points of a ring of 8 Gaussians as images of one pixel and two channels."""
+    """Return 128 points of a ring of 8 Gaussians as images of one pixel and two channels."""
     generator = torch.Generator().manual_seed(batch)
-    chosen = MODES[torch.randint(8, (256,), generator=generator)]
-    points = chosen + 0.02 * torch.randn(256, 2, generator=generator)
-    return points.view(256, 2, 1, 1)
+    chosen = MODES[torch.randint(8, (128,), generator=generator)]
+    points = chosen + 0.02 * torch.randn(128, 2, generator=generator)
+    return points.view(128, 2, 1, 1)
 
 
-def ring_game(loss: AdversarialLoss, regularizers: dict[str, Regularizer], n_critic: int) -> GAN:
+def ring_game(
+    loss: AdversarialLoss, regularizers: dict[str, Regularizer], n_critic: int, beta1: float
+) -> GAN:
     torch.manual_seed(0)
-    adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9), fused=True)
+    adam = partial(torch.optim.Adam, lr=2e-3, betas=(beta1, 0.9), fused=True)
     return GAN(
         MLPGenerator(8, 2, 1, Unconditional(), hidden=(64, 64)),
-        MLPDiscriminator(2, 1, Unconditional(), units=(64, 64), pieces=3, dropout=0.0),
+        MLPDiscriminator(2, 1, Unconditional(), units=(64, 64), pieces=2, dropout=0.0),
         loss=loss,
         regularizers=regularizers,
         prior=Gaussian(8),
         optimizer={"generator": adam, "discriminator": adam},
-        averaging=ExponentialAverage(half_life=25_600, ramp=0.05),
+        averaging=ExponentialAverage(half_life=12_800, ramp=0.05),
         n_critic=n_critic,
     )
 
 
-RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int]] = {
-    "minimax": (Minimax(), {"r1": R1(gamma=0.1)}, 1),
-    "non_saturating": (NonSaturating(), {"r1": R1(gamma=0.1)}, 1),
-    "mse_generator": (SquaredProbability(), {"r1": R1(gamma=0.1)}, 1),
-    "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1),
-    "hinge": (Hinge(), {"r1": R1(gamma=0.1)}, 1),
-    "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3),
-    "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3),
-    "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1),
+RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int, float, int]] = {
+    "minimax": (Minimax(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "non_saturating": (NonSaturating(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "mse_generator": (SquaredProbability(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "hinge": (Hinge(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3, 0.0, 500),
+    "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3, 0.5, 300),
+    "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1, 0.5, 600),
 }
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_ring_of_gaussians_is_learned_with_all_modes(name: str) -> None:
-    loss, regularizers, n_critic = RECIPES[name]
-    game = play(
-        ring_game(loss, regularizers, n_critic), ring, steps=1500 // n_critic * (1 + (n_critic > 1))
-    )
-    points = game.sample(1000).flatten(1)  # type: ignore[operator]
+    *ingredients, steps = RECIPES[name]
+    points = play(ring_game(*ingredients), ring, steps).sample(1000).flatten(1)
     distance, mode = torch.cdist(points, MODES).min(dim=1)
-    close = distance < 0.15
-    counts = torch.bincount(mode[close], minlength=8)
-    assert (counts >= 20).all(), counts.tolist()
-    assert close.float().mean() > 0.6
+    near = distance < 0.15
+    counts = torch.bincount(mode[near], minlength=8)
+    assert (counts >= 15).all(), counts.tolist()
+    assert near.float().mean() > 0.4  # a uniform square gets 0.14

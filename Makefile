@@ -1,0 +1,47 @@
+# Everything runs in an environment of its own; VENV=... chooses another place, PYTHON=... another interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One thread a test process: two with two threads each starve one another.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow check format bench clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(VENV)/.installed ## make the environment (Python 3.11 or later with pip)
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: PYTHON=python3.11 make ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: install ## train a DCGAN on scikit-learn's digits: one to two minutes on two cores
+	$(BIN)/python train.py model=dcgan data=digits steps=1000
+
+test: install ## run the fast tests
+	$(TESTS)
+
+test-slow: install ## run the tests that take longer
+	$(TESTS) -m slow
+
+check: install ## format, lint, types, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(TESTS)
+
+format: install ## format and sort imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## measure the overhead of a training step against a bare loop
+	$(BIN)/python benchmarks/step_overhead.py
+
+clean: ## remove caches and builds, not runs or data
+	rm -rf .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
