@@ -52,6 +52,8 @@ class ExponentialAverage(Averaging):
     def __init__(self, half_life: float = 20_000, ramp: float | None = 0.05) -> None:
         if half_life <= 0:
             raise ValueError(f"averaging.half_life={half_life}: give a positive number of images")
+        if ramp is not None and ramp <= 0:
+            raise ValueError(f"averaging.ramp={ramp}: give a positive fraction or null")
         self.half_life, self.ramp = half_life, ramp
 
     def copy(self, network: nn.Module) -> nn.Module:

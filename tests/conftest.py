@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,21 +21,28 @@ schema.register()
 Compose = Callable[..., DictConfig]
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Iterator[Compose]:
-    """Return a function from overrides to a small, offline config with a run folder of its own."""
-    small = [f"run_dir={tmp_path / 'run'}", f"cache_dir={tmp_path / 'cache'}", "steps=2"]
+@contextmanager
+def composing(folder: Path) -> Iterator[Compose]:
+    """Give a function from overrides to a small, offline config with a run folder in ``folder``."""
+    small = [f"run_dir={folder / 'run'}", f"cache_dir={folder / 'cache'}", "steps=2"]
     small += ["batch_size=8", "accelerator=cpu", "metrics=none"]
 
     def composed(*overrides: str) -> DictConfig:
         given = {o.split("=")[0] for o in overrides}
         kept = [o for o in small if o.split("=")[0] not in given]
         node = compose("train", [openly(o) for o in (*kept, *overrides)])
-        folder = Path(node.run_dir) / ".hydra"
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(node, folder / "config.yaml")
-        OmegaConf.save(OmegaConf.create([*kept, *overrides]), folder / "overrides.yaml")
+        place = Path(node.run_dir) / ".hydra"
+        place.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(node, place / "config.yaml")
+        OmegaConf.save(OmegaConf.create([*kept, *overrides]), place / "overrides.yaml")
         return node
 
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield composed
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[Compose]:
+    """Return a function from overrides to a small, offline config with a run folder of its own."""
+    with composing(tmp_path) as composed:
         yield composed

@@ -1,8 +1,10 @@
 """Games played on drawn batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
@@ -23,17 +25,29 @@ class Stream:
             yield [(self.draw(first + turn), None) for turn in range(self.n_critic)]
 
 
-def play(game: GAN, draw: Callable[[int], Tensor], steps: int) -> GAN:
-    """Let ``game`` play ``steps`` steps on drawn batches and return it."""
-    trainer = pl.Trainer(
+def trainer(callbacks: Sequence[Callback] = (), logger: Logger | None = None) -> pl.Trainer:
+    """Return a quiet trainer on the CPU."""
+    return pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
-        logger=False,
+        callbacks=list(callbacks),
+        logger=logger or False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
         limit_val_batches=0,
     )
-    trainer.fit(game, Stream(draw, steps, game.n_critic))
+
+
+def play(
+    game: GAN,
+    draw: Callable[[int], Tensor],
+    steps: int,
+    callbacks: Sequence[Callback] = (),
+    logger: Logger | None = None,
+) -> GAN:
+    """Let ``game`` play ``steps`` steps on drawn batches and return it."""
+    trainer(callbacks, logger).fit(game, Stream(draw, steps, game.n_critic))
     return game

@@ -89,7 +89,7 @@ class GAN(TwoPlayerGame):
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Return the adversarial term and those of the regularizers that are due."""
         with torch.no_grad():
-            fake = self.generator(batch.z, batch.labels)
+            fake = self.generator(batch.z, batch.labels).to(batch.real.dtype)
 
         def critic(images: Tensor) -> Tensor:
             logits: Tensor = self.discriminator(self.augment(images), batch.labels)
@@ -151,6 +151,8 @@ class GAN(TwoPlayerGame):
         Raises:
             InputError: on an impossible number or label.
         """
+        if seed < 0:
+            raise InputError(f"seed={seed}: give a number from 0")
         y = self._labels(n, labels)
         batches = [range(k, min(k + _SAMPLE_BATCH, n)) for k in range(0, n, _SAMPLE_BATCH)]
         parts = [

@@ -37,7 +37,16 @@ class Batch:
     z: Tensor
 
     def chunks(self, count: int) -> Iterator["Batch"]:
-        """Cut the batch into ``count`` equal parts."""
+        """Cut the batch into ``count`` equal parts.
+
+        Raises:
+            InputError: if ``count`` does not divide it.
+        """
+        if len(self.real) % count:
+            raise InputError(
+                f"accumulate={count} does not divide the {len(self.real)} images of a device: "
+                "give a number that divides batch_size"
+            )
         labels = [None] * count if self.labels is None else self.labels.chunk(count)
         parts = zip(self.real.chunk(count), labels, self.z.chunk(count), strict=True)
         return (Batch(*part) for part in parts)
@@ -145,6 +154,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
         self.clock, self.turn, self.measuring = Clock(), 0, True
         self.readings: dict[str, Tensor | float] = {}
+        self._random: list[Tensor] = []
         self.players = self._seat(schedule or {}, clip_norm or {})
         self._active = self.players[0]
 
@@ -155,6 +165,9 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         sides = {"generator": self.generator, "discriminator": self.discriminator}
         for name in {*self.optimizer, *schedule, *clip_norm} - sides.keys():
             raise InputError(f"{name} is no player: name generator or discriminator")
+        for name, bound in clip_norm.items():
+            if bound is not None and not (isinstance(bound, int | float) and bound > 0):
+                raise InputError(f"clip_norm.{name}={bound}: give a positive number or null")
         opponents = reversed(sides.values())
         return [
             Player(name, i, own, other, schedule.get(name, Constant()), clip_norm.get(name))
@@ -177,8 +190,15 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         """Do what follows each update of the discriminator."""
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Return the optimizers of generator and discriminator."""
-        return [self.optimizer[p.name](p.network.parameters()) for p in self.players]
+        """Return the optimizers of generator and discriminator.
+
+        Raises:
+            InputError: if an optimizer refuses its settings.
+        """
+        try:
+            return [self.optimizer[p.name](p.network.parameters()) for p in self.players]
+        except ValueError as error:
+            raise InputError(f"optimizer: {error}") from error
 
     def training_step(self, batches: Sequence[Images], batch_idx: int) -> dict[str, Any]:
         """Play one step on ``n_critic`` batches and return its readings."""
@@ -221,12 +241,21 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         if self.measuring or self._active.clip_norm is not None:
             self.readings[f"gradient_norm/{self._active.name}"] = self._active.clip()
 
+    def on_train_start(self) -> None:
+        """Take up the random state of the checkpoint, if there is one."""
+        if self._random:
+            cpu, *devices = self._random
+            torch.set_rng_state(cpu.cpu())
+            torch.cuda.set_rng_state_all([state.cpu() for state in devices])
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the clock."""
+        """Store the clock and the random state, which dropout and penalties draw from."""
         checkpoint["clock"] = self.clock.state_dict()
+        checkpoint["random"] = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the clock, and let a finished run go on where more steps are asked for."""
         self.clock.load_state_dict(checkpoint["clock"])
+        self._random = checkpoint["random"]
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         progress["is_last_batch"] = False

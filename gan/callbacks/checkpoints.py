@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
+from gan.errors import InputError
 
 
 class Checkpoints(Callback):
@@ -20,6 +21,8 @@ class Checkpoints(Callback):
     """
 
     def __init__(self, folder: str, every: int = 500) -> None:
+        if every < 1:
+            raise InputError(f"callbacks.checkpoints.every={every}: give a number from 1")
         self.folder, self.every = Path(folder), every
 
     def on_train_batch_end(

@@ -77,9 +77,17 @@ class MetricsCallback(Callback):
         metrics = self.evaluation.measure(self._fakes(trainer, game))
         record = {"step": game.clock.step, "images": game.clock.images, **metrics}
         self.history.append(record)
-        best = {f"best/{self.monitor}": self.best[self.monitor]}
         for logger in trainer.loggers:
-            logger.log_metrics({**record, **best}, step=game.clock.step)
+            logger.log_metrics({**record, **self._records()}, step=game.clock.step)
+
+    def _records(self) -> dict[str, float]:
+        """Return the best value so far of each metric, by which a dashboard can sort runs."""
+        records = {}
+        for name, metric in self.evaluation.metrics.items():
+            key = f"{self.evaluation.backbone.name}/{name}"
+            choose = max if metric.higher_is_better else min
+            records[f"best/{key}"] = choose(record[key] for record in self.history)
+        return records
 
     def _fakes(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[Tensor]:
         """Yield this device's share of the fakes, labelled as real images drawn at random."""

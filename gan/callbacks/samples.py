@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from gan.algorithms.gan import GAN
+from gan.errors import InputError
 from gan.pictures import save_grid, tile
 
 
@@ -23,6 +24,9 @@ class Samples(Callback):
     """
 
     def __init__(self, folder: str, every: int = 500, rows: int = 8, columns: int = 10) -> None:
+        for name, value in {"every": every, "rows": rows, "columns": columns}.items():
+            if value < 1:
+                raise InputError(f"callbacks.samples.{name}={value}: give a number from 1")
         self.folder, self.every, self.rows, self.columns = Path(folder), every, rows, columns
 
     def on_train_batch_end(

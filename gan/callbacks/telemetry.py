@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.errors import InputError
 
 
 class Telemetry(Callback):
@@ -20,6 +21,8 @@ class Telemetry(Callback):
     """
 
     def __init__(self, every: int = 50) -> None:
+        if every < 1:
+            raise InputError(f"callbacks.telemetry.every={every}: give a number from 1")
         self.every = every
         self.rate = 0.0
         self._seconds, self._images, self._started = 0.0, 0, 0.0

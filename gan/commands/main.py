@@ -1,14 +1,21 @@
 """From the command line to an exit status."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import TypeVar
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from gan.commands.sample import SampleOptions, sample
 from gan.commands.schema import TrainConfig
@@ -35,8 +42,10 @@ def dispatch(arguments: list[str]) -> None:
     known = {str(key) for key in schema}
     for pair in pairs:
         key, equals, _ = pair.partition("=")
-        if not equals or key not in known:
+        if key not in known:
             raise InputError(f"{name}: {pair}: no such setting; {nearest(key, known)}")
+        if not equals:
+            raise InputError(f"{name}: {pair}: give a value, {pair}=...")
     options = OmegaConf.merge(schema, OmegaConf.from_dotlist(pairs))
     for key in sorted(OmegaConf.missing_keys(options)):
         raise InputError(f"{name}: {key} is not set: add {key}=... to the command")
@@ -55,16 +64,29 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _hydra_line(error: Exception) -> str:
     """Return a message of Hydra or OmegaConf as one line, with the nearest right name."""
     if isinstance(error, ConfigKeyError | ConfigAttributeError) and error.key is not None:
-        names = (field.name for field in fields(TrainConfig))
-        return f"{error.key}: no such setting; {nearest(str(error.key), names)}"
-    return " ".join(str(error).split("Config search path")[0].split())
+        names = error.parent_node or [field.name for field in fields(TrainConfig)]
+        return f"{error.full_key}: no such setting; {nearest(str(error.key), map(str, names))}"
+    if isinstance(error, ValidationError) and error.full_key:
+        return f"{error.full_key}: {str(error).splitlines()[0]}"
+    message, _, places = str(error).partition("Config search path")
+    return " ".join(message.split()) + _members(error, places)
+
+
+def _members(error: Exception, places: str) -> str:
+    """Return the hint at the options of a group that Hydra leaves unsaid, if it does."""
+    place = re.search(r"provider=main, path=file://(\S+)", places)
+    if not isinstance(error, MissingConfigException) or error.options or not place:
+        return ""
+    path = Path(place[1], error.missing_cfg_file or "")
+    return f" {nearest(path.stem, (p.stem for p in path.parent.glob('*.yaml')))}"
 
 
 def explain(error: BaseException) -> str | None:
     """Return the one line for bad input, or ``None`` for a fault of the program.
 
     Errors about input are this package's, those of the data (a ``ValueError`` by the name of
-    ``DataError``), refusals of a constructor that Hydra called, and Hydra's own.
+    ``DataError``), refusals of a constructor that Hydra called, Hydra's own, and those of the
+    operating system that name a file.
     """
     chain = _chain(error)
     for cause in chain:
@@ -75,6 +97,8 @@ def explain(error: BaseException) -> str | None:
             for cause in chain:
                 if isinstance(cause, kind):
                     return _hydra_line(cause)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return None
 
 

@@ -51,7 +51,8 @@ class Run:
             if (folder / f"{name}.ckpt").is_file():
                 return folder / f"{name}.ckpt"
         wanted = " or ".join(f"{name}.ckpt" for name in names)
-        raise InputError(f"{folder} has no {wanted}: the run ended before its first checkpoint")
+        found = ", ".join(sorted(path.name for path in folder.glob("*.ckpt")))
+        raise InputError(f"{folder} has no {wanted}: it holds {found or 'no checkpoint yet'}")
 
     def read(self, *names: str) -> dict[str, Any]:
         """Return the content of :meth:`checkpoint`, on the CPU.
@@ -62,8 +63,11 @@ class Run:
         path = self.checkpoint(*names)
         try:
             content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
-            raise InputError(f"{path} is not a whole checkpoint: {error}") from error
+            content["clock"]["step"]
+        except Exception as error:  # a broken file fails in any way
+            raise InputError(
+                f"{path} is not a whole checkpoint: copy it anew, or start another run"
+            ) from error
         return content
 
     def game(self, *names: str) -> GAN:

@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.telemetry import Telemetry
 from gan.commands.results import Results
 from gan.commands.run import Run
 from gan.commands.validation import validate
@@ -24,11 +26,12 @@ from gan.loggers.table import Table
 
 
 def _callbacks(config: DictConfig) -> list[Callback]:
-    """Return telemetry first (it must not time the others), then metrics, then the rest."""
+    """Return telemetry first (it does not time the others), then metrics, then the rest."""
     chosen = [instantiate(node) for node in config.callbacks.values()]
     evaluation = instantiate(config.metrics, _convert_="all")
     metrics = [MetricsCallback(evaluation)] if evaluation.metrics else []
-    return [*chosen[:1], *metrics, *chosen[1:]]
+    first = [callback for callback in chosen if isinstance(callback, Telemetry)]
+    return [*first, *metrics, *(callback for callback in chosen if callback not in first)]
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
@@ -44,23 +47,26 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     node = config.accelerator
     if node.accelerator == "gpu" and not torch.cuda.is_available():
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
-    return pl.Trainer(
-        accelerator=node.accelerator,
-        devices=node.devices,
-        strategy=node.strategy,
-        precision=node.precision,
-        max_epochs=1,
-        callbacks=callbacks,
-        logger=loggers,
-        log_every_n_steps=1,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=config.run_dir,
-    )
+    try:
+        return pl.Trainer(
+            accelerator=node.accelerator,
+            devices=node.devices,
+            strategy=node.strategy,
+            precision=node.precision,
+            max_epochs=1,
+            callbacks=callbacks,
+            logger=loggers,
+            log_every_n_steps=1,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=config.run_dir,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise InputError(f"accelerator: {error}") from error
 
 
 def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
@@ -72,12 +78,29 @@ def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
         game.averaged.compile()
 
 
-def _resume(config: DictConfig, table: Table, datamodule: Any) -> Path | None:
+def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
+    """Refuse a game that knows other labels than the data."""
+    known = getattr(game.generator, "num_classes", 0)
+    if known not in (0, datamodule.num_classes):
+        raise InputError(
+            f"conditioning.num_classes={known} but the data have {datamodule.num_classes}: "
+            "leave conditioning.num_classes out"
+        )
+
+
+def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGame) -> Path | None:
     """Put table and data where the checkpoint stands and return its path."""
     if config.resume is None:
         return None
     run = Run(config.resume)
-    step = int(run.read("last")["clock"]["step"])
+    content = run.read("last")
+    old, new = content["state_dict"], game.state_dict()
+    if {k: v.shape for k, v in old.items()} != {k: v.shape for k, v in new.items()}:
+        raise InputError(
+            f"resume: the networks of {config.resume} have other shapes than those asked for: "
+            "leave its settings as they were"
+        )
+    step = int(content["clock"]["step"])
     if step >= config.steps:
         raise InputError(
             f"resume: {config.resume} has done {step} steps: give a larger steps= than that"
@@ -93,6 +116,7 @@ def _quiet() -> None:
         ".*module.s. in eval mode at the start.*",
         ".*defined a `validation_step` but have no.*",
         ".*isinstance.treespec, LeafSpec.*",
+        ".*your dataloader is not resumable.*",
     ):
         warnings.filterwarnings("ignore", message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -110,8 +134,9 @@ def train(config: DictConfig) -> float | None:
     started = time.time()
     datamodule = instantiate(config.data)
     table = Table(Path(config.run_dir) / "metrics.csv")
-    checkpoint = _resume(config, table, datamodule)
     game = instantiate(config.model, _convert_="all")
+    _check_labels(game, datamodule)
+    checkpoint = _resume(config, table, datamodule, game)
     _accelerate(game, config.accelerator)
     callbacks = _callbacks(config)
     trainer = _trainer(config, callbacks, _loggers(config, table))

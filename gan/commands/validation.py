@@ -16,6 +16,7 @@ from gan.errors import InputError
 _SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate")
+_CHOOSE_MANY = ("regularizers", "callbacks")
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:
@@ -53,7 +54,10 @@ def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
     constructors = [vars(kind)["__init__"] for kind in lineage if "__init__" in vars(kind)]
     for constructor in constructors if lineage else [target]:
         signature = inspect.signature(constructor)
-        hints = typing.get_type_hints(constructor)
+        try:
+            hints = typing.get_type_hints(constructor)
+        except NameError:  # a name that the module imports for type checkers alone
+            hints = {}
         kinds = {p.kind for p in signature.parameters.values()}
         named = {k for k, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD,)}
         known = {name: hints.get(name, Any) for name in named - {"self"}} | known
@@ -64,14 +68,17 @@ def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
 
 def _check_target(path: str, node: DictConfig) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
-    known, anything = _parameters(get_object(node["_target_"]))
+    try:
+        known, anything = _parameters(get_object(node["_target_"]))
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{path}._target_={node['_target_']}: no such class") from error
     for key in set(node) - _DIRECTIVES:
         if str(key) not in known:
             if not anything:
                 raise InputError(f"{path}.{key}: no such setting; {nearest(str(key), known)}")
             continue
-        if OmegaConf.is_missing(node, key):
-            continue
+        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
+            continue  # what an interpolation points at is checked in its own place
         value = node[key]
         if not _accepts(known[str(key)], value):
             wanted = getattr(known[str(key)], "__name__", str(known[str(key)]))
@@ -90,6 +97,12 @@ def validate(config: DictConfig) -> None:
     for name in _POSITIVE:
         if config[name] < 1:
             raise InputError(f"{name}={config[name]}: give a number from 1")
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
+    for group in _CHOOSE_MANY:
+        for name, node in config[group].items():
+            if "_target_" not in node:
+                raise InputError(f"{group}.{name} is not chosen: add it to {group}=[...]")
     for path, node in _nodes(config):
         if "_target_" in node:
             _check_target(path, node)

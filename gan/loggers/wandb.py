@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import wandb
@@ -35,17 +36,24 @@ class Dashboard(WandbLogger):
 
     Args:
         save_dir: the run folder; offline files go to ``wandb/`` in it.
+        name: of the run; by default the run folder's.
         project: on W&B.
         init_timeout: seconds to wait for the server before the run goes offline.
         settings: further arguments of ``wandb.init``.
     """
 
     def __init__(
-        self, save_dir: str, project: str = "ganymede", init_timeout: float = 20.0, **settings: Any
+        self,
+        save_dir: str,
+        name: str | None = None,
+        project: str = "ganymede",
+        init_timeout: float = 20.0,
+        **settings: Any,
     ) -> None:
         settings["settings"] = wandb.Settings(init_timeout=init_timeout, silent=True)
         settings["reinit"] = "finish_previous"
-        super().__init__(save_dir=save_dir, project=project, **settings)
+        name = name or Path(save_dir).name
+        super().__init__(name=name, save_dir=save_dir, project=project, **settings)
         del self._wandb_init["anonymous"]
         if offline():
             self._wandb_init["mode"] = "offline"

@@ -11,15 +11,17 @@ from gan.networks.base import Discriminator, Generator
 _BASE = 4  # pixels a side of the smallest feature map
 
 
-def _stages(resolution: int) -> int:
-    """Return how often the smallest feature map is doubled to reach ``resolution``."""
+def _widths(width: int, resolution: int) -> list[int]:
+    """Return the feature maps from half of ``resolution`` down to 4x4."""
+    if width < 1:
+        raise ValueError(f"dcgan: width={width}: give a number from 1")
     stages = (resolution // _BASE).bit_length() - 1
     if stages < 1 or _BASE << stages != resolution:
         raise ValueError(
             f"dcgan: data.resolution={resolution} must be a power of two from 8: set "
             "data.resolution to 16, 32, 64 or 128"
         )
-    return stages
+    return [width << stage for stage in range(stages)]
 
 
 def _initialize(module: nn.Module) -> None:
@@ -54,8 +56,7 @@ class DCGANGenerator(Generator):
         super().__init__()
         self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
         self.entry = conditioning.entry(latent_dim)
-        stages = _stages(resolution)
-        widths = [width << (stages - 1 - i) for i in range(stages)]
+        widths = _widths(width, resolution)[::-1]
         layers: list[nn.Module] = [
             nn.Linear(self.entry.width, widths[0] * _BASE**2, bias=False),
             nn.Unflatten(1, (widths[0], _BASE, _BASE)),
@@ -100,7 +101,7 @@ class DCGANDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         self.num_classes = conditioning.num_classes
-        widths = [width << i for i in range(_stages(resolution))]
+        widths = _widths(width, resolution)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, inplace=True),

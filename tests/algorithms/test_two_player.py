@@ -28,6 +28,7 @@ from gan.schedules import Linear
 from tests.play import play
 
 ADAM = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.9))
+INGREDIENTS: dict[str, Any] = {"loss": NonSaturating(), "prior": Gaussian(4)}
 State = dict[str, Tensor]
 
 
@@ -42,14 +43,18 @@ def large_images(batch: int) -> Tensor:
     return images(batch).repeat(1, 1, 2, 2)
 
 
+def both(optimizer: Callable[..., Any]) -> dict[str, Any]:
+    """Return the same optimizer for each player."""
+    return {"generator": optimizer, "discriminator": optimizer}
+
+
 def convolutional(**ingredients: Any) -> GAN:
     """Return a small DCGAN with batch normalisation in both players."""
     torch.manual_seed(0)
     return GAN(
         DCGANGenerator(4, 1, 16, Unconditional(), width=8),
         DCGANDiscriminator(1, 16, Unconditional(), width=8),
-        **{"loss": NonSaturating(), "prior": Gaussian(4), **ingredients},
-        **{"optimizer": {"generator": ADAM, "discriminator": ADAM}},
+        **INGREDIENTS | {"optimizer": both(ADAM)} | ingredients,
     )
 
 
@@ -59,8 +64,7 @@ def plain(optimizer: Callable[..., Any] = ADAM, **ingredients: Any) -> GAN:
     return GAN(
         MLPGenerator(4, 1, 8, Unconditional(), hidden=(16,)),
         MLPDiscriminator(1, 8, Unconditional(), units=(16,), pieces=2, dropout=0.0),
-        **{"loss": NonSaturating(), "prior": Gaussian(4), **ingredients},
-        **{"optimizer": {"generator": optimizer, "discriminator": optimizer}},
+        **INGREDIENTS | {"optimizer": both(optimizer)} | ingredients,
     )
 
 
@@ -75,6 +79,11 @@ def same(a: State, b: State) -> bool:
 class Watched(GAN):
     """A GAN that notes what each turn did to the idle player."""
 
+    untouched: list[bool]
+    moved: list[bool]
+    turns: list[str]
+    seen: list[Tensor]
+
     def _play(self, player: Any, objective: Any, batch: Batch) -> None:
         before, mine = state(player.opponent), state(player.network)
         super()._play(player, objective, batch)
@@ -86,20 +95,24 @@ class Watched(GAN):
         assert all(p.requires_grad for p in player.opponent.parameters())
 
 
-def test_the_idle_player_is_untouched_bit_for_bit() -> None:
-    game = convolutional(n_critic=2)
+def watched(game: GAN) -> Watched:
     game.__class__ = Watched
+    assert isinstance(game, Watched)
+    return game
+
+
+def test_the_idle_player_is_untouched_bit_for_bit() -> None:
+    game = watched(convolutional(n_critic=2))
     play(game, large_images, steps=3)
-    assert all(game.untouched)  # type: ignore[attr-defined]
-    assert all(game.moved)  # type: ignore[attr-defined]
+    assert all(game.untouched)
+    assert all(game.moved)
 
 
 def test_each_step_has_n_critic_fresh_batches_and_one_generator_turn() -> None:
-    game = plain(n_critic=3)
-    game.__class__ = Watched
+    game = watched(plain(n_critic=3))
     play(game, images, steps=4)
-    assert game.turns == 4 * (3 * ["discriminator"] + ["generator"])  # type: ignore[attr-defined]
-    shown = [x for x, turn in zip(game.seen, game.turns, strict=True) if turn == "discriminator"]  # type: ignore[attr-defined]
+    assert game.turns == 4 * (3 * ["discriminator"] + ["generator"])
+    shown = [x for x, turn in zip(game.seen, game.turns, strict=True) if turn == "discriminator"]
     assert all(torch.equal(x, images(i)) for i, x in enumerate(shown))
     assert (game.clock.step, game.clock.images) == (4, 4 * 3 * 8)
 
@@ -110,11 +123,11 @@ def test_latents_differ_by_turn_and_depend_on_the_seed_alone() -> None:
         drawn: list[Tensor] = []
         deal = game._deal
 
-        def watched(batch: Any, turn: int) -> Batch:
-            drawn.append(deal(batch, turn).z)
-            return deal(batch, turn)
+        def noted(images: Any, turn: int) -> Batch:
+            drawn.append(deal(images, turn).z)
+            return deal(images, turn)
 
-        game._deal = watched  # type: ignore[method-assign]
+        game._deal = noted  # type: ignore[method-assign]
         play(game, images, steps=2)
         return torch.stack(drawn)
 
@@ -156,11 +169,11 @@ def test_lazy_terms_are_due_every_so_many_turns_and_worth_as_much_more() -> None
     terms: list[dict[str, Tensor]] = []
     loss = game.discriminator_loss
 
-    def watched(batch: Batch) -> dict[str, Tensor]:
+    def noted(batch: Batch) -> dict[str, Tensor]:
         terms.append(loss(batch))
         return terms[-1]
 
-    game.discriminator_loss = watched  # type: ignore[method-assign]
+    game.discriminator_loss = noted  # type: ignore[method-assign]
     play(game, images, steps=3)
     assert ["r1" in t for t in terms] == [True, False, False, True, False, False]
     x = images(0).requires_grad_()
@@ -178,7 +191,8 @@ def test_average_has_its_half_life() -> None:
     nn.init.ones_(network.weight)
     for step in range(10):
         average.update(mean, network, images=100, seen=100 * (step + 1))
-    assert mean.weight.item() == pytest.approx(0.5, abs=1e-5)  # type: ignore[union-attr]
+    (weight,) = mean.parameters()
+    assert weight.item() == pytest.approx(0.5, abs=1e-5)
     assert not any(p.requires_grad for p in mean.parameters())
 
 

@@ -53,6 +53,13 @@ def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
 
 
+@pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "rpgan"])
+def test_mixed_precision_trains(config: Compose, tmp_path: Path, loss: str) -> None:
+    train(config(*TINY, "accelerator=cpu_amp", f"loss={loss}", "clip_norm.generator=1"))
+    assert all(p.dtype == torch.float32 for p in gan.load(tmp_path / "run").parameters())
+    assert float(table(tmp_path / "run")[-1]["gradient_norm/generator"]) > 0
+
+
 @pytest.mark.parametrize("name", options("regularizers"))
 def test_every_regularizer_trains(config: Compose, tmp_path: Path, name: str) -> None:
     train(config(*TINY, f"regularizers=[{name}]"))
@@ -99,8 +106,13 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return content
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(config: Compose, tmp_path: Path) -> None:
-    common = [*TINY, "batch_size=500", "callbacks.telemetry.every=1", "n_critic=2"]
+@pytest.mark.parametrize(
+    "players", [TINY, ["data=digits", "model=mlp", "loss=wgan_gp"]], ids=["dcgan", "mlp"]
+)
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    config: Compose, tmp_path: Path, players: list[str]
+) -> None:
+    common = [*players, "batch_size=500", "callbacks.telemetry.every=1", "n_critic=2"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(config(*common, f"run_dir={whole}", "steps=6"))
     train(config(*common, f"run_dir={parts}", "steps=3"))

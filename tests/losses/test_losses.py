@@ -18,7 +18,7 @@ from gan.losses.wasserstein import Wasserstein
 from tests.configs import ROOT, options
 
 LOG2 = math.log(2)
-AT_ZERO = {
+AT_ZERO: dict[type[AdversarialLoss], tuple[float, float]] = {
     Minimax: (2 * LOG2, -LOG2),
     NonSaturating: (2 * LOG2, LOG2),
     SquaredProbability: (2 * LOG2, 0.25),

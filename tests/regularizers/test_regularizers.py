@@ -31,7 +31,8 @@ def verdict(weight: Tensor) -> Verdict:
 
 def weight(norm: float) -> Tensor:
     w = torch.randn(48)
-    return (norm * w / w.norm()).requires_grad_()
+    scaled: Tensor = norm * w / w.norm()
+    return scaled.requires_grad_()
 
 
 def test_every_regularizer_has_a_yaml_named_as_its_log_name() -> None:

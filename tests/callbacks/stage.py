@@ -1,0 +1,113 @@
+"""A small game on digits with scripted metrics, and a logger that remembers."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from torch import Tensor
+
+from datamodules.digits import Digits
+from gan.algorithms.gan import GAN
+from gan.callbacks.evaluation import MetricsCallback
+from gan.clock import Clock
+from gan.conditioning import Projection, Unconditional
+from gan.latents import Gaussian
+from gan.losses.logistic import NonSaturating
+from gan.metrics.evaluation import NoEvaluation
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from tests.play import trainer
+
+
+class Notebook(Logger):
+    """A logger that keeps records and pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[tuple[int | None, dict[str, float]]] = []
+        self.pictures: list[tuple[str, Tensor, int]] = []
+
+    @property
+    def name(self) -> str:
+        return "notebook"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        raise AssertionError("callbacks log no settings")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.records.append((step, dict(metrics)))
+
+    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
+        self.pictures.append((key, picture, clock.step))
+
+    @property
+    def steps(self) -> list[int | None]:
+        return [step for step, _ in self.records]
+
+
+class Scripted(NoEvaluation):
+    """An evaluation whose scores are known beforehand."""
+
+    def __init__(self, *scores: float, every: int = 1, minimize: bool = True) -> None:
+        super().__init__()
+        self.scores, self.every, self.minimize = iter(scores), every, minimize
+        self.num_fakes, self.batch_size, self.split = 25, 10, "train"
+        self.monitor = "script/score"
+        self.backbone: Any = SimpleNamespace(name="script")
+        self.metrics: Any = {"score": SimpleNamespace(higher_is_better=not minimize)}
+        self.seen: list[list[Tensor]] = []
+
+    def measure(self, fakes: Iterable[Tensor]) -> dict[str, float]:
+        self.seen.append(list(fakes))
+        score = next(self.scores, None)
+        if score is None:
+            raise RuntimeError("the script has ended")
+        return {self.monitor: score}
+
+
+def game(num_classes: int = 0, **mechanics: Any) -> GAN:
+    torch.manual_seed(0)
+    conditioning = Projection(num_classes) if num_classes else Unconditional()
+    adam = partial(torch.optim.Adam, lr=1e-3)
+    return GAN(
+        MLPGenerator(4, 1, 8, conditioning, hidden=(8,)),
+        MLPDiscriminator(1, 8, conditioning, units=(4,), pieces=2),
+        NonSaturating(),
+        prior=Gaussian(4),
+        optimizer={"generator": adam, "discriminator": adam},
+        **mechanics,
+    )
+
+
+def digits(steps: int, n_critic: int = 1) -> Digits:
+    return Digits(
+        channels=1, resolution=8, num_classes=10, batch_size=8, steps=steps, n_critic=n_critic
+    )
+
+
+def run(players: GAN, steps: int, *callbacks: Callback, resume: Path | None = None) -> Notebook:
+    """Train ``players`` on digits and return what was logged."""
+    notebook = Notebook()
+    data = digits(steps, players.n_critic)
+    if resume is not None:
+        data.start_step = torch.load(resume)["clock"]["step"]
+    trainer(callbacks, notebook).fit(players, datamodule=data, ckpt_path=resume)
+    return notebook
+
+
+def metrics(*scores: float, **options: Any) -> MetricsCallback:
+    return MetricsCallback(Scripted(*scores, **options))
+
+
+def shares(callback: MetricsCallback, players: GAN, rank: int, world: int) -> Iterator[Tensor]:
+    """Yield the fakes of one of several processes."""
+    where: Any = SimpleNamespace(global_rank=rank, world_size=world, datamodule=digits(1))
+    yield from callback._fakes(where, players)

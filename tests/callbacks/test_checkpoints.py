@@ -1,0 +1,75 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from gan.callbacks.checkpoints import Checkpoints
+from gan.errors import InputError
+from tests.callbacks.stage import game, metrics, run
+
+
+def step(path: Path) -> int:
+    number: int = torch.load(path, weights_only=True)["clock"]["step"]
+    return number
+
+
+@pytest.mark.parametrize(("minimize", "best"), [(True, 3), (False, 2)])
+def test_last_and_best_are_kept(tmp_path: Path, minimize: bool, best: int) -> None:
+    scored = metrics(5.0, 9.0, 1.0, 4.0, 1.0, minimize=minimize)
+    run(game(), 5, scored, Checkpoints(str(tmp_path), every=2))
+    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert step(tmp_path / "last.ckpt") == 5
+    assert step(tmp_path / "best.ckpt") == best
+
+
+def test_without_metrics_there_is_no_best(tmp_path: Path) -> None:
+    run(game(), 2, Checkpoints(str(tmp_path)))
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_last_is_written_every_kth_and_the_last_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    save = pl.Trainer.save_checkpoint
+
+    def noted(self: pl.Trainer, path: Path, *args: Any) -> None:
+        save(self, path, *args)
+        written.append(step(path))
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
+    run(game(), 5, Checkpoints(str(tmp_path), every=2))
+    assert written == [2, 4, 5]
+
+
+def test_the_best_is_remembered_over_a_resume(tmp_path: Path) -> None:
+    run(game(), 2, metrics(3.0, 7.0), Checkpoints(str(tmp_path)))
+    again = metrics(5.0, 4.0)
+    run(game(), 4, again, Checkpoints(str(tmp_path)), resume=tmp_path / "last.ckpt")
+    assert step(tmp_path / "best.ckpt") == 1
+    assert step(tmp_path / "last.ckpt") == 4
+    assert [record["script/score"] for record in again.history] == [3.0, 7.0, 5.0, 4.0]
+
+
+def test_a_crash_while_writing_leaves_the_previous_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = pl.Trainer.save_checkpoint
+
+    def crash(self: pl.Trainer, path: Path, *args: Any) -> None:
+        if self.lightning_module.clock.step == 2:  # type: ignore[union-attr]
+            Path(path).write_bytes(b"half")
+            raise OSError("power cut")
+        save(self, path, *args)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", crash)
+    with pytest.raises(OSError, match="power cut"):
+        run(game(), 3, Checkpoints(str(tmp_path), every=1))
+    assert step(tmp_path / "last.ckpt") == 1
+
+
+def test_no_cadence_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"callbacks\.checkpoints\.every=0"):
+        Checkpoints(str(tmp_path), every=0)

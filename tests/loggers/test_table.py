@@ -1,0 +1,112 @@
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from gan.loggers.table import Table
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics.csv"
+
+
+def test_records_of_one_step_share_a_row(path: Path) -> None:
+    table = Table(path)
+    table.log_metrics({"loss": 0.5, "images": 8}, step=1)
+    table.log_metrics({"fid": 12.0}, step=1)
+    table.log_metrics({"loss": 0.25, "images": 16}, step=2)
+    table.finalize("success")
+    assert read(path) == [
+        {"step": "1", "loss": "0.5", "images": "8", "fid": "12.0"},
+        {"step": "2", "loss": "0.25", "images": "16", "fid": ""},
+    ]
+
+
+def test_columns_may_appear_later(path: Path) -> None:
+    table = Table(path)
+    table.log_metrics({"loss": 1.0}, step=1)
+    table.save()
+    table.log_metrics({"fid": 3.0}, step=5)
+    table.save()
+    assert [row["fid"] for row in read(path)] == ["", "3.0"]
+
+
+def test_rows_are_in_the_order_of_steps(path: Path) -> None:
+    table = Table(path)
+    for step in (3, 1, 2):
+        table.log_metrics({"loss": float(step)}, step=step)
+    table.save()
+    assert [row["step"] for row in read(path)] == ["1", "2", "3"]
+
+
+def test_rewinding_keeps_what_the_checkpoint_has_seen(path: Path) -> None:
+    first = Table(path)
+    for step in (1, 2, 3, 4):
+        first.log_metrics({"loss": step / 10, "old": step}, step=step)
+    first.save()
+    again = Table(path)
+    again.rewind(2)
+    again.log_metrics({"loss": 0.7, "new": 1}, step=3)
+    again.finalize("success")
+    rows = read(path)
+    assert [row["loss"] for row in rows] == ["0.1", "0.2", "0.7"]
+    assert [row["old"] for row in rows] == ["1", "2", ""]
+    assert [row["new"] for row in rows] == ["", "", "1"]
+
+
+def test_rewinding_touches_nothing_on_disk(path: Path) -> None:
+    first = Table(path)
+    first.log_metrics({"loss": 1.0}, step=9)
+    first.save()
+    before = path.read_bytes()
+    Table(path).rewind(1)
+    assert path.read_bytes() == before
+
+
+def test_rewinding_a_run_without_a_table(path: Path) -> None:
+    table = Table(path)
+    table.rewind(5)
+    assert table.rows == {}
+
+
+def test_numbers_survive_a_round_trip(path: Path) -> None:
+    number = 0.1 + 0.2
+    table = Table(path)
+    table.log_metrics({"loss": number}, step=1)
+    table.save()
+    assert float(read(path)[0]["loss"]) == number
+
+
+def test_a_crash_while_writing_leaves_the_file_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(path)
+    table.log_metrics({"loss": 1.0}, step=1)
+    table.save()
+    before = path.read_bytes()
+
+    def crash(*paths: object) -> None:
+        raise OSError("power cut")
+
+    monkeypatch.setattr(os, "replace", crash)
+    table.log_metrics({"loss": 2.0}, step=2)
+    with pytest.raises(OSError, match="power cut"):
+        table.save()
+    assert path.read_bytes() == before
+
+
+def test_the_file_is_written_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("gan.loggers.table.time.monotonic", lambda: now[0])
+    table = Table(path)
+    for step, passed in enumerate((0.0, 1.0, 5.0), start=1):
+        now[0] += passed
+        table.log_metrics({"loss": 0.0}, step=step)
+        assert len(read(path)) == (1 if step < 3 else 3)

@@ -1,0 +1,171 @@
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.conditioning import Conditioning, Projection, ProjectionHead, Unconditional
+from gan.layers.maxout import Maxout
+from gan.layers.norm import LayerNorm2d
+from gan.networks.base import Discriminator, Generator
+from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+
+Players = tuple[Generator, Discriminator]
+MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
+    "dcgan": lambda c, r, y: (DCGANGenerator(6, c, r, y, 2), DCGANDiscriminator(c, r, y, width=2)),
+    "mlp": lambda c, r, y: (MLPGenerator(6, c, r, y, (8,)), MLPDiscriminator(c, r, y, (8,), 2)),
+}
+NETWORKS = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def labels(conditioning: Conditioning) -> Tensor | None:
+    return torch.arange(4) % 3 if conditioning.num_classes else None
+
+
+@NETWORKS
+@pytest.mark.parametrize("resolution", [16, 32, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("conditioning", [Unconditional(), Projection(3)], ids=["plain", "labels"])
+def test_shapes_and_range(
+    make: Callable[..., Players], resolution: int, channels: int, conditioning: Conditioning
+) -> None:
+    generator, discriminator = make(channels, resolution, conditioning)
+    y = labels(conditioning)
+    images = generator(100 * torch.randn(4, 6), y)
+    assert images.shape == (4, channels, resolution, resolution)
+    assert images.abs().max() <= 1
+    assert images.std() > 0
+    logits = discriminator(images, y)
+    assert logits.shape == (4,)
+    assert torch.equal(discriminator.eval()(images, y), discriminator(images, y))
+    assert torch.equal(
+        discriminator.score(discriminator.features(images), y), discriminator(images, y)
+    )
+    assert generator.num_classes == discriminator.num_classes == conditioning.num_classes
+    assert generator.latent_dim == 6
+
+
+@NETWORKS
+def test_logits_are_no_probabilities(make: Callable[..., Players]) -> None:
+    _, discriminator = make(1, 16, Unconditional())
+    assert isinstance(discriminator, DCGANDiscriminator | MLPDiscriminator)
+    nn.init.constant_(discriminator.head.linear.bias, 50.0)
+    images = torch.zeros(2, 1, 16, 16)
+    assert (discriminator(images) > 1).all()
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_generator_has_the_parameters_of_the_tutorial() -> None:
+    generator = DCGANGenerator(100, 3, 64, Unconditional(), width=64)
+    bias = 3  # the tutorial's last layer has none
+    assert count(generator) == 3_576_704 + bias
+
+
+def test_discriminator_has_the_parameters_of_the_tutorial() -> None:
+    discriminator = DCGANDiscriminator(3, 64, Unconditional(), width=64)
+    biases = (64 + 128 + 256 + 512) + 1  # four convolutions and the head, none in the tutorial
+    assert count(discriminator) == 2_765_568 + biases
+
+
+def test_weights_are_drawn_as_in_the_paper() -> None:
+    torch.manual_seed(0)
+    network = DCGANDiscriminator(3, 64, Unconditional(), width=32)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 10_000:
+            assert module.weight.std().item() == pytest.approx(0.02, rel=0.05)
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.weight.mean().item() == pytest.approx(1, abs=0.02)
+            assert module.weight.std() > 0.01
+
+
+@pytest.mark.parametrize("resolution", [4, 12, 24, 33, 100])
+@pytest.mark.parametrize("kind", [partial(DCGANGenerator, 6), DCGANDiscriminator])
+def test_dcgan_refuses_other_resolutions(resolution: int, kind: Callable[..., nn.Module]) -> None:
+    with pytest.raises(ValueError, match=f"data.resolution={resolution}.*16, 32, 64"):
+        kind(channels=3, resolution=resolution, conditioning=Unconditional())
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.Identity, LayerNorm2d, partial(nn.InstanceNorm2d, affine=True)]
+)
+def test_without_batch_statistics_a_logit_depends_on_its_image_alone(
+    norm: Callable[[int], nn.Module],
+) -> None:
+    critic = DCGANDiscriminator(1, 16, Unconditional(), norm, width=4)
+    images = torch.randn(3, 1, 16, 16)
+    assert torch.allclose(critic(images)[:1], critic(images[:1]), atol=1e-6)
+    batch = DCGANDiscriminator(1, 16, Unconditional(), width=4)
+    assert not torch.allclose(batch(images)[:1], batch(images[:1]), atol=1e-4)
+
+
+def test_layer_norm_by_hand() -> None:
+    x = torch.randn(2, 3, 4, 4)
+    flat = x.flatten(1)
+    expected = (flat - flat.mean(1, True)) / (flat.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    assert torch.allclose(LayerNorm2d(3)(x).flatten(1), expected, atol=1e-5)
+
+
+def test_maxout_by_hand() -> None:
+    layer = Maxout(2, units=2, pieces=3)
+    weight = torch.tensor([[1.0, 0], [0, 1], [-1, -1], [2, 0], [0, 2], [1, 1]])
+    with torch.no_grad():
+        layer.linear.weight.copy_(weight)
+        layer.linear.bias.copy_(torch.tensor([0.0, 0, 0, 0, 0, 5]))
+    x = torch.tensor([[3.0, -2], [-1, -4]])
+    assert layer(x).tolist() == [[3.0, 6.0], [5.0, 0.0]]
+
+
+def test_dropout_spares_the_input() -> None:
+    network = MLPDiscriminator(1, 4, Unconditional(), units=(3,), pieces=2, dropout=0.5)
+    kinds = [type(module) for module in network.layers]
+    assert kinds == [nn.Flatten, Maxout, nn.Dropout]
+    assert isinstance(network.layers[2], nn.Dropout)
+    assert network.layers[2].p == 0.5
+
+
+def test_projection_by_its_formula() -> None:
+    head = ProjectionHead(5, num_classes=3)
+    h, y = torch.randn(4, 5), torch.tensor([2, 0, 1, 1])
+    v, b, embedding = head.linear.weight[0], head.linear.bias, head.embedding.weight
+    expected = torch.stack([(v + embedding[k]) @ row for k, row in zip(y, h, strict=True)]) + b
+    assert torch.allclose(head(h, y), expected, atol=1e-6)
+
+
+@NETWORKS
+def test_conditional_players_depend_on_the_label(make: Callable[..., Players]) -> None:
+    generator, discriminator = (player.eval() for player in make(1, 16, Projection(3)))
+    z, one, other = torch.randn(2, 6), torch.tensor([0, 0]), torch.tensor([0, 1])
+    a, b = generator(z, one), generator(z, other)
+    assert torch.allclose(a[0], b[0])
+    assert not torch.allclose(a[1], b[1])
+    p, q = discriminator(a, one), discriminator(a, other)
+    assert torch.allclose(p[0], q[0])
+    assert not torch.allclose(p[1], q[1])
+
+
+@NETWORKS
+def test_unconditional_players_ignore_the_label(make: Callable[..., Players]) -> None:
+    generator, discriminator = (player.eval() for player in make(1, 16, Unconditional()))
+    z, y = torch.randn(2, 6), torch.tensor([0, 1])
+    images = generator(z)
+    assert torch.equal(images, generator(z, y))
+    assert torch.equal(discriminator(images), discriminator(images, y))
+
+
+@NETWORKS
+def test_conditional_players_ask_for_labels(make: Callable[..., Players]) -> None:
+    generator, discriminator = make(1, 16, Projection(3))
+    with pytest.raises(ValueError, match="generator needs labels"):
+        generator(torch.randn(2, 6))
+    with pytest.raises(ValueError, match="discriminator needs labels"):
+        discriminator(torch.randn(2, 1, 16, 16))
+
+
+def test_conditioning_without_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match="conditioning=none"):
+        Projection(0)
