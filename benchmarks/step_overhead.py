@@ -13,18 +13,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gan.algorithms.gan import GAN
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
 from gan.commands import resolvers, schema
@@ -44,11 +44,11 @@ def bare_loop(game: GAN, data: Tensor) -> Iterator[None]:
         real = chosen.float().div_(127.5).sub_(1)
         with torch.no_grad():
             fake = g(torch.randn(BATCH, g.latent_dim))
-        (softplus(-d(real)).mean() + softplus(d(fake)).mean()).backward()
+        torch.autograd.backward(softplus(-d(real)).mean() + softplus(d(fake)).mean())
         adam_d.step()
         adam_d.zero_grad()
         d.requires_grad_(False)
-        softplus(-d(g(torch.randn(BATCH, g.latent_dim)))).mean().backward()
+        torch.autograd.backward(softplus(-d(g(torch.randn(BATCH, g.latent_dim)))).mean())
         d.requires_grad_(True)
         adam_g.step()
         adam_g.zero_grad()
@@ -59,7 +59,7 @@ def bare_loop(game: GAN, data: Tensor) -> Iterator[None]:
         yield
 
 
-class TurnAbout(Callback):
+class TurnAbout(StepCallback):
     """After each block of Ganymede's steps, time a block of the bare loop's."""
 
     def __init__(self, loop: Iterator[None], steps: int) -> None:
@@ -71,15 +71,8 @@ class TurnAbout(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.started = time.perf_counter()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        if (batch_idx + 1) % self.steps:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
+        if game.clock.step % self.steps:
             return
         ended = time.perf_counter()
         self.ours.append((ended - self.started) / self.steps)

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gan.algorithms.gan import GAN
+    from gan.algorithms.latent import LatentGame
 
 __all__ = ["load"]
 
 
-def load(run: str | Path, checkpoint: str | None = None) -> "GAN":
+def load(run: str | Path, checkpoint: str | None = None) -> "LatentGame":
     """Return the trained model of a run folder, ready to sample.
 
     ``gan.load("runs/...").sample(64, seed=0)`` gives images (64, C, H, W) in [-1, 1].

@@ -15,7 +15,6 @@ from torch.optim import Optimizer
 from gan.averaging import Averaging, NoAveraging
 from gan.clock import Clock
 from gan.errors import InputError
-from gan.latents import Prior, keyed_generator
 from gan.schedules import Constant, Schedule
 
 Terms = dict[str, Tensor]
@@ -109,13 +108,11 @@ class TwoPlayerGame(pl.LightningModule, ABC):
 
     A game states its two objectives as dictionaries of named terms that are summed; this class
     plays the turns. One *step* is ``n_critic`` discriminator turns, each on fresh real images, and
-    one generator turn. Latents are a function of (seed, step, turn) alone and are dealt out over
-    the devices.
+    one generator turn.
 
     Args:
         generator: the one player.
         discriminator: the other.
-        prior: of the latents.
         optimizer: for each player, parameters -> optimizer.
         schedule: for each player, multiplier of the learning rate by images seen.
         clip_norm: for each player, largest norm of the gradient or ``None``.
@@ -123,7 +120,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         n_critic: discriminator turns a step.
         accumulate: parts into which each batch is cut to save memory; without batch statistics
             the gradient is the whole batch's.
-        seed: of latents and samples.
+        seed: of all that the game draws.
 
     Attributes:
         clock: steps and images seen.
@@ -136,7 +133,6 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        prior: Prior,
         optimizer: Mapping[str, Callable[..., Optimizer]],
         schedule: Mapping[str, Schedule] | None = None,
         clip_norm: Mapping[str, float | None] | None = None,
@@ -148,7 +144,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.prior, self.optimizer = prior, optimizer
+        self.optimizer = optimizer
         self.averaging = averaging or NoAveraging()
         self.averaged = self.averaging.copy(generator)
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
@@ -173,6 +169,10 @@ class TwoPlayerGame(pl.LightningModule, ABC):
             Player(name, i, own, other, schedule.get(name, Constant()), clip_norm.get(name))
             for i, ((name, own), other) in enumerate(zip(sides.items(), opponents, strict=True))
         ]
+
+    @abstractmethod
+    def deal(self, images: Images, turn: int) -> Batch:
+        """Return what a turn is played with; turn ``n_critic`` is the generator's."""
 
     @abstractmethod
     def discriminator_loss(self, batch: Batch) -> Terms:
@@ -205,21 +205,13 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self.readings = {}
         generator, discriminator = self.players
         for self.turn, images in enumerate(batches):
-            self._play(discriminator, self.discriminator_loss, self._deal(images, self.turn))
+            self._play(discriminator, self.discriminator_loss, self.deal(images, self.turn))
             self.after_discriminator()
-        self._play(generator, self.generator_loss, self._deal(images, self.n_critic))
+        self._play(generator, self.generator_loss, self.deal(images, self.n_critic))
         seen = sum(len(real) for real, _ in batches) * self.trainer.world_size
         self.clock.tick(seen)
         self.averaging.update(self.averaged, self.generator, seen, self.clock.images)
         return self.readings
-
-    def _deal(self, images: Images, turn: int) -> Batch:
-        """Join this device's images with its share of the turn's latents."""
-        real, labels = images
-        count, rank = len(real), self.global_rank
-        key = keyed_generator(self.seed, self.clock.step, turn)
-        z = self.prior.sample(count * self.trainer.world_size, key)
-        return Batch(real, labels, z[rank * count : (rank + 1) * count].to(real.device))
 
     def _play(self, player: Player, objective: Callable[[Batch], Terms], batch: Batch) -> None:
         """Let ``player`` take its turn while the other is idle."""

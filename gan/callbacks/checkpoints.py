@@ -2,17 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError
 
 
-class Checkpoints(Callback):
+class Checkpoints(StepCallback):
     """Keep ``last.ckpt`` and, by the monitored metric, ``best.ckpt``, each written whole or not.
 
     Args:
@@ -25,21 +24,13 @@ class Checkpoints(Callback):
             raise InputError(f"callbacks.checkpoints.every={every}: give a number from 1")
         self.folder, self.every = Path(folder), every
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Write what is due."""
-        assert isinstance(pl_module, TwoPlayerGame)
-        step = pl_module.clock.step
+        step = game.clock.step
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, MetricsCallback) and callback.best.get("step") == step:
                 self._write(trainer, "best.ckpt")
-        if step % self.every == 0 or batch_idx + 1 == trainer.num_training_batches:
+        if step % self.every == 0 or last:
             self._write(trainer, "last.ckpt")
 
     def _write(self, trainer: pl.Trainer, name: str) -> None:

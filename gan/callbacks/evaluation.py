@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.metrics.evaluation import Evaluation
 
 
-class MetricsCallback(Callback):
+class MetricsCallback(StepCallback):
     """Evaluate the averaged generator every ``evaluation.every`` steps and at the end.
 
     Attributes:
@@ -57,20 +57,12 @@ class MetricsCallback(Callback):
         self.seed, device = pl_module.seed, trainer.strategy.root_device
         self.evaluation.prepare(trainer.datamodule, device)  # type: ignore[attr-defined]
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Evaluate where it is due."""
-        assert isinstance(pl_module, TwoPlayerGame)
         every = self.evaluation.every
-        due = every > 0 and pl_module.clock.step % every == 0
-        if due or batch_idx + 1 == trainer.num_training_batches:
-            self._evaluate(trainer, pl_module)
+        due = every > 0 and game.clock.step % every == 0
+        if due or last:
+            self._evaluate(trainer, game)
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
         """Measure, remember and log."""

@@ -1,17 +1,15 @@
 """The progress bar."""
 
-from typing import Any
-
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
 from tqdm import tqdm
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.telemetry import Telemetry
 
 
-class Progress(Callback):
+class Progress(StepCallback):
     """One bar over all steps: rate, time left, the latest metric.
 
     Args:
@@ -34,17 +32,9 @@ class Progress(Callback):
             disable=not trainer.is_global_zero,
         )
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Advance, and show the latest figures when there are new ones."""
-        assert isinstance(pl_module, TwoPlayerGame)
-        if pl_module.measuring:
+        if game.measuring:
             self.bar.set_postfix(self._figures(trainer), refresh=False)
         self.bar.update()
 

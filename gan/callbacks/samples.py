@@ -1,17 +1,17 @@
 """Pictures of the same latents through training."""
 
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
 
-from gan.algorithms.gan import GAN
+from gan.algorithms.latent import LatentGame
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.errors import InputError
 from gan.pictures import save_grid, tile
 
 
-class Samples(Callback):
+class Samples(StepCallback):
     """Write a grid of samples from fixed latents every ``every`` steps and at the end.
 
     With a conditional generator each column is a class.
@@ -29,24 +29,17 @@ class Samples(Callback):
                 raise InputError(f"callbacks.samples.{name}={value}: give a number from 1")
         self.folder, self.every, self.rows, self.columns = Path(folder), every, rows, columns
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Write a grid where it is due."""
-        assert isinstance(pl_module, GAN)
-        step = pl_module.clock.step
-        due = step % self.every == 0 or batch_idx + 1 == trainer.num_training_batches
+        assert isinstance(game, LatentGame)
+        step = game.clock.step
+        due = step % self.every == 0 or last
         if not (due and trainer.is_global_zero):
             return
-        columns = min(pl_module.generator.num_classes or self.columns, self.columns)
-        grid = tile(pl_module.sample(self.rows * columns, seed=pl_module.seed), columns)
+        columns = min(game.generator.num_classes or self.columns, self.columns)
+        grid = tile(game.sample(self.rows * columns, seed=game.seed), columns)
         save_grid(grid, self.folder / f"step_{step:08d}.png")
         for logger in trainer.loggers:
             log_picture = getattr(logger, "log_picture", None)
             if log_picture is not None:
-                log_picture("samples", grid, pl_module.clock)
+                log_picture("samples", grid, game.clock)

@@ -4,13 +4,13 @@ import time
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
 from gan.errors import InputError
 
 
-class Telemetry(Callback):
+class Telemetry(StepCallback):
     """Log the readings of the first, every ``every``-th and the last step.
 
     Loss terms, mean logits, norms of the gradients, learning rates, and images a second since the
@@ -37,24 +37,16 @@ class Telemetry(Callback):
         pl_module.measuring = step % self.every == 0 or step == 1 or last
         self._seen, self._started = pl_module.clock.images, time.perf_counter()
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Log the readings where they are due."""
-        assert isinstance(pl_module, TwoPlayerGame)
-        due = pl_module.measuring
-        readings = {k: float(v) for k, v in pl_module.readings.items()} if due else {}
+        due = game.measuring
+        readings = {k: float(v) for k, v in game.readings.items()} if due else {}
         self._seconds += time.perf_counter() - self._started
-        self._images += pl_module.clock.images - self._seen
+        self._images += game.clock.images - self._seen
         if not due:
             return
         self.rate = self._images / self._seconds
         self._seconds, self._images = 0.0, 0
-        record = {"images": pl_module.clock.images, "images_per_second": self.rate, **readings}
+        record = {"images": game.clock.images, "images_per_second": self.rate, **readings}
         for logger in trainer.loggers:
-            logger.log_metrics(record, step=pl_module.clock.step)
+            logger.log_metrics(record, step=game.clock.step)

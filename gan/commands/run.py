@@ -7,7 +7,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gan.algorithms.gan import GAN
+from gan.algorithms.latent import LatentGame
 from gan.commands import resolvers
 from gan.errors import InputError
 
@@ -70,16 +70,16 @@ class Run:
             ) from error
         return content
 
-    def game(self, *names: str) -> GAN:
+    def game(self, *names: str) -> LatentGame:
         """Return the game with the weights of :meth:`checkpoint`, in evaluation mode."""
         game = instantiate(self.config.model, _convert_="all")
-        assert isinstance(game, GAN)
+        assert isinstance(game, LatentGame)
         content = self.read(*names)
         game.load_state_dict(content["state_dict"])
         game.on_load_checkpoint(content)
         return game.eval().requires_grad_(False)
 
 
-def load(run: str | Path, checkpoint: str | None = None) -> GAN:
+def load(run: str | Path, checkpoint: str | None = None) -> LatentGame:
     """Return the trained game of a run folder; see :func:`gan.load`."""
     return Run(run).game(*([checkpoint] if checkpoint else ["best", "last"]))

@@ -5,6 +5,7 @@ import inspect
 import types
 import typing
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from hydra.utils import get_object
@@ -47,6 +48,7 @@ def _accepts(annotation: Any, value: Any) -> bool:
     return isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))
 
 
+@cache
 def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
     """Return the parameters of a constructor with their types, and whether it takes any other."""
     known: dict[str, Any] = {}

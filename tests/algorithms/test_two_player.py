@@ -121,13 +121,13 @@ def test_latents_differ_by_turn_and_depend_on_the_seed_alone() -> None:
     def dealt(seed: int) -> Tensor:
         game = plain(seed=seed, n_critic=2)
         drawn: list[Tensor] = []
-        deal = game._deal
+        deal = game.deal
 
         def noted(images: Any, turn: int) -> Batch:
             drawn.append(deal(images, turn).z)
             return deal(images, turn)
 
-        game._deal = noted  # type: ignore[method-assign]
+        game.deal = noted  # type: ignore[method-assign]
         play(game, images, steps=2)
         return torch.stack(drawn)
 
@@ -287,8 +287,9 @@ RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int, float, in
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_ring_of_gaussians_is_learned_with_all_modes(name: str) -> None:
-    *ingredients, steps = RECIPES[name]
-    points = play(ring_game(*ingredients), ring, steps).sample(1000).flatten(1)
+    loss, regularizers, n_critic, beta1, steps = RECIPES[name]
+    game = play(ring_game(loss, regularizers, n_critic, beta1), ring, steps)
+    points = game.sample(1000).flatten(1)
     distance, mode = torch.cdist(points, MODES).min(dim=1)
     near = distance < 0.15
     counts = torch.bincount(mode[near], minlength=8)

@@ -1,0 +1,123 @@
+"""Games whose generator turns latents into images."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan.algorithms.two_player import Batch, Images, TwoPlayerGame
+from gan.errors import InputError
+from gan.latents import Prior, keyed_generator
+from gan.networks.base import Generator
+
+_SAMPLE_BATCH = 100  # images generated at once
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put ``network`` into evaluation mode for a while, without gradients."""
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()
+            yield
+    finally:
+        network.train(training)
+
+
+class LatentGame(TwoPlayerGame):
+    """A two-player game on latents from a prior, and its samples.
+
+    Latents of training are a function of (seed, step, turn) alone and are dealt out over the
+    devices; those of samples are a function of (seed, image).
+
+    Args:
+        generator: latents to images.
+        discriminator: the other player.
+        prior: of the latents.
+        mechanics: see :class:`TwoPlayerGame`.
+    """
+
+    generator: Generator
+    averaged: Generator
+
+    def __init__(
+        self, generator: Generator, discriminator: nn.Module, prior: Prior, **mechanics: Any
+    ) -> None:
+        super().__init__(generator, discriminator, **mechanics)
+        self.prior = prior
+
+    def deal(self, images: Images, turn: int) -> Batch:
+        """Join this device's images with its share of the turn's latents."""
+        real, labels = images
+        count, rank = len(real), self.global_rank
+        key = keyed_generator(self.seed, self.clock.step, turn)
+        z = self.prior.sample(count * self.trainer.world_size, key)
+        return Batch(real, labels, z[rank * count : (rank + 1) * count].to(real.device))
+
+    def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:
+        """Return image k of ``seed`` for each k of ``indices``, on the game's device.
+
+        Args:
+            seed: of the latents; image k depends on (seed, k) and its label alone.
+            indices: which images.
+            labels: (len(indices),) of int64; ``None`` takes the classes in turn, k mod num_classes.
+
+        Returns:
+            Images (len(indices), C, H, W) in [-1, 1] from the averaged weights.
+        """
+        if self.generator.num_classes and labels is None:
+            labels = torch.tensor(indices) % self.generator.num_classes
+        z = self.prior.sample_each(seed, indices).to(self.device)
+        y = None if labels is None else labels.to(self.device)
+        with evaluating(self.averaged):
+            images: Tensor = self.averaged(z, y)
+        return images
+
+    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Return ``n`` images (n, C, H, W) in [-1, 1], float32 on the CPU.
+
+        Args:
+            n: at least 1.
+            seed: image k is the same for the same seed, whatever ``n``.
+            labels: one for each image, or one for all; ``None`` takes the classes in turn.
+
+        Raises:
+            InputError: on an impossible number or label.
+        """
+        if seed < 0:
+            raise InputError(f"seed={seed}: give a number from 0")
+        y = self._labels(n, labels)
+        batches = [range(k, min(k + _SAMPLE_BATCH, n)) for k in range(0, n, _SAMPLE_BATCH)]
+        parts = [
+            self.generate(seed, r, None if y is None else y[r.start : r.stop]).float().cpu()
+            for r in batches
+        ]
+        return torch.cat(parts)
+
+    def _labels(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
+        """Return labels as (n,) or refuse them."""
+        if n < 1:
+            raise InputError(f"n={n}: ask for at least one image")
+        if labels is None:
+            return None
+        classes = self.generator.num_classes
+        if classes == 0:
+            raise InputError("labels: the model is unconditional; leave labels out")
+        y = torch.as_tensor(labels, dtype=torch.int64).flatten()
+        if len(y) not in (1, n):
+            raise InputError(f"labels: {len(y)} given for n={n} images: give one, or one each")
+        if y.min() < 0 or y.max() >= classes:
+            raise InputError(f"labels: they must lie in 0..{classes - 1}")
+        return y.expand(n)
+
+    def validation_step(self, batch: Images, batch_idx: int) -> dict[str, Tensor]:
+        """Return the real images and as many fakes with their labels.
+
+        Batch i of B images holds fakes i*B to (i+1)*B - 1 of the game's seed.
+        """
+        real, labels = batch
+        indices = range(batch_idx * len(real), (batch_idx + 1) * len(real))
+        return {"real": real, "fake": self.generate(self.seed, indices, labels)}
