@@ -86,7 +86,7 @@ class MetricsCallback(StepCallback):
         evaluation, rank, world = self.evaluation, trainer.global_rank, trainer.world_size
         split = trainer.datamodule.split(evaluation.split)  # type: ignore[attr-defined]
         order = np.random.default_rng(game.seed).permutation(len(split))
-        size = min(evaluation.batch_size, -(-evaluation.num_fakes // world))  # some for each
+        size = min(evaluation.batch_size, max(evaluation.num_fakes // world, 1))  # some for each
         for index in range(rank, -(-evaluation.num_fakes // size), world):
             chosen = torch.from_numpy(
                 order[np.arange(index * size, (index + 1) * size) % len(order)]

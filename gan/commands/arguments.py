@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gan.commands.run import Run
@@ -35,6 +36,25 @@ def openly(argument: str) -> str:
     return f"++{argument}" if "=" in argument and plain else argument
 
 
+@contextmanager
+def _kept_unless_resumed(arguments: list[str]) -> Iterator[None]:
+    """Put the settings of a run back, over which Hydra wrote, where resuming it is refused."""
+    given = {_key(a): a for a in arguments if "=" in a}
+    if "resume" not in given:
+        yield
+        return
+    folder = Path(given["resume"].split("=", 1)[1])
+    settings = {path: path.read_bytes() for path in folder.glob(".hydra/*.yaml")}
+    checkpoints = {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*.ckpt")}
+    try:
+        yield
+    except (SystemExit, InputError):
+        if all(path.stat().st_mtime_ns == time for path, time in checkpoints.items()):
+            for path, content in settings.items():
+                path.write_bytes(content)
+        raise
+
+
 def _refuse_used_folder(arguments: list[str]) -> None:
     """Refuse to start a run in the folder of another."""
     given = dict(a.split("=", 1) for a in arguments if "=" in a)
@@ -54,4 +74,5 @@ def prepared(main: Callable[[], object]) -> object:
     _refuse_used_folder(arguments)
     sys.argv[1:] = [openly(a) for a in _resumed(arguments)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach the caller, who explains them
-    return main()
+    with _kept_unless_resumed(arguments):
+        return main()

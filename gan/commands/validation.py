@@ -87,6 +87,19 @@ def _check_target(path: str, node: DictConfig) -> None:
             raise InputError(f"{path}.{key}={value}: give a value of type {wanted}")
 
 
+def _check_numbers(config: DictConfig) -> None:
+    """Refuse numbers out of their range at the top level."""
+    for name in _POSITIVE:
+        if config[name] < 1:
+            raise InputError(f"{name}={config[name]}: give a number from 1")
+    if config.batch_size % config.accumulate:
+        raise InputError(
+            f"accumulate={config.accumulate} does not divide batch_size={config.batch_size}"
+        )
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
+
+
 def validate(config: DictConfig) -> None:
     """Refuse a config with missing, unknown or mistyped values.
 
@@ -96,11 +109,7 @@ def validate(config: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
-    for name in _POSITIVE:
-        if config[name] < 1:
-            raise InputError(f"{name}={config[name]}: give a number from 1")
-    if not 0 <= config.seed < 2**32:
-        raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
+    _check_numbers(config)
     for group in _CHOOSE_MANY:
         for name, node in config[group].items():
             if "_target_" not in node:

@@ -81,6 +81,16 @@ def test_the_fakes_of_two_processes_are_those_of_one() -> None:
     assert len(torch.unique(torch.cat([a, b, c]).flatten(1), dim=0)) == 25
 
 
+def test_every_process_gets_some_fakes() -> None:
+    callback, players = metrics(), game()
+    callback.evaluation.num_fakes = 5
+    parts = [torch.cat([*shares(callback, players, rank, 4)]) for rank in range(4)]
+    assert all(len(part) > 0 for part in parts)
+    whole = torch.cat([*shares(callback, players, 0, 1)])
+    both = (torch.cat(parts).flatten(1), whole.flatten(1))
+    assert len(torch.unique(torch.cat(both).mul(1e4).round(), dim=0)) == len(both[0]) == 5
+
+
 def test_evaluation_leaves_training_alone() -> None:
     plain = game()
     run(plain, 3)

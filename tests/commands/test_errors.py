@@ -59,7 +59,6 @@ def line(command: Callable[[], object]) -> str:
         ("regularizers=[dropout]", "known are dragan, gradient_penalty, lecam, r1, r2"),
         ("regularizers.r1.gamma=1", "regularizers.r1 is not chosen regularizers=[...]"),
         ("clip_norm.critic=1", "critic is no player generator discriminator"),
-        ("schedule.critic._target_=gan.schedules.Constant", "critic is no player"),
         ("prior._target_=gan.latents.Gaussain", "prior._target_ no such class"),
         # types
         ("batch_size=many", "batch_size: 'many' Integer"),
@@ -73,7 +72,7 @@ def line(command: Callable[[], object]) -> str:
         ("seed=-1", "seed=-1 from 0"),
         ("prior.dim=0", "prior.dim=0 from 1"),
         ("batch_size=5000", "batch_size=5000 1437 training images"),
-        ("accumulate=3", "accumulate=3 the 8 images batch_size"),
+        ("accumulate=3", "accumulate=3 does not divide batch_size=8"),
         ("clip_norm.generator=-1", "clip_norm.generator=-1 positive"),
         ("averaging.half_life=0", "averaging.half_life=0 positive"),
         ("averaging.ramp=-1", "averaging.ramp=-1 positive"),
@@ -81,8 +80,6 @@ def line(command: Callable[[], object]) -> str:
         ("optimizer.generator.betas=[2,3]", "optimizer: beta 2"),
         ("model.generator.width=0", "width=0 from 1"),
         ("callbacks.samples.every=0", "callbacks.samples.every=0 from 1"),
-        ("callbacks.telemetry.every=0", "callbacks.telemetry.every=0 from 1"),
-        ("callbacks.checkpoints.every=0", "callbacks.checkpoints.every=0 from 1"),
         ("metrics=domain metrics.num_fakes=1", "metrics.num_fakes=1 2 or more"),
         ("metrics=domain metrics.monitor=kid", "metrics.monitor=kid fid, is"),
         ("schedule=linear schedule.generator.begin=16", "begin=16 end=16"),
@@ -92,7 +89,6 @@ def line(command: Callable[[], object]) -> str:
         ("data=image_folder data.root=nowhere", "nowhere: not found data.root"),
         ("data.resolution=24", "data.resolution=24 power of two 16, 32, 64"),
         ("data.num_classes=5", "data.num_classes=5 have 10"),
-        ("data.channels=3", "data.channels=3 have 1"),
         # combinations
         ("regularizers=[r1] critic_norm=batch", "regularizers.r1 batch normalisation critic_norm"),
         (f"{BLIND} conditioning=projection", "conditioning=projection needs labels"),
@@ -114,7 +110,7 @@ def test_bad_settings(compose: Compose, overrides: str, words: str) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-@pytest.mark.parametrize("accelerator", ["gpu", "gpu_amp", "ddp"])
+@pytest.mark.parametrize("accelerator", ["gpu", "ddp"])
 def test_no_gpu(compose: Compose, accelerator: str) -> None:
     explained = line(lambda: train(compose(f"accelerator={accelerator}")))
     assert "no GPU" in explained
