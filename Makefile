@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 demo: install ## train a DCGAN on scikit-learn's digits: one to two minutes on two cores
-	$(BIN)/python train.py model=dcgan data=digits steps=1000
+	$(BIN)/python train.py model=dcgan data=digits experiment=digits
 
 test: install ## run the fast tests
 	$(TESTS)

@@ -14,7 +14,7 @@ _SMALLEST = 512  # pixels a side below which a grid is enlarged by a whole facto
 def tile(images: Tensor, columns: int) -> Tensor:
     """Return images (B, C, H, W) in [-1, 1] as one picture (3, H', W') of uint8."""
     grid: Tensor = make_grid(to_uint8(images), nrow=columns, padding=2, pad_value=255)
-    factor = max(1, _SMALLEST // max(grid.shape[1:]))
+    factor = -(-_SMALLEST // max(grid.shape[1:]))
     return grid.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 

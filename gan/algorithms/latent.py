@@ -53,7 +53,7 @@ class LatentGame(TwoPlayerGame):
         """Join this device's images with its share of the turn's latents."""
         real, labels = images
         count, rank = len(real), self.global_rank
-        key = keyed_generator(self.seed, self.clock.step, turn)
+        key = keyed_generator(self.seed, self.clock.step, turn + 1)  # samples have key 0 there
         z = self.prior.sample(count * self.trainer.world_size, key)
         return Batch(real, labels, z[rank * count : (rank + 1) * count].to(real.device))
 

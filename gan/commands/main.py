@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -28,13 +28,26 @@ DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
 COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {"sample": (SampleOptions, sample)}
 
 
+def usage() -> str:
+    """Return each command with its settings and their defaults."""
+    lines = []
+    for name, (kind, command) in COMMANDS.items():
+        settings = " ".join(f"{f.name}={f.default}" for f in fields(kind))
+        what = (command.__doc__ or "").splitlines()[0]
+        lines.append(f"python -m gan {name}: {what}\n  {settings.replace(MISSING, 'DIR')}")
+    return "\n".join(lines)
+
+
 def dispatch(arguments: list[str]) -> None:
     """Run the command that the first argument names on the key=value pairs that follow.
 
     Raises:
         InputError: on an unknown command, key or value.
     """
-    name, *pairs = [a for a in arguments if a != "--debug"] or [""]
+    name, *pairs = [a for a in arguments if a != "--debug"] or ["--help"]
+    if name in ("--help", "-h", "help"):
+        print(usage())
+        return
     if name not in COMMANDS:
         raise InputError(f"no command '{name}': python -m gan {'|'.join(COMMANDS)} run=DIR ...")
     kind, command = COMMANDS[name]

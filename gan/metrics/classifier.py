@@ -94,7 +94,7 @@ class Training:
     """
 
     rounds: tuple[int, ...] = (150, 600, 3000)
-    enough: float = 0.98
+    enough: float = 0.984
     batch_size: int = 64
     learning_rate: float = 0.1
     flip: bool = False
