@@ -158,7 +158,6 @@ def test_no_checkpoint_at_all(compose: Compose, run: Path, content: bytes) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("", "no command sample"),
         ("sampel", "no command 'sampel' sample"),
         ("sample", "run is not set"),
         ("sample run=nowhere", "nowhere is no run folder"),
@@ -208,3 +207,13 @@ def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan.commands.main.DEBUG", True)
     with pytest.raises(InputError):
         guarded(lambda: dispatch(["sampel"]))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_each_command_and_its_settings(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dispatch(arguments)
+    shown = capsys.readouterr().out
+    assert "python -m gan sample" in shown
+    assert "run=DIR n=64 seed=0" in shown
