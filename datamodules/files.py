@@ -64,7 +64,7 @@ def reading(path: Path | str, remedy: str = "replace or delete it") -> Iterator[
         ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path}: not found: point data.root to where the data lie") from error
-    except Exception as error:
+    except Exception as error:  # decoders of broken files raise anything
         raise DataError(f"{path}: cannot be read ({one_line(error)}): {remedy}") from error
 
 
@@ -88,7 +88,7 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
         raise DataError(
             f"{root}: no permission to write {name} there: grant it, or point data.root elsewhere"
         ) from error
-    except Exception as error:
+    except Exception as error:  # so do clients of a broken network
         raise DataError(
             f"{name} is not in {root} and cannot be downloaded ({one_line(error)}):"
             " copy its files there, or point data.root to where they are"

@@ -98,9 +98,12 @@ class Player:
         return rate
 
     def clip(self) -> Tensor:
-        """Clip the gradient to ``clip_norm`` and return its norm before."""
-        bound = float("inf") if self.clip_norm is None else self.clip_norm
-        return nn.utils.clip_grad_norm_(self.network.parameters(), bound)
+        """Clip the gradient to ``clip_norm``, if there is one, and return its norm before."""
+        weights = [p for p in self.network.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm([p.grad for p in weights if p.grad is not None])
+        if self.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(weights, self.clip_norm, norm)
+        return norm
 
 
 class TwoPlayerGame(pl.LightningModule, ABC):
