@@ -28,6 +28,8 @@ class EmbeddedEntry(Entry):
     def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
         super().__init__(latent_dim + embedding_dim)
         self.embedding = nn.Embedding(num_classes, embedding_dim)
+        # length 1: a longer label drowns z, and each class collapses to one image
+        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, width) from latents (B, latent_dim) and labels (B,)."""
@@ -58,6 +60,7 @@ class ProjectionHead(Head):
     def __init__(self, features: int, num_classes: int) -> None:
         super().__init__(features)
         self.embedding = nn.Embedding(num_classes, features)
+        nn.init.normal_(self.embedding.weight, std=0.02)  # the label does not drown the image
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,)."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.conditioning import Conditioning, Projection, ProjectionHead, Unconditional
+from gan.conditioning import Conditioning, EmbeddedEntry, Projection, ProjectionHead, Unconditional
 from gan.layers.maxout import Maxout
 from gan.layers.norm import LayerNorm2d
 from gan.networks.base import Discriminator, Generator
@@ -134,6 +134,15 @@ def test_projection_by_its_formula() -> None:
     v, b, embedding = head.linear.weight[0], head.linear.bias, head.embedding.weight
     expected = torch.stack([(v + embedding[k]) @ row for k, row in zip(y, h, strict=True)]) + b
     assert torch.allclose(head(h, y), expected, atol=1e-6)
+
+
+def test_labels_drown_neither_latent_nor_image() -> None:
+    torch.manual_seed(0)
+    entry, head = Projection(10).entry(100), Projection(10).head(512)
+    assert isinstance(entry, EmbeddedEntry)
+    assert isinstance(head, ProjectionHead)
+    assert entry.embedding.weight.norm(dim=1).mean().item() == pytest.approx(1, rel=0.1)
+    assert head.embedding.weight.std().item() == pytest.approx(0.02, rel=0.1)
 
 
 @NETWORKS
