@@ -36,6 +36,11 @@ class MetricsCallback(StepCallback):
         return {**self.evaluation.stamp(), "weights": "averaged", "sample_seed": self.seed}
 
     @property
+    def protocols(self) -> dict[str, str]:
+        """Return the short name of the protocol of each value that ranks models."""
+        return self.evaluation.protocols(self.stamp)
+
+    @property
     def baseline(self) -> dict[str, float]:
         """Return the metrics of the other real split, empty where there is none."""
         return self.evaluation.baseline() or {}
@@ -48,14 +53,19 @@ class MetricsCallback(StepCallback):
     @property
     def best(self) -> dict[str, float]:
         """Return the record with the best monitored metric, empty before the first."""
-        choose = min if self.evaluation.minimize else max
-        return choose(self.history, key=lambda record: record[self.monitor], default={})
+        if not self.history:
+            return {}
+        best: dict[str, float] = self.evaluation.better(self.monitor)(
+            self.history, key=lambda record: record[self.monitor]
+        )
+        return best
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Get backbone and real statistics ready, or fail, before training."""
         assert isinstance(pl_module, TwoPlayerGame)
         self.seed, device = pl_module.seed, trainer.strategy.root_device
-        self.evaluation.prepare(trainer.datamodule, device)  # type: ignore[attr-defined]
+        labelled = getattr(pl_module.generator, "num_classes", 0) > 0
+        self.evaluation.prepare(trainer.datamodule, device, labelled)  # type: ignore[attr-defined]
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Evaluate where it is due."""
@@ -66,35 +76,47 @@ class MetricsCallback(StepCallback):
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
         """Measure, remember and log."""
-        metrics = self.evaluation.measure(self._fakes(trainer, game))
+        mine, size = self._batches(trainer)
+        metrics = self.evaluation.measure(self._fakes(trainer, game), mine.start * size)
         record = {"step": game.clock.step, "images": game.clock.images, **metrics}
         self.history.append(record)
         for logger in trainer.loggers:
+            log_protocol = getattr(logger, "log_protocol", None)
+            if log_protocol is not None:
+                log_protocol(self.stamp, game.clock.step)
             logger.log_metrics({**record, **self._records()}, step=game.clock.step)
 
     def _records(self) -> dict[str, float]:
         """Return the best value so far of each metric, by which a dashboard can sort runs."""
-        records = {}
-        for name, metric in self.evaluation.metrics.items():
-            key = f"{self.evaluation.backbone.name}/{name}"
-            choose = max if metric.higher_is_better else min
-            records[f"best/{key}"] = choose(record[key] for record in self.history)
-        return records
+        return {
+            f"best/{key}": self.evaluation.better(key)(record[key] for record in self.history)
+            for key in self.evaluation.ranking
+        }
 
-    def _fakes(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[Tensor]:
+    def _batches(self, trainer: pl.Trainer) -> tuple[range, int]:
+        """Return the numbers of this device's batches of fakes, and the images of a batch."""
+        total, rank, world = self.evaluation.num_fakes, trainer.global_rank, trainer.world_size
+        size = min(self.evaluation.batch_size, max(total // world, 1))  # some for each device
+        batches = -(-total // size)
+        return range(batches * rank // world, batches * (rank + 1) // world), size
+
+    def _fakes(
+        self, trainer: pl.Trainer, game: TwoPlayerGame
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield this device's share of the fakes, labelled as real images drawn at random."""
-        evaluation, rank, world = self.evaluation, trainer.global_rank, trainer.world_size
-        split = trainer.datamodule.split(evaluation.split)  # type: ignore[attr-defined]
+        split = trainer.datamodule.split(self.evaluation.split)  # type: ignore[attr-defined]
         order = np.random.default_rng(game.seed).permutation(len(split))
-        size = min(evaluation.batch_size, max(evaluation.num_fakes // world, 1))  # some for each
-        for index in range(rank, -(-evaluation.num_fakes // size), world):
+        mine, size = self._batches(trainer)
+        conditional = getattr(game.generator, "num_classes", 0) > 0
+        for index in mine:
             chosen = torch.from_numpy(
                 order[np.arange(index * size, (index + 1) * size) % len(order)]
             )
             labels = None if split.labels is None else split.labels[chosen]
             real = split.images(chosen).to(game.device).float().div_(127.5).sub_(1)
             fakes = game.validation_step((real, labels), index)["fake"]
-            yield fakes[: evaluation.num_fakes - index * size]
+            count = min(size, self.evaluation.num_fakes - index * size)
+            yield fakes[:count], labels[:count] if conditional and labels is not None else None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the history."""

@@ -57,7 +57,8 @@ class Results:
         final: the metrics of the last step.
         best: the metrics of the best step.
         baseline: the same metrics of real images that the model never saw, if there are any.
-        protocol: the stamp under which all metrics here were measured.
+        protocols: of each metric that ranks models; under different ones they do not compare.
+        stamp: how all metrics here were measured.
         versions: of the packages that can change a number.
         commit: of the source tree; ``+`` marks changes since.
         hardware: the device.
@@ -74,7 +75,8 @@ class Results:
     final: dict[str, float]
     best: dict[str, float]
     baseline: dict[str, float]
-    protocol: dict[str, Any]
+    protocols: dict[str, str]
+    stamp: dict[str, Any]
     versions: dict[str, str]
     commit: str | None
     hardware: str
@@ -99,7 +101,8 @@ class Results:
             final=metrics.last if metrics else {},
             best=metrics.best if metrics else {},
             baseline=metrics.baseline if metrics else {},
-            protocol=metrics.stamp if metrics else {},
+            protocols=metrics.protocols if metrics else {},
+            stamp=metrics.stamp if metrics else {},
             versions={package: version(package) for package in _PACKAGES},
             commit=commit(),
             hardware=hardware(game.device),

@@ -32,6 +32,7 @@ class TrainConfig:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     data: Any = MISSING
+    measures: Any = MISSING
     metrics: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING

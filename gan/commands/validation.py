@@ -17,7 +17,7 @@ from gan.errors import InputError
 _SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate")
-_CHOOSE_MANY = ("regularizers", "callbacks")
+_CHOOSE_MANY = ("regularizers", "measures", "callbacks")
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan.metrics.evaluation import protocol
+
 _INTERVAL = 5.0  # least seconds between two writes
 
 
@@ -53,12 +55,17 @@ class Table(Logger):
             self.rows = {k: v for k, v in rows.items() if k <= step}
 
     @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Add ``metrics`` to the row of ``step`` and write the file."""
         row = self.rows.setdefault(int(step or 0), {"step": step})
         row |= metrics
         if time.monotonic() - self._saved > _INTERVAL:
             self.save()
+
+    @rank_zero_only
+    def log_protocol(self, stamp: Mapping[str, Any], step: int) -> None:
+        """Name the protocol of the metrics in the row of ``step``; ``results.json`` spells it."""
+        self.log_metrics({"protocol": protocol(stamp)}, step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan.clock import Clock
 from gan.errors import InputError
+from gan.metrics.evaluation import protocol
 
 
 def offline() -> bool:
@@ -82,6 +83,12 @@ class Dashboard(WandbLogger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log against the run's own step; W&B's counter is left to itself."""
         self.experiment.log({**metrics, "step": step})
+
+    @rank_zero_only
+    def log_protocol(self, stamp: Mapping[str, Any], step: int) -> None:
+        """Put the protocol of the metrics into the config, by which W&B groups and filters."""
+        config = {"protocol": protocol(stamp), "protocol_stamp": dict(stamp)}
+        self.experiment.config.update(config, allow_val_change=True)
 
     @rank_zero_only
     def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:

@@ -8,7 +8,10 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from gan.metrics.pixels import to_uint8
 from gan.metrics.source import RealSource
+
+NO_LABEL = -1
 
 
 class Features(NamedTuple):
@@ -17,10 +20,12 @@ class Features(NamedTuple):
     Attributes:
         pool: penultimate activations, float32 (B, F).
         logits: class scores before softmax, float32 (B, K).
+        labels: class that each image has or was asked to have, int64 (B,); -1 is none.
     """
 
     pool: Tensor
     logits: Tensor
+    labels: Tensor
 
 
 def digest(state: Mapping[str, Tensor]) -> str:
@@ -42,6 +47,8 @@ class Backbone(nn.Module, ABC):
         name: prefix of every metric's key, such as "inception".
         num_features: F, width of the pooled features.
         resize: how images reach the network's resolution, for the stamp.
+        classifies: whether there are logits.
+        knows_labels: whether the logits are of the data set's own classes.
         weights: file to read the weights from; None is the backbone's own place.
         weights_hash: SHA-256 of the weights, once prepared.
     """
@@ -49,6 +56,8 @@ class Backbone(nn.Module, ABC):
     name: str
     num_features: int
     resize: str
+    classifies: bool = True
+    knows_labels: bool = False
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
@@ -64,16 +73,27 @@ class Backbone(nn.Module, ABC):
         """
 
     @abstractmethod
-    def extract(self, images: Tensor) -> Features:
-        """Features of uint8 images (B, C, H, W), called without gradients or autocast."""
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features and logits of images, called without gradients or autocast.
+
+        Args:
+            images: what `quantized` returns, uint8 (B, C, H, W) as a rule.
+        """
+
+    def quantized(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [-1, 1] as this network reads them: 8 bits a channel."""
+        return to_uint8(images)
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> Features:
-        """Features of uint8 images (B, C, H, W)."""
-        if images.dtype != torch.uint8:
-            raise TypeError(f"{self.name} backbone reads uint8 images, not {images.dtype}")
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Features:
+        """Features of images (B, C, H, W) in [-1, 1] with their labels (B,), if they have any."""
+        if not images.is_floating_point():
+            raise TypeError(f"{self.name} backbone reads images in [-1, 1], not {images.dtype}")
         with torch.autocast(images.device.type, enabled=False):
-            return self.extract(images)
+            pool, logits = self.extract(self.quantized(images))
+        if labels is None:
+            labels = torch.full((len(images),), NO_LABEL)
+        return Features(pool, logits, labels.to(pool.device))
 
     def stamp(self) -> dict[str, str | int | float]:
         """What identifies the features, once prepared."""

@@ -9,7 +9,7 @@ from torch.nn.functional import linear
 
 from gan.errors import InputError
 from gan.metrics import cache
-from gan.metrics.backbone import Backbone, Features
+from gan.metrics.backbone import Backbone
 from gan.metrics.classifier import Classifier, Training, accuracy
 from gan.metrics.source import RealSource, Split
 
@@ -34,6 +34,7 @@ class DomainBackbone(Backbone):
     name = "domain"
     num_features = Classifier.NUM_FEATURES
     resize = "none"
+    knows_labels = True
 
     def __init__(
         self,
@@ -67,11 +68,11 @@ class DomainBackbone(Backbone):
             self._path = path
         self.freeze(device)
 
-    def extract(self, images: Tensor) -> Features:
-        """Features of uint8 images (B, C, R, R)."""
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits of uint8 images (B, C, R, R)."""
         assert self.net is not None
         pool = self.net.pool(images)
-        return Features(pool, linear(pool, self.net.head.weight, self.net.head.bias))
+        return pool, linear(pool, self.net.head.weight, self.net.head.bias)
 
     def stamp(self) -> dict[str, str | int | float]:
         """Also the accuracy of the classifier."""

@@ -1,26 +1,28 @@
 """Metrics of generated images against one split of a data set, with their protocol."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torchmetrics import SumMetric
-from tqdm import tqdm
 
 from gan.errors import InputError
 from gan.metrics import cache, processes
 from gan.metrics.backbone import Backbone
-from gan.metrics.feature_metric import FeatureMetric
-from gan.metrics.pixels import to_uint8
+from gan.metrics.feature_metric import FeatureMetric, Role
+from gan.metrics.feed import Batch, Feed
+from gan.metrics.reals import RealStatistics, computed
 from gan.metrics.source import RealSource
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
 OTHER = {"train": "test", "test": "train"}
 WITHOUT_FLOAT64 = {"mps"}
+
+Stamp = dict[str, str | int | float]
 
 
 class Evaluation:
@@ -37,11 +39,13 @@ class Evaluation:
         cache: folder of the real statistics.
         split: the reals to compare with, "train" or "test".
         batch_size: images that pass the backbone at once.
-        monitor: name, among `metrics`, of the one that decides which model is best.
+        monitor: name, in the `ranking` of a metric, of the value that decides which model is best;
+            None where nothing is chosen.
         weights: file that the backbone reads its weights from, instead of its own place.
+        min_fakes: least `num_fakes` that is accepted.
 
     Raises:
-        InputError: `monitor` is not among `metrics`, or a number is out of range.
+        InputError: `monitor` ranks no models, or a number is out of range.
     """
 
     def __init__(
@@ -53,39 +57,68 @@ class Evaluation:
         cache: str,
         split: str = "train",
         batch_size: int = 100,
-        monitor: str = "fid",
+        monitor: str | None = "fid",
         weights: str | None = None,
+        min_fakes: int = 1000,
     ) -> None:
-        if monitor not in metrics:
-            raise InputError(f"metrics.monitor={monitor} is none of {', '.join(metrics)}")
-        if num_fakes < 2 or every < 0 or batch_size < 1:
+        if min_fakes < 2 or every < 0 or batch_size < 1:
             raise InputError(
-                f"metrics.num_fakes={num_fakes} must be 2 or more, metrics.every={every} 0 or "
+                f"metrics.min_fakes={min_fakes} must be 2 or more, metrics.every={every} 0 or "
                 f"more, metrics.batch_size={batch_size} 1 or more"
+            )
+        if num_fakes < min_fakes:
+            raise InputError(
+                f"metrics.num_fakes={num_fakes}: numbers of fewer than {min_fakes} images are not "
+                f"to be trusted; raise it, or lower metrics.min_fakes"
             )
         self.backbone, self.metrics = backbone, dict(metrics)
         self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
         self.cache, self.split = Path(cache), split
         self.monitor = f"{backbone.name}/{monitor}"
-        self.minimize = not metrics[monitor].higher_is_better
+        if monitor is not None and self.monitor not in self.ranking:
+            known = ", ".join(key.partition("/")[2] for key in self.ranking)
+            raise InputError(f"metrics.monitor={monitor} is none of {known or 'the measures'}")
         backbone.weights = weights or backbone.weights
         self._source: RealSource | None = None
         self._device = torch.device("cpu")
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
+    @property
+    def ranking(self) -> dict[str, FeatureMetric]:
+        """The metric behind each value by which models are ranked, such as "domain/fid"."""
+        return {
+            f"{self.backbone.name}/{key}": metric
+            for metric in self.metrics.values()
+            for key in metric.ranking
+        }
+
+    def better(self, key: str) -> Callable[..., Any]:
+        """What chooses the better of two values of a ranking: `min` or `max`."""
+        return max if self.ranking[key].higher_is_better else min
+
+    def prepare(self, source: RealSource, device: torch.device, labelled: bool = False) -> None:
         """Readies the backbone and the real statistics, from the cache where they lie there.
 
+        Args:
+            source: the reals.
+            device: where to compute.
+            labelled: whether fakes will come with labels.
+
         Raises:
-            InputError: the backbone's weights cannot be had, or the split is absent.
+            InputError: the backbone's weights cannot be had, a split is absent, or a metric cannot
+                be taken.
         """
-        self._device = device
-        self._check_split(source)
+        self._source, self._device = source, device
+        splits = self._splits(source)
+        for name, metric in self.metrics.items():
+            reason = metric.refusal(self.backbone, source, labelled)
+            if reason is not None:
+                raise InputError(f"measures: {name}: {reason}; leave {name} out")
         with processes.first_process_first():
             self.backbone.prepare(source, device)
-        self._source = source
         for metric in self.metrics.values():
             metric.to("cpu" if device.type in WITHOUT_FLOAT64 else device)
-        self._load_reals()
+        for role, split in splits.items():
+            self._statistics().fill(self.metrics, role, split)
         if self.num_fakes <= self.backbone.num_features:
             log.warning(
                 "metrics.num_fakes=%d is not above the %d features of %s: the distance is biased "
@@ -95,42 +128,44 @@ class Evaluation:
                 self.backbone.name,
             )
 
-    def measure(self, fakes: Iterable[Tensor]) -> dict[str, float]:
+    def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
         """Metrics of generated images, such as {"domain/fid": 12.3}; no global RNG is touched.
 
         Args:
-            fakes: batches (B, C, R, R) in [-1, 1].
+            fakes: `num_fakes` images over all processes, in batches (B, C, R, R) in [-1, 1] with
+                the labels (B,) that were asked for, or None.
+            start: place among all of this process's first.
 
         Raises:
-            InputError: fewer than 2 images, another shape than the reals', or values that are not
-                finite.
+            InputError: another number of images or another shape than declared, or values that are
+                not finite or not in [-1, 1].
         """
-        return self._score(self._checked(fakes), self.num_fakes, "fakes")
+        metrics, count = list(self.metrics.values()), SumMetric().to(self._device)
+        for metric in metrics:
+            metric.begin(self.num_fakes, start)
+        checked = self._checked(fakes, start)
+        count.update(self._feed()(checked, metrics, Role.FAKE, self.num_fakes, "fakes"))
+        self._check_count(int(count.compute()))
+        return computed(metrics, self.backbone.name)
 
     def baseline(self) -> dict[str, float] | None:
         """The same metrics of the source's other split: what real images that are new would get.
 
-        Takes the whole split. Returns None where there is no other split. Cached on disk.
+        Takes the whole split. Metrics that read that split anyway are left out. Returns None where
+        there is no other split. Cached on disk.
         """
-        source = self._prepared()
-        other = OTHER[self.split]
+        source, other = self._prepared(), OTHER[self.split]
         try:
-            count = len(source.split(other))
+            source.split(other)
         except ValueError:
             return None
-        parts = (other, *sorted(metric.protocol for metric in self.metrics.values()))
-        path = self._place("baseline", *parts)
-        content = processes.gathered(cache.load(path))[0]
-        if content is None:
-            images = self._reals(other)
-            content = self._score(images, count, f"{source.name}/{other}")
-            self._save(path, content)
-        return content
+        fair = {k: m for k, m in self.metrics.items() if Role.UNSEEN not in m.held}
+        return self._statistics().baseline(fair, self.split, other)
 
-    def stamp(self) -> dict[str, str | int | float]:
+    def stamp(self) -> Stamp:
         """The protocol of the numbers, once prepared; two that differ do not compare."""
         source = self._prepared()
-        return self.backbone.stamp() | {
+        stamp = self.backbone.stamp() | {
             "real_data": source.name,
             "real_split": self.split,
             "real_count": len(source.split(self.split)),
@@ -138,123 +173,95 @@ class Evaluation:
             "real_flip": "no",
             "num_fakes": self.num_fakes,
         }
+        return stamp | self.settings(*self.metrics.values())
 
-    def _score(self, batches: Iterable[Tensor], total: int, name: str) -> dict[str, float]:
-        """Metrics of a set of images in [-1, 1] that plays the fakes."""
-        for metric in self.metrics.values():
-            metric.reset()
-        count = SumMetric().to(self._device)
-        count.update(self._pass(batches, list(self.metrics.values()), False, total, name))
-        if count.compute() < 2:
-            raise InputError("metrics need 2 images or more; raise metrics.num_fakes")
-        values: dict[str, float] = {}
-        for metric in self.metrics.values():
-            values |= {f"{self.backbone.name}/{key}": v for key, v in metric.compute().items()}
-            metric.reset()
-        return values
+    def settings(self, *metrics: FeatureMetric) -> Stamp:
+        """What the numbers of some of the metrics depend on besides."""
+        return {key: value for metric in metrics for key, value in metric.stamp().items()}
 
-    def _pass(
-        self,
-        batches: Iterable[Tensor],
-        metrics: list[FeatureMetric],
-        real: bool,
-        total: int,
-        name: str,
-    ) -> int:
-        """Feeds the features of this process's images to the metrics; the number of images."""
-        done = 0
-        first = processes.rank() == 0
-        share = total // processes.world_size()
-        with tqdm(total=share, desc=name, unit="img", leave=False, disable=not first) as bar:
-            for batch in batches:
-                for images in torch.split(batch, self.batch_size):
-                    features = self.backbone(to_uint8(images.to(self._device)))
-                    for metric in metrics:
-                        metric.update(features, real=real)
-                    done += len(images)
-                    bar.update(len(images))
-        return done
+    def protocols(self, stamp: Mapping[str, object]) -> dict[str, str]:
+        """The protocol of each value of `ranking`, whatever is measured beside it.
 
-    def _checked(self, fakes: Iterable[Tensor]) -> Iterator[Tensor]:
+        Args:
+            stamp: of this evaluation, perhaps with more in it.
+        """
+        every = self.settings(*self.metrics.values())
+        common = {key: value for key, value in stamp.items() if key not in every}
+        return {key: protocol(common | m.stamp()) for key, m in self.ranking.items()}
+
+    def _feed(self) -> Feed:
+        return Feed(self.backbone, self._device, self.batch_size)
+
+    def _statistics(self) -> RealStatistics:
+        return RealStatistics(self._prepared(), self._feed(), self.cache)
+
+    def _checked(self, fakes: Iterable[Batch], place: int) -> Iterator[Batch]:
         """The same batches, refused where they cannot be compared with the reals."""
         source = self._prepared()
         shape = (source.channels, source.resolution, source.resolution)
-        for batch in fakes:
-            if batch.shape[1:] != shape:
+        for images, labels in fakes:
+            if images.shape[1:] != shape:
                 raise InputError(
-                    f"generated images are {tuple(batch.shape[1:])} and {source.name} is {shape}; "
+                    f"generated images are {tuple(images.shape[1:])} and {source.name} is {shape}; "
                     "give model and data the same channels and resolution"
                 )
-            if not torch.isfinite(batch).all():
-                raise InputError(
-                    "generated images hold values that are not finite: training has diverged; "
-                    "lower the learning rate or the precision's range"
-                )
-            yield batch
+            _check_values(images)
+            place += len(images)
+            self._check_count(max(place, self.num_fakes))
+            yield images, labels
 
-    def _load_reals(self) -> None:
-        """Gives every metric its real statistics; one pass serves those that no file holds."""
-        places = {
-            name: self._place("reals", self.split, metric.protocol)
-            for name, metric in self.metrics.items()
-            if metric.real_states
-        }
-        found = {name: cache.load(path) for name, path in places.items()}
-        states = {name: state for name, state in found.items() if state is not None}
-        absent = set().union(*processes.gathered(found.keys() - states.keys()))
-        if absent:
-            surveyed = self._survey([name for name in places if name in absent])
-            states |= surveyed
-            for name, state in surveyed.items():
-                self._save(places[name], state)
-        for name, state in states.items():
-            self.metrics[name].load_real_state(state, owner=processes.rank() == 0)
-
-    def _survey(self, names: list[str]) -> dict[str, cache.Content]:
-        """Real states of the named metrics over the whole split, equal on every process."""
-        source = self._prepared()
-        metrics = [self.metrics[name] for name in names]
-        total, title = len(source.split(self.split)), f"{source.name}/{self.split}"
-        self._pass(self._reals(self.split), metrics, True, total, title)
-        states = {}
-        for name, metric in zip(names, metrics, strict=True):
-            with metric.sync_context():
-                states[name] = metric.real_state()
-        return states
-
-    def _reals(self, split: str) -> Iterator[Tensor]:
-        """This process's shard of a real split, in batches in [-1, 1]."""
-        shard = (processes.rank(), processes.world_size())
-        return (images for images, _ in self._prepared().reals(split, self.batch_size, *shard))
-
-    def _place(self, kind: str, *parts: str) -> Path:
-        """The file of statistics that depend on the reals, the features and `parts`."""
-        images = self._prepared().fingerprint(self.split)
-        features = (self.backbone.name, self.backbone.weights_hash, self.backbone.resize)
-        name = cache.key([VERSION, images, self.split, "flip=no", *features, *parts])
-        return self.cache / f"{kind}-{self.backbone.name}-{name}.pt"
-
-    def _save(self, path: Path, content: cache.Content) -> None:
-        if processes.rank() == 0:
-            cache.save(path, content)
+    def _check_count(self, count: int) -> None:
+        if count != self.num_fakes:
+            raise InputError(
+                f"{count} generated images came where metrics.num_fakes={self.num_fakes} were "
+                "announced: give as many"
+            )
 
     def _prepared(self) -> RealSource:
         if self._source is None:
             raise RuntimeError("Evaluation.prepare comes first")
         return self._source
 
-    def _check_split(self, source: RealSource) -> None:
+    def _splits(self, source: RealSource) -> dict[Role, str]:
+        """The split of each role that some metric reads."""
         if self.split not in OTHER:
             raise InputError(f"metrics.split={self.split} is neither train nor test")
-        try:
-            count = len(source.split(self.split))
-        except ValueError as error:
-            raise InputError(
-                f"{source.name} has no {self.split} split ({error}); "
-                f"set metrics.split={OTHER[self.split]}"
-            ) from error
-        if count < 2:
-            raise InputError(f"{source.name}/{self.split} has {count} images; metrics need 2")
+        _check_split(source, self.split, f"set metrics.split={OTHER[self.split]}")
+        splits = {Role.REAL: self.split}
+        curious = [name for name, m in self.metrics.items() if Role.UNSEEN in m.held]
+        if curious:
+            _check_split(source, OTHER[self.split], f"leave {' and '.join(curious)} out")
+            splits[Role.UNSEEN] = OTHER[self.split]
+        return splits
+
+
+def protocol(stamp: Mapping[str, object]) -> str:
+    """Short name of a stamp, 8 hexadecimal digits: equal only for equal stamps."""
+    return cache.key(sorted(stamp.items()))[:8]
+
+
+def _check_split(source: RealSource, split: str, remedy: str) -> None:
+    """Refuses a split that is absent or next to empty."""
+    try:
+        count = len(source.split(split))
+    except ValueError as error:
+        raise InputError(f"{source.name} has no {split} split ({error}); {remedy}") from error
+    if count < 2:
+        raise InputError(f"{source.name}/{split} has {count} images; metrics need 2")
+
+
+def _check_values(images: Tensor) -> None:
+    """Refuses values that are not finite or are not meant for [-1, 1]."""
+    if not torch.isfinite(images).all():
+        raise InputError(
+            "generated images hold values that are not finite: training has diverged; "
+            "lower the learning rate or the precision's range"
+        )
+    if (images.abs() > 1).float().mean() > 0.5:
+        raise InputError(
+            f"generated images reach from {images.min():.3g} to {images.max():.3g}, most of them "
+            "outside [-1, 1]: end the generator with a tanh, or scale its images"
+        )
 
 
 class NoEvaluation(Evaluation):
@@ -262,12 +269,12 @@ class NoEvaluation(Evaluation):
 
     def __init__(self) -> None:
         self.every, self.num_fakes, self.batch_size = 0, 0, 1
-        self.metrics, self.monitor, self.minimize = {}, "", True
+        self.metrics, self.monitor = {}, ""
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
+    def prepare(self, source: RealSource, device: torch.device, labelled: bool = False) -> None:
         """Nothing."""
 
-    def measure(self, fakes: Iterable[Tensor]) -> dict[str, float]:
+    def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
         """No values; the images are not asked for."""
         return {}
 
@@ -275,6 +282,6 @@ class NoEvaluation(Evaluation):
         """None."""
         return None
 
-    def stamp(self) -> dict[str, str | int | float]:
+    def stamp(self) -> Stamp:
         """Nothing to stamp."""
         return {}

@@ -1,35 +1,57 @@
 """The interface of a metric over one shared pass of features."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from enum import Enum
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
-from gan.metrics.backbone import Features
+from gan.metrics.backbone import Backbone, Features
+from gan.metrics.source import RealSource
 
 State = Tensor | list[Tensor]
+
+
+class Role(Enum):
+    """What a batch of images is to a metric."""
+
+    FAKE = "fake"  # generated
+    REAL = "real"  # of the split that fakes are compared with
+    UNSEEN = "unseen"  # of the other split
 
 
 class FeatureMetric(Metric):
     """A torchmetrics metric that reads features instead of images.
 
     A new metric is one subclass: it adds its states with `add_state` (and `dist_reduce_fx`, so that
-    processes agree), names in `real_states` those that describe the reals, and writes `update` and
+    processes agree), names in `held` those that describe real images, and writes `update` and
     `compute`. The states of the reals survive `reset`, are cached on disk between runs, and under
     several processes are held by one of them.
 
     Attributes:
-        real_states: names of the states that describe the reals; empty if only fakes are read.
+        ranking: names of the values by which models are ranked, the others are details.
+        held: for each role of real images that is read, the names of its states; the state "sum"
+            of the reals is the attribute `real_sum`.
+        total: fakes of the measurement under way, over all processes.
+        position: place among them of the first fake to come.
     """
 
-    real_states: ClassVar[tuple[str, ...]] = ()
+    ranking: ClassVar[tuple[str, ...]] = ()
+    held: ClassVar[Mapping[Role, tuple[str, ...]]] = {}
     full_state_update = False
+    is_differentiable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total, self.position = 0, 0
 
     @abstractmethod
-    def update(self, features: Features, real: bool) -> None:
-        """Adds a batch of features of real or of generated images."""
+    def update(self, features: Features, role: Role) -> None:
+        """Adds a batch of features."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:
@@ -40,36 +62,97 @@ class FeatureMetric(Metric):
         """What the states of the reals depend on besides the features; part of the cache's key."""
         return type(self).__name__
 
-    def reset(self) -> None:
-        """Forgets the fakes and keeps the reals."""
-        reals = {name: _held(getattr(self, name)) for name in self.real_states}
-        super().reset()
-        for name, value in reals.items():
-            setattr(self, name, value)
+    def stamp(self) -> dict[str, str | int | float]:
+        """The settings without which the values do not compare."""
+        return {}
 
-    def real_state(self) -> dict[str, State]:
-        """What is known of the reals, on the CPU."""
-        return {name: _held(getattr(self, name), "cpu") for name in self.real_states}
-
-    def load_real_state(self, state: dict[str, State], owner: bool = True) -> None:
-        """Replaces what is known of the reals.
+    def refusal(self, backbone: Backbone, source: RealSource, labelled: bool) -> str | None:
+        """Why the metric cannot be taken, or None where it can.
 
         Args:
+            backbone: what it looks through.
+            source: the reals.
+            labelled: whether the fakes come with the labels that were asked for.
+        """
+        return None
+
+    def begin(self, total: int, position: int = 0) -> None:
+        """Forgets the fakes and awaits others.
+
+        Args:
+            total: how many will come, over all processes.
+            position: place among them of the first that comes to this process.
+        """
+        self.reset()
+        self.total, self.position = total, position
+
+    def reset(self) -> None:
+        """Forgets the fakes and keeps the reals."""
+        reals = {role: self.real_state(role, self.device) for role in self.held}
+        super().reset()
+        for role, state in reals.items():
+            self.load_real_state(role, state)
+
+    def real_state(self, role: Role, device: torch.device | str = "cpu") -> dict[str, State]:
+        """What is known of the real images of a role."""
+        return {
+            name: _moved(getattr(self, f"{role.value}_{name}"), device) for name in self.held[role]
+        }
+
+    def load_real_state(self, role: Role, state: dict[str, State], owner: bool = True) -> None:
+        """Replaces what is known of the real images of a role.
+
+        Args:
+            role: which.
             state: from `real_state`.
             owner: whether this process brings the reals into the synchronised state; exactly one
                 does, the others hold zeros.
         """
-        for name in self.real_states:
-            value = _held(state[name], self.device)
-            setattr(self, name, value if owner else self.blank(value))
+        for name in self.held[role]:
+            value = _moved(state[name], self.device)
+            setattr(self, f"{role.value}_{name}", value if owner else self.blank(value))
 
     def blank(self, value: State) -> State:
         """A state that adds nothing to the synchronised one: zeros of a sum, none of a list."""
         return torch.zeros_like(value) if isinstance(value, Tensor) else [v[:0] for v in value]
 
 
-def _held(value: State, device: torch.device | str | None = None) -> State:
-    """The value apart from the metric's own list, moved to `device`."""
+class HeldFeatures(FeatureMetric):
+    """A metric that needs the features themselves, float32, in their order.
+
+    Several such metrics share the tensors, and the file of those of the reals.
+    """
+
+    held: ClassVar[Mapping[Role, tuple[str, ...]]] = {Role.REAL: ("pool", "labels")}
+
+    def __init__(self) -> None:
+        super().__init__()
+        for role in (Role.FAKE, *self.held):
+            self.add_state(f"{role.value}_pool", [], dist_reduce_fx="cat")
+            self.add_state(f"{role.value}_labels", [], dist_reduce_fx="cat")
+
+    def update(self, features: Features, role: Role) -> None:
+        """Adds pooled features (B, F) and labels (B,)."""
+        if role is Role.FAKE or role in self.held:
+            getattr(self, f"{role.value}_pool").append(features.pool)
+            getattr(self, f"{role.value}_labels").append(features.labels)
+
+    @property
+    def protocol(self) -> str:
+        """The features alone."""
+        return "features"
+
+    def pool(self, role: Role) -> Tensor:
+        """Pooled features (N, F) of all images of a role, over all processes."""
+        return dim_zero_cat(getattr(self, f"{role.value}_pool"))
+
+    def labels(self, role: Role) -> Tensor:
+        """Labels (N,) of all images of a role, -1 without."""
+        return dim_zero_cat(getattr(self, f"{role.value}_labels"))
+
+
+def _moved(value: State, device: torch.device | str) -> State:
+    """The value apart from the metric's own list, on `device`."""
     if isinstance(value, Tensor):
-        return value.detach().to(device or value.device)
-    return [item.detach().to(device or item.device) for item in value]
+        return value.detach().to(device)
+    return [item.detach().to(device) for item in value]

@@ -1,12 +1,13 @@
 """The Frechet distance between two sets of features."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gan.metrics.backbone import Features
-from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.feature_metric import FeatureMetric, Role
 
 
 def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -> Tensor:
@@ -38,35 +39,27 @@ class FrechetDistance(FeatureMetric):
     unbiased (N - 1), as torch-fidelity's.
     """
 
-    real_states: ClassVar[tuple[str, ...]] = ("real_count", "real_sum", "real_outer")
+    ranking = ("fid",)
+    held: ClassVar[Mapping[Role, tuple[str, ...]]] = {Role.REAL: ("count", "sum", "outer")}
     higher_is_better = False
-    is_differentiable = False
-
-    real_count: Tensor
-    real_sum: Tensor
-    real_outer: Tensor
-    fake_count: Tensor
-    fake_sum: Tensor
-    fake_outer: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        for name in (*self.real_states, "fake_count", "fake_sum", "fake_outer"):
-            # scalar until the first batch
-            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        for role in (Role.FAKE, Role.REAL):
+            for name in self.held[Role.REAL]:
+                # scalar until the first batch
+                zero = torch.zeros((), dtype=torch.float64)
+                self.add_state(f"{role.value}_{name}", zero, dist_reduce_fx="sum")
 
-    def update(self, features: Features, real: bool) -> None:
+    def update(self, features: Features, role: Role) -> None:
         """Adds pooled features (B, F) of real or of generated images."""
+        if role is Role.UNSEEN:
+            return
         pool = features.pool.double()
-        count, total, outer = len(pool), pool.sum(0), pool.T @ pool
-        if real:
-            self.real_count = self.real_count + count
-            self.real_sum = self.real_sum + total
-            self.real_outer = self.real_outer + outer
-        else:
-            self.fake_count = self.fake_count + count
-            self.fake_sum = self.fake_sum + total
-            self.fake_outer = self.fake_outer + outer
+        batch = {"count": len(pool), "sum": pool.sum(0), "outer": pool.T @ pool}
+        for name, value in batch.items():
+            key = f"{role.value}_{name}"
+            setattr(self, key, getattr(self, key) + value)
 
     def compute(self) -> dict[str, float]:
         """The distance of all fakes to all reals.
@@ -74,14 +67,13 @@ class FrechetDistance(FeatureMetric):
         Raises:
             ValueError: fewer than two images on either side.
         """
-        reals = _moments(self.real_count, self.real_sum, self.real_outer)
-        fakes = _moments(self.fake_count, self.fake_sum, self.fake_outer)
+        reals, fakes = self.moments(Role.REAL), self.moments(Role.FAKE)
         return {"fid": float(frechet_distance(*reals, *fakes))}
 
-
-def _moments(count: Tensor, total: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (F,) and unbiased covariance (F, F) from streamed sums."""
-    if count < 2:
-        raise ValueError(f"a covariance needs 2 images or more, got {int(count)}")
-    mean = total / count
-    return mean, (outer - count * torch.outer(mean, mean)) / (count - 1)
+    def moments(self, role: Role) -> tuple[Tensor, Tensor]:
+        """Mean (F,) and unbiased covariance (F, F), float64, of the images of a role."""
+        count, total, outer = (getattr(self, f"{role.value}_{n}") for n in self.held[Role.REAL])
+        if count < 2:
+            raise ValueError(f"a covariance needs 2 images or more, got {int(count)}")
+        mean = total / count
+        return mean, (outer - count * torch.outer(mean, mean)) / (count - 1)

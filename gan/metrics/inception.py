@@ -14,7 +14,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from gan.errors import InputError
-from gan.metrics.backbone import Backbone, Features
+from gan.metrics.backbone import Backbone
 from gan.metrics.cache import UNREADABLE
 from gan.metrics.source import RealSource
 
@@ -58,10 +58,11 @@ class InceptionBackbone(Backbone):
             self.net = self._read(path).to(memory_format=torch.channels_last)
         self.freeze(device)
 
-    def extract(self, images: Tensor) -> Features:
-        """Features of uint8 images (B, 1 or 3, H, W)."""
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and logits of uint8 images (B, 1 or 3, H, W)."""
         assert self.net is not None
-        return Features(*self.net(images.expand(-1, 3, -1, -1)))
+        pool, logits = self.net(images.expand(-1, 3, -1, -1))
+        return pool, logits
 
     def _downloaded(self) -> Path:
         """torch-fidelity's file in the torch hub cache."""

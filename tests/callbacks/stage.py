@@ -19,6 +19,7 @@ from gan.conditioning import Projection, Unconditional
 from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
 from gan.metrics.evaluation import NoEvaluation
+from gan.metrics.feed import Batch
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from tests.play import trainer
 
@@ -58,15 +59,16 @@ class Scripted(NoEvaluation):
 
     def __init__(self, *scores: float, every: int = 1, minimize: bool = True) -> None:
         super().__init__()
-        self.scores, self.every, self.minimize = iter(scores), every, minimize
+        self.scores, self.every = iter(scores), every
         self.num_fakes, self.batch_size, self.split = 25, 10, "train"
         self.monitor = "script/score"
         self.backbone: Any = SimpleNamespace(name="script")
-        self.metrics: Any = {"score": SimpleNamespace(higher_is_better=not minimize)}
+        score: Any = SimpleNamespace(higher_is_better=not minimize, ranking=("score",))
+        self.metrics = {"score": score}
         self.seen: list[list[Tensor]] = []
 
-    def measure(self, fakes: Iterable[Tensor]) -> dict[str, float]:
-        self.seen.append(list(fakes))
+    def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
+        self.seen.append([images for images, _ in fakes])
         score = next(self.scores, None)
         if score is None:
             raise RuntimeError("the script has ended")
@@ -110,4 +112,4 @@ def metrics(*scores: float, **options: Any) -> MetricsCallback:
 def shares(callback: MetricsCallback, players: GAN, rank: int, world: int) -> Iterator[Tensor]:
     """Yield the fakes of one of several processes."""
     where: Any = SimpleNamespace(global_rank=rank, world_size=world, datamodule=digits(1))
-    yield from callback._fakes(where, players)
+    yield from (images for images, _ in callback._fakes(where, players))

@@ -73,8 +73,8 @@ def test_labels_are_those_of_the_reals_drawn() -> None:
 def test_the_fakes_of_two_processes_are_those_of_one() -> None:
     players = game(num_classes=10)
     (a, b, c) = shares(metrics(), players, 0, 1)
-    (first, third) = shares(metrics(), players, 0, 2)
-    (second,) = shares(metrics(), players, 1, 2)
+    (first,) = shares(metrics(), players, 0, 2)
+    (second, third) = shares(metrics(), players, 1, 2)
     assert torch.equal(first, a)
     assert torch.equal(second, b)
     assert torch.equal(third, c)

@@ -177,7 +177,12 @@ def ddp(tmp_path: Path, *given: str) -> tuple[Path, Path]:
 def test_two_processes_equal_one(tmp_path: Path, n_critic: int) -> None:
     still = ["model.discriminator.dropout=0", "steps=3", f"n_critic={n_critic}"]
     recipe = "metrics.backbone.training"
-    metrics = ["metrics=domain", "metrics.num_fakes=60", f"{recipe}.rounds=[5]"]
+    metrics = [
+        "metrics=domain",
+        "metrics.num_fakes=60",
+        "metrics.min_fakes=2",
+        f"{recipe}.rounds=[5]",
+    ]
     metrics += [f"{recipe}._target_=gan.metrics.classifier.Training"]
     two, one = ddp(tmp_path, *still, *metrics)
     a, b = weights(two), weights(one)

@@ -80,7 +80,7 @@ def line(command: Callable[[], object]) -> str:
         ("optimizer.generator.betas=[2,3]", "optimizer: beta 2"),
         ("model.generator.width=0", "width=0 from 1"),
         ("callbacks.samples.every=0", "callbacks.samples.every=0 from 1"),
-        ("metrics=domain metrics.num_fakes=1", "metrics.num_fakes=1 2 or more"),
+        ("metrics=domain metrics.num_fakes=1", "metrics.num_fakes=1 1000 metrics.min_fakes"),
         ("metrics=domain metrics.monitor=kid", "metrics.monitor=kid fid, is"),
         ("schedule=linear schedule.generator.begin=16", "begin=16 end=16"),
         ("regularizers=[weight_clip] regularizers.weight_clip.bound=-1", "bound=-1 positive"),

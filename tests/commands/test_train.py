@@ -83,16 +83,18 @@ def test_colour_conditional_and_accumulated(config: Compose, tmp_path: Path) -> 
 
 
 def test_the_run_folder_is_evidence(config: Compose, tmp_path: Path) -> None:
-    node = config(*TINY, "metrics=domain", "metrics.num_fakes=200", "steps=3")
+    node = config(
+        *TINY, "metrics=domain", "metrics.num_fakes=200", "metrics.min_fakes=2", "steps=3"
+    )
     score = train(node)
     run = tmp_path / "run"
     results = json.loads((run / "results.json").read_text())
     assert score == results["best"]["domain/fid"]
     assert results["steps"] == 3
     assert results["images"] == 24
-    assert results["protocol"]["real_data"] == "digits"
-    assert results["protocol"]["weights"] == "averaged"
-    assert results["protocol"]["num_fakes"] == 200
+    assert results["stamp"]["real_data"] == "digits"
+    assert results["stamp"]["weights"] == "averaged"
+    assert results["stamp"]["num_fakes"] == 200
     assert set(results["baseline"]) == {"domain/fid", "domain/is", "domain/is_std"}
     assert {"torch", "pytorch-lightning"} <= set(results["versions"])
     assert float(table(run)[-1]["domain/fid"]) == pytest.approx(score)
@@ -141,7 +143,7 @@ def test_a_broken_checkpoint_is_named(config: Compose, tmp_path: Path) -> None:
 
 
 def test_loaded_samples_are_those_of_the_run(config: Compose, tmp_path: Path) -> None:
-    train(config(*TINY, "metrics=domain", "metrics.num_fakes=100"))
+    train(config(*TINY, "metrics=domain", "metrics.num_fakes=100", "metrics.min_fakes=2"))
     best = gan.load(tmp_path / "run")
     last = gan.load(tmp_path / "run", checkpoint="last")
     assert torch.equal(best.sample(5, seed=1), last.sample(5, seed=1))

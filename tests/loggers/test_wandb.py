@@ -99,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run with metrics on the dashboard."""
     root = tmp_path_factory.mktemp("wandb")
     options = ["logger=wandb", "steps=3", "callbacks.telemetry.every=1", "loss=hinge"]
-    options += ["metrics=domain", "metrics.num_fakes=40", "metrics.every=2"]
+    options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2", "metrics.every=2"]
     recipe = "metrics.backbone.training"
     options += [f"{recipe}._target_=gan.metrics.classifier.Training", f"{recipe}.rounds=[25]"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]

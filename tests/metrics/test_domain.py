@@ -88,7 +88,7 @@ def test_weights_of_another_run(tmp_path: Path, source: TinySource) -> None:
 
 def test_features_are_frozen_in_eval_mode(tmp_path: Path, source: TinySource) -> None:
     backbone = prepared(tmp_path, source)
-    images = source.split("test").pixels
+    images = source.split("test").pixels.float() / 127.5 - 1
     with torch.autocast("cpu", dtype=torch.bfloat16):
         features = backbone.train()(images)
     assert features.pool.shape == (100, backbone.num_features)
@@ -107,6 +107,20 @@ def test_any_resolution(resolution: int) -> None:
     assert net.pool(images).shape == (2, Classifier.NUM_FEATURES)
 
 
-def test_bytes_only(tmp_path: Path, source: TinySource) -> None:
+def test_bytes_are_refused(tmp_path: Path, source: TinySource) -> None:
     with pytest.raises(TypeError, match="uint8"):
-        prepared(tmp_path, source)(torch.zeros(1, 1, 8, 8))
+        prepared(tmp_path, source)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
+
+
+def test_fakes_are_rounded_to_bytes(tmp_path: Path, source: TinySource) -> None:
+    backbone = prepared(tmp_path, source)
+    pixels = source.split("test").pixels[:5].float()
+    exact = backbone(pixels / 127.5 - 1).pool
+    torch.testing.assert_close(backbone((pixels + 0.4) / 127.5 - 1).pool, exact, rtol=0, atol=0)
+
+
+def test_labels_come_along(tmp_path: Path, source: TinySource) -> None:
+    backbone = prepared(tmp_path, source)
+    images, labels = torch.zeros(2, 1, 8, 8), torch.tensor([2, 0])
+    assert backbone(images, labels).labels.tolist() == [2, 0]
+    assert backbone(images).labels.tolist() == [-1, -1]

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -6,52 +5,56 @@ import torch
 from torch import Tensor
 
 from gan.errors import InputError
-from gan.metrics.evaluation import Evaluation, NoEvaluation
+from gan.metrics.evaluation import Evaluation, NoEvaluation, protocol
+from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.feed import Batch
 from gan.metrics.frechet import FrechetDistance
+from gan.metrics.inception_score import InceptionScore
 from tests.metrics.tiny import Corners, TinySource, domain, evaluation, tiny_source
 
 
-def prepared(cache: Path, source: TinySource) -> Evaluation:
-    result = evaluation(cache)
+def prepared(cache: Path, source: TinySource, num_fakes: int = 100) -> Evaluation:
+    result = evaluation(cache, num_fakes=num_fakes)
     result.prepare(source, torch.device("cpu"))
     return result
 
 
-def batches(source: TinySource, split: str) -> Iterator[Tensor]:
-    return (images for images, _ in source.reals(split, 30))
+def noise(count: int) -> list[Batch]:
+    return [(torch.rand(count, 1, 8, 8), None)]
 
 
 def test_keys_carry_the_backbone(tmp_path: Path, source: TinySource) -> None:
     result = prepared(tmp_path, source)
-    values = result.measure(batches(source, "test"))
+    values = result.measure(source.reals("test", 30))
     assert list(values) == ["corners/fid", "corners/is", "corners/is_std"]
     assert result.monitor == "corners/fid"
-    assert result.minimize
+    assert list(result.ranking) == ["corners/fid", "corners/is"]
+    assert (result.better("corners/fid"), result.better("corners/is")) == (min, max)
 
 
 def test_the_reals_against_themselves_are_zero(tmp_path: Path, source: TinySource) -> None:
-    result = prepared(tmp_path, source)
-    assert result.measure(batches(source, "train"))["corners/fid"] == pytest.approx(0, abs=1e-12)
+    result = prepared(tmp_path, source, 200)
+    assert result.measure(source.reals("train", 30))["corners/fid"] == pytest.approx(0, abs=1e-12)
 
 
 def test_measurements_do_not_add_up(tmp_path: Path, source: TinySource) -> None:
     result = prepared(tmp_path, source)
-    first = result.measure(batches(source, "test"))
-    result.measure([torch.rand(20, 1, 8, 8)])
-    assert result.measure(batches(source, "test")) == first
+    first = result.measure(source.reals("test", 30))
+    result.measure(noise(100))
+    assert result.measure(source.reals("test", 30)) == first
 
 
 def test_a_refused_measurement_leaves_nothing_behind(tmp_path: Path, source: TinySource) -> None:
     result = prepared(tmp_path, source)
-    first = result.measure(batches(source, "test"))
+    first = result.measure(source.reals("test", 30))
     with pytest.raises(InputError):
-        result.measure([torch.rand(20, 1, 8, 8), torch.full((4, 1, 8, 8), torch.nan)])
-    assert result.measure(batches(source, "test")) == first
+        result.measure([*noise(20), (torch.full((4, 1, 8, 8), torch.nan), None)])
+    assert result.measure(source.reals("test", 30)) == first
 
 
 def test_baseline_is_the_other_split(tmp_path: Path, source: TinySource) -> None:
     result = prepared(tmp_path, source)
-    expected = result.measure(batches(source, "test"))
+    expected = result.measure(source.reals("test", 30))
     assert result.baseline() == pytest.approx(expected)
     source.passes.clear()
     assert prepared(tmp_path, source).baseline() == pytest.approx(expected)
@@ -64,7 +67,7 @@ def test_no_other_split_no_baseline(tmp_path: Path, source: TinySource) -> None:
 
 
 def test_second_run_reads_the_real_statistics(tmp_path: Path, source: TinySource) -> None:
-    fakes = [torch.rand(40, 1, 8, 8)]
+    fakes = noise(100)
     first = prepared(tmp_path, source).measure(fakes)
     assert source.passes == ["train"]
     assert prepared(tmp_path, source).measure(fakes) == first
@@ -72,7 +75,7 @@ def test_second_run_reads_the_real_statistics(tmp_path: Path, source: TinySource
 
 
 def test_truncated_statistics_are_computed_again(tmp_path: Path, source: TinySource) -> None:
-    fakes = [torch.rand(40, 1, 8, 8)]
+    fakes = noise(100)
     first = prepared(tmp_path, source).measure(fakes)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:100])
@@ -89,9 +92,9 @@ def test_other_reals_have_their_own_file(tmp_path: Path) -> None:
 
 
 def test_the_global_rng_is_untouched(tmp_path: Path, source: TinySource) -> None:
-    fakes = [torch.rand(40, 1, 8, 8)]
+    fakes = noise(100)
     before = torch.get_rng_state()
-    result = evaluation(tmp_path, domain(tmp_path))
+    result = evaluation(tmp_path, domain(tmp_path), 100)
     result.prepare(source, torch.device("cpu"))
     result.measure(fakes)
     result.baseline()
@@ -106,25 +109,28 @@ def test_stamp_states_the_protocol(tmp_path: Path, source: TinySource) -> None:
     assert stamp["real_split"] == "train"
     assert stamp["real_count"] == 200
     assert stamp["real_fingerprint"] == source.fingerprint("train")
-    assert stamp["num_fakes"] == 50
+    assert stamp["num_fakes"] == 100
     assert stamp["resize"] == "none"
 
 
 @pytest.mark.parametrize(
     ("fakes", "message"),
     [
-        ([], "2 images"),
-        ([torch.zeros(1, 1, 8, 8)], "2 images"),
+        ([], "0 generated images came"),
+        ([torch.zeros(99, 1, 8, 8)], "99 generated images came"),
+        ([torch.zeros(101, 1, 8, 8)], "101 generated images came"),
         ([torch.zeros(4, 3, 8, 8)], "channels and resolution"),
         ([torch.zeros(4, 1, 9, 9)], "channels and resolution"),
+        ([torch.zeros(4, 1, 8, 8), torch.zeros(4, 1, 9, 9)], "channels and resolution"),
         ([torch.full((4, 1, 8, 8), torch.nan)], "not finite"),
+        ([torch.rand(4, 1, 8, 8) * 255], "outside"),
     ],
 )
 def test_fakes_that_cannot_be_compared(
     tmp_path: Path, source: TinySource, fakes: list[Tensor], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        prepared(tmp_path, source).measure(fakes)
+        prepared(tmp_path, source).measure((images, None) for images in fakes)
 
 
 def test_too_few_fakes_for_the_features_is_said_once(
@@ -139,20 +145,24 @@ def test_too_few_fakes_for_the_features_is_said_once(
 
 def test_absent_split_names_the_other(tmp_path: Path, source: TinySource) -> None:
     del source.splits["test"]
-    result = Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), split="test")
+    result = Evaluation(
+        Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), "test", min_fakes=2
+    )
     with pytest.raises(InputError, match="no test split"):
         result.prepare(source, torch.device("cpu"))
 
 
 def test_weights_reach_the_backbone(tmp_path: Path) -> None:
     metrics = {"fid": FrechetDistance()}
-    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), weights="file.pt")
+    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), weights="file.pt", min_fakes=2)
     assert result.backbone.weights == "file.pt"
 
 
 def test_unknown_monitor(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of fid"):
-        Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), monitor="kid")
+        Evaluation(
+            Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), monitor="kid", min_fakes=2
+        )
 
 
 def test_no_evaluation_asks_for_nothing(source: TinySource) -> None:
@@ -162,3 +172,36 @@ def test_no_evaluation_asks_for_nothing(source: TinySource) -> None:
     assert result.measure(iter([])) == {}
     assert result.baseline() is None
     assert result.stamp() == {}
+
+
+def test_fewer_fakes_than_trusted_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"num_fakes=10: numbers of fewer than 1000"):
+        Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path))
+
+
+def test_a_protocol_names_equal_stamps_alone() -> None:
+    stamp = {"backbone": "domain", "num_fakes": 10}
+    assert protocol(stamp) == protocol({"num_fakes": 10, "backbone": "domain"})
+    assert protocol(stamp) != protocol({**stamp, "num_fakes": 11})
+
+
+def test_a_protocol_hears_of_its_own_metric_alone(tmp_path: Path, source: TinySource) -> None:
+    def protocols(**metrics: FeatureMetric) -> dict[str, str]:
+        result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), min_fakes=2)
+        result.prepare(source, torch.device("cpu"))
+        return result.protocols(result.stamp())
+
+    alone = protocols(fid=FrechetDistance())
+    both = protocols(fid=FrechetDistance(), score=InceptionScore(splits=10))
+    other = protocols(fid=FrechetDistance(), score=InceptionScore(splits=1))
+    assert alone["corners/fid"] == both["corners/fid"] == other["corners/fid"]
+    assert both["corners/is"] != other["corners/is"]
+
+
+def test_a_metric_that_cannot_be_taken_is_named(tmp_path: Path, source: TinySource) -> None:
+    backbone = Corners()
+    backbone.classifies = False
+    metrics = {"fid": FrechetDistance(), "score": InceptionScore()}
+    result = Evaluation(backbone, metrics, 0, 10, str(tmp_path), min_fakes=2)
+    with pytest.raises(InputError, match="score: corners has no class scores; leave score out"):
+        result.prepare(source, torch.device("cpu"))

@@ -7,8 +7,9 @@ from torch_fidelity.metric_fid import (
     fid_statistics_to_metric,
 )
 
-from gan.metrics.backbone import Features
+from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance, frechet_distance
+from tests.metrics.tiny import features, measured
 
 
 def draw(count: int, width: int, seed: int, offset: float = 0.0) -> Tensor:
@@ -18,17 +19,8 @@ def draw(count: int, width: int, seed: int, offset: float = 0.0) -> Tensor:
     return drawn
 
 
-def features(pool: Tensor) -> Features:
-    return Features(pool, pool.new_zeros(len(pool), 2))
-
-
 def fid(reals: Tensor, fakes: Tensor, batch: int = 10_000) -> float:
-    metric = FrechetDistance()
-    for part in torch.split(reals, batch):
-        metric.update(features(part), real=True)
-    for part in torch.split(fakes, batch):
-        metric.update(features(part), real=False)
-    return metric.compute()["fid"]
+    return measured(FrechetDistance(), fakes, batch, real=reals)["fid"]
 
 
 def test_closed_form_of_commuting_covariances() -> None:
@@ -76,19 +68,19 @@ def test_batches_equal_one_batch() -> None:
 def test_reset_keeps_the_reals_and_forgets_the_fakes() -> None:
     reals, first, second = draw(100, 8, 5), draw(100, 8, 6), draw(100, 8, 7, 2.0)
     metric = FrechetDistance()
-    metric.update(features(reals), real=True)
-    metric.update(features(first), real=False)
+    metric.update(features(reals), Role.REAL)
+    metric.update(features(first), Role.FAKE)
     metric.reset()
-    metric.update(features(second), real=False)
+    metric.update(features(second), Role.FAKE)
     assert metric.compute()["fid"] == pytest.approx(fid(reals, second), rel=1e-12)
 
 
 def test_a_real_state_moves_to_another_metric() -> None:
     reals, fakes = draw(100, 8, 5), draw(100, 8, 6)
     metric, other = FrechetDistance(), FrechetDistance()
-    metric.update(features(reals), real=True)
-    other.load_real_state(metric.real_state())
-    other.update(features(fakes), real=False)
+    metric.update(features(reals), Role.REAL)
+    other.load_real_state(Role.REAL, metric.real_state(Role.REAL))
+    other.update(features(fakes), Role.FAKE)
     assert other.compute()["fid"] == fid(reals, fakes)
 
 

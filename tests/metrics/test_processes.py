@@ -18,10 +18,10 @@ def fakes() -> torch.Tensor:
 
 def measured(cache: Path) -> dict[str, float]:
     """The values of this process's share, and the baseline's under another name."""
-    result = evaluation(cache, domain(cache))
+    result = evaluation(cache, domain(cache), 41)
     result.prepare(tiny_source(), torch.device("cpu"))
     shard = torch.tensor_split(fakes(), processes.world_size())[processes.rank()]
-    values = result.measure([shard])
+    values = result.measure([(shard, None)], 21 * processes.rank())
     baseline = result.baseline() or {}
     return values | {f"baseline/{key}": value for key, value in baseline.items()}
 

@@ -12,6 +12,7 @@ from gan.metrics.backbone import Backbone, Features
 from gan.metrics.classifier import Training
 from gan.metrics.domain import DomainBackbone
 from gan.metrics.evaluation import Evaluation
+from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.source import RealSource
@@ -62,8 +63,13 @@ class TinySource:
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         self.passes.append(split)
         shard = torch.tensor_split(self.split(split).pixels, world_size)[rank]
-        for pixels in torch.split(shard, batch_size):
-            yield pixels.float() / 127.5 - 1, None
+        labels = self.split(split).labels
+        assert labels is not None
+        held = torch.tensor_split(labels, world_size)[rank]
+        for pixels, y in zip(
+            torch.split(shard, batch_size), torch.split(held, batch_size), strict=True
+        ):
+            yield pixels.float() / 127.5 - 1, y
 
     def fingerprint(self, split: str) -> str:
         return hashlib.sha256(self.split(split).pixels.numpy().tobytes()).hexdigest()
@@ -85,9 +91,32 @@ class Corners(Backbone):
     def prepare(self, source: RealSource, device: torch.device) -> None:
         self.freeze(device)
 
-    def extract(self, images: Tensor) -> Features:
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         flat = images.flatten(1).float() / 255
-        return Features(flat[:, [0, 7, 30, 60]], flat[:, :8])
+        return flat[:, [0, 7, 30, 60]], flat[:, :8]
+
+
+def features(pool: Tensor, logits: Tensor | None = None, labels: Tensor | None = None) -> Features:
+    """Features (B, F) by themselves, or with logits (B, K) and labels (B,)."""
+    none = torch.full((len(pool),), -1)
+    return Features(
+        pool,
+        pool.new_zeros(len(pool), 2) if logits is None else logits,
+        none if labels is None else labels,
+    )
+
+
+def measured(
+    metric: FeatureMetric, fakes: Tensor, batch: int = 10_000, **roles: Tensor
+) -> dict[str, float]:
+    """The values of a metric on pooled features (N, F), `roles` those of `real` and `unseen`."""
+    for role, pool in roles.items():
+        for part in torch.split(pool, batch):
+            metric.update(features(part), Role(role))
+    metric.begin(len(fakes))
+    for part in torch.split(fakes, batch):
+        metric.update(features(part), Role.FAKE)
+    return metric.compute()
 
 
 def evaluation(cache: Path, backbone: Backbone | None = None, num_fakes: int = 50) -> Evaluation:
@@ -98,6 +127,7 @@ def evaluation(cache: Path, backbone: Backbone | None = None, num_fakes: int = 5
         num_fakes=num_fakes,
         cache=str(cache),
         batch_size=32,
+        min_fakes=2,
     )
 
 
