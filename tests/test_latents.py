@@ -39,6 +39,50 @@ def test_the_global_random_state_is_left_alone(prior: Prior) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
+@PRIORS
+def test_a_way_leads_from_one_latent_to_the_other(prior: Prior) -> None:
+    a, b = prior.sample_each(0, range(8)).view(2, 4, 1, 5)
+    t = torch.linspace(0, 1, 7)[:, None]
+    way = prior.interpolate(a, b, t)
+    assert way.shape == (4, 7, 5)
+    assert way.dtype == torch.float32
+    torch.testing.assert_close(way[:, 0], a[:, 0])
+    torch.testing.assert_close(way[:, -1], b[:, 0])
+    torch.testing.assert_close(way.flip(1), prior.interpolate(b, a, t))
+    alone = prior.interpolate(a[2, 0], b[2, 0], torch.tensor([0.5]))
+    torch.testing.assert_close(alone, way[2, 3])
+
+
+def test_gaussian_ways_are_great_circles() -> None:
+    a, b = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0]])
+    t = torch.linspace(0, 1, 4)[:, None]
+    angles = torch.linspace(0, torch.pi / 2, 4)
+    expected = 3 * torch.stack([angles.cos(), angles.sin(), 0 * angles], 1)
+    torch.testing.assert_close(Gaussian(3).interpolate(a, b, t), expected)
+    z = Gaussian(512).sample(200, keyed_generator(0)).view(2, 100, 512)
+    lengths = Gaussian(512).interpolate(z[0], z[1], torch.tensor([0.5])).norm(dim=-1)
+    assert (lengths / 512**0.5 - 1).abs().max() < 0.1
+
+
+def test_uniform_ways_stay_in_the_box_and_are_straight() -> None:
+    a, b = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
+    t = torch.tensor([[0.25], [0.5]])
+    expected = torch.tensor([[1.0, -0.5], [1.0, 0.0]])
+    assert torch.equal(Uniform(2).interpolate(a, b, t), expected)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0, -1.0])
+def test_ways_along_one_line_are_straight(scale: float) -> None:
+    a = torch.tensor([1.0, 2.0])
+    way = Gaussian(2).interpolate(a, scale * a, torch.tensor([0.25]))
+    torch.testing.assert_close(way, (0.75 + 0.25 * scale) * a)
+
+
+def test_a_way_from_nowhere_is_finite() -> None:
+    way = Gaussian(2).interpolate(torch.zeros(2), torch.ones(2), torch.tensor([[0.0], [0.5]]))
+    assert way.isfinite().all()
+
+
 def test_moments() -> None:
     normal = Gaussian(50).sample(2000, keyed_generator(0))
     assert normal.mean().abs() < 0.02

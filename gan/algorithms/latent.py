@@ -70,11 +70,34 @@ class LatentGame(TwoPlayerGame):
         """
         if self.generator.num_classes and labels is None:
             labels = torch.tensor(indices) % self.generator.num_classes
-        z = self.prior.sample_each(seed, indices).to(self.device)
+        return self._images(self.prior.sample_each(seed, indices), labels)
+
+    def _images(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return images (n, C, H, W) of latents (n, dim) and labels (n,), on the game's device."""
         y = None if labels is None else labels.to(self.device)
         with evaluating(self.averaged):
-            images: Tensor = self.averaged(z, y)
+            images: Tensor = self.averaged(z.to(self.device), y)
         return images
+
+    def decode(self, z: Tensor, labels: Sequence[int] | Tensor | None = None) -> Tensor:
+        """Return the images of given latents: (n, C, H, W) in [-1, 1], float32 on the CPU.
+
+        ``decode(prior.sample_each(seed, range(n)))`` is ``sample(n, seed)``.
+
+        Args:
+            z: (n, dim).
+            labels: one for each latent, or one for all; ``None`` takes the classes in turn.
+
+        Raises:
+            InputError: on latents of another shape, or an impossible label.
+        """
+        if z.dim() != 2 or z.shape[1] != self.prior.dim:
+            raise InputError(f"latents of shape {tuple(z.shape)}: give (n, {self.prior.dim})")
+        y = self._labels(len(z), labels)
+        parts = torch.split(z, _SAMPLE_BATCH)
+        shares = [None] * len(parts) if y is None else torch.split(y, _SAMPLE_BATCH)
+        images = [self._images(*pair).float().cpu() for pair in zip(parts, shares, strict=True)]
+        return torch.cat(images)
 
     def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | None = None) -> Tensor:
         """Return ``n`` images (n, C, H, W) in [-1, 1], float32 on the CPU.
@@ -87,23 +110,17 @@ class LatentGame(TwoPlayerGame):
         Raises:
             InputError: on an impossible number or label.
         """
-        if seed < 0:
-            raise InputError(f"seed={seed}: give a number from 0")
-        y = self._labels(n, labels)
-        batches = [range(k, min(k + _SAMPLE_BATCH, n)) for k in range(0, n, _SAMPLE_BATCH)]
-        parts = [
-            self.generate(seed, r, None if y is None else y[r.start : r.stop]).float().cpu()
-            for r in batches
-        ]
-        return torch.cat(parts)
-
-    def _labels(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
-        """Return labels as (n,) or refuse them."""
         if n < 1:
             raise InputError(f"n={n}: ask for at least one image")
-        if labels is None:
-            return None
+        if seed < 0:
+            raise InputError(f"seed={seed}: give a number from 0")
+        return self.decode(self.prior.sample_each(seed, range(n)), labels)
+
+    def _labels(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
+        """Return labels as (n,), by default the classes in turn, or refuse them."""
         classes = self.generator.num_classes
+        if labels is None:
+            return torch.arange(n) % classes if classes else None
         if classes == 0:
             raise InputError("labels: the model is unconditional; leave labels out")
         y = torch.as_tensor(labels, dtype=torch.int64).flatten()

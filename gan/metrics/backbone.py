@@ -1,6 +1,7 @@
 """Networks that turn images into the features that metrics compare."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple, Self
@@ -8,6 +9,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from gan.errors import InputError
 from gan.metrics.pixels import to_uint8
 from gan.metrics.source import RealSource
 
@@ -63,6 +65,7 @@ class Backbone(nn.Module, ABC):
         super().__init__()
         self.weights = weights
         self.weights_hash = ""
+        self.expected_hash = ""
 
     @abstractmethod
     def prepare(self, source: RealSource, device: torch.device) -> None:
@@ -103,10 +106,36 @@ class Backbone(nn.Module, ABC):
             "resize": self.resize,
         }
 
+    def expect(self, weights_hash: str) -> None:
+        """Lets `prepare` refuse weights whose hash does not begin with these digits.
+
+        Args:
+            weights_hash: from the stamp of another run, hexadecimal; not the hash of a file.
+
+        Raises:
+            InputError: it is not hexadecimal.
+        """
+        if not re.fullmatch("[0-9a-f]{1,64}", weights_hash):
+            raise InputError(
+                f"metrics.weights_hash={weights_hash} must be 1 to 64 hexadecimal digits (0-9, a-f)"
+                ", as the stamp of a run gives them"
+            )
+        self.expected_hash = weights_hash
+
     def freeze(self, device: torch.device) -> None:
-        """Ends `prepare`: moves, freezes and identifies the weights."""
+        """Ends `prepare`: moves, freezes and identifies the weights.
+
+        Raises:
+            InputError: they are other than expected.
+        """
         self.to(device).requires_grad_(False).eval()
         self.weights_hash = digest(self.state_dict())
+        if not self.weights_hash.startswith(self.expected_hash):
+            raise InputError(
+                f"metrics.weights_hash={self.expected_hash} is not how the hash of these weights "
+                f"of {self.name} begins, {self.weights_hash}; name the right file with "
+                "metrics.weights=FILE, or leave metrics.weights_hash out"
+            )
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode, whatever a parent asks for."""

@@ -119,7 +119,7 @@ class Training:
             optimizer, self.learning_rate, total_steps=steps, pct_start=0.25
         )
         hits = []
-        for _ in tqdm(range(steps), desc="domain classifier", unit="step", leave=False):
+        for _ in tqdm(range(steps), desc="classifier", unit="step", leave=False):
             images, labels = batches.draw()
             logits = net(images)
             optimizer.zero_grad()

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 OTHER = {"train": "test", "test": "train"}
 WITHOUT_FLOAT64 = {"mps"}
+SEED = "sample_seed"  # key in a stamp
 
 Stamp = dict[str, str | int | float]
 
@@ -128,6 +129,20 @@ class Evaluation:
                 self.backbone.name,
             )
 
+    def drop_refused(self, source: RealSource, labelled: bool) -> dict[str, str]:
+        """Leaves out the metrics that cannot be taken; why, by name. Arguments as in `prepare`."""
+        reasons = {
+            name: metric.refusal(self.backbone, source, labelled)
+            for name, metric in self.metrics.items()
+        }
+        other = OTHER.get(self.split, "")
+        for name, metric in self.metrics.items():
+            if Role.UNSEEN in metric.held and not _has(source, other):
+                reasons[name] = f"{source.name} has no {other} split"
+        dropped = {name: reason for name, reason in reasons.items() if reason is not None}
+        self.metrics = {k: m for k, m in self.metrics.items() if k not in dropped}
+        return dropped
+
     def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
         """Metrics of generated images, such as {"domain/fid": 12.3}; no global RNG is touched.
 
@@ -155,9 +170,7 @@ class Evaluation:
         there is no other split. Cached on disk.
         """
         source, other = self._prepared(), OTHER[self.split]
-        try:
-            source.split(other)
-        except ValueError:
+        if not _has(source, other):
             return None
         fair = {k: m for k, m in self.metrics.items() if Role.UNSEEN not in m.held}
         return self._statistics().baseline(fair, self.split, other)
@@ -236,8 +249,17 @@ class Evaluation:
 
 
 def protocol(stamp: Mapping[str, object]) -> str:
-    """Short name of a stamp, 8 hexadecimal digits: equal only for equal stamps."""
-    return cache.key(sorted(stamp.items()))[:8]
+    """Short name of a stamp, 8 hexadecimal digits: equal for stamps that differ in seeds alone."""
+    return cache.key(sorted((k, v) for k, v in stamp.items() if k != SEED))[:8]
+
+
+def _has(source: RealSource, split: str) -> bool:
+    """Whether a data set has a split."""
+    try:
+        source.split(split)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_split(source: RealSource, split: str, remedy: str) -> None:

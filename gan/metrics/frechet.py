@@ -14,9 +14,7 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -
     """Squared Frechet distance of two Gaussians, 0 or more.
 
     |mu1 - mu2|^2 + tr(sigma1 + sigma2 - 2 (sigma1 sigma2)^(1/2)): Dowson and Landau, 1982; Heusel
-    et al., 2017, eq. 6. The trace of the root is the sum of the roots of the eigenvalues of
-    A^T sigma2 A with sigma1 = A A^T, a symmetric matrix; directions in which sigma1 has no
-    variance are left out, so that fewer images than features do no harm.
+    et al., 2017, eq. 6.
 
     Args:
         mu1: mean, float64 (F,).
@@ -24,12 +22,51 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -
         mu2: mean, float64 (F,).
         sigma2: covariance, float64 (F, F).
     """
-    variances, axes = torch.linalg.eigh(sigma1)
-    kept = variances > variances.max() * len(variances) * torch.finfo(variances.dtype).eps
-    root = axes[:, kept] * variances[kept].sqrt()
-    overlap = torch.linalg.eigvalsh(root.T @ sigma2 @ root).clamp(min=0).sqrt().sum()
-    distance: Tensor = (mu1 - mu2).square().sum() + sigma1.trace() + sigma2.trace() - 2 * overlap
+    return distance_from_root(mu1, root(sigma1), mu2, sigma2)
+
+
+def distance_from_root(mu1: Tensor, root1: Tensor, mu2: Tensor, sigma2: Tensor) -> Tensor:
+    """`frechet_distance` of Gaussians of which one is known by a root of its covariance.
+
+    The trace of (sigma1 sigma2)^(1/2) is the sum of the roots of the eigenvalues of A^T sigma2 A
+    with sigma1 = A A^T, a symmetric matrix as wide as A.
+
+    Args:
+        mu1: mean, float64 (F,).
+        root1: A, float64 (F, r).
+        mu2: mean, float64 (F,).
+        sigma2: covariance, float64 (F, F).
+    """
+    overlap = torch.linalg.eigvalsh(root1.T @ sigma2 @ root1).clamp(min=0).sqrt().sum()
+    spread = root1.square().sum() + sigma2.trace()
+    distance: Tensor = (mu1 - mu2).square().sum() + spread - 2 * overlap
     return distance.clamp(min=0)
+
+
+def root(sigma: Tensor) -> Tensor:
+    """A, float64 (F, r), of a covariance A A^T, float64 (F, F).
+
+    Directions without variance are left out, so that fewer images than features do no harm.
+    """
+    variances, axes = torch.linalg.eigh(sigma)
+    kept = variances > variances.max() * len(variances) * torch.finfo(variances.dtype).eps
+    factor: Tensor = axes[:, kept] * variances[kept].sqrt()
+    return factor
+
+
+def moments(pool: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
+    """Mean (F,) and unbiased covariance (F, F), float64, of features (N, F), N at least 2.
+
+    Args:
+        pool: the features.
+        chunk: rows in float64 at a time.
+    """
+    mean = pool.mean(0, dtype=torch.float64)
+    outer = mean.new_zeros(len(mean), len(mean))
+    for part in torch.split(pool, chunk):
+        centred = part.double() - mean
+        outer.addmm_(centred.T, centred)
+    return mean, outer / (len(pool) - 1)
 
 
 class FrechetDistance(FeatureMetric):

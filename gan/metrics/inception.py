@@ -1,11 +1,5 @@
 """torch-fidelity's Inception, the backbone of published FID and IS."""
 
-import http.client
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import torch
 from torch import Tensor
 from torch_fidelity.feature_extractor_inceptionv3 import (
@@ -13,23 +7,12 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     FeatureExtractorInceptionV3,
 )
 
-from gan.errors import InputError
 from gan.metrics.backbone import Backbone
-from gan.metrics.cache import UNREADABLE
 from gan.metrics.source import RealSource
+from gan.metrics.weights import WeightsFile
 
-PATIENCE = 10.0  # seconds
-
-
-@contextmanager
-def _impatience() -> Iterator[None]:
-    """Connections that give up after `PATIENCE`."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+NETWORK = "Inception"
+SHA256 = "6726825d"  # of the published file
 
 
 class InceptionBackbone(Backbone):
@@ -52,10 +35,13 @@ class InceptionBackbone(Backbone):
         self.net: FeatureExtractorInceptionV3 | None = None
 
     def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Loads the weights, the same for every source."""
+        """Loads the weights, the same for every source.
+
+        Raises:
+            InputError: they cannot be had, or are of another network.
+        """
         if self.net is None:
-            path = Path(self.weights) if self.weights else self._downloaded()
-            self.net = self._read(path).to(memory_format=torch.channels_last)
+            self.net = self._network().to(memory_format=torch.channels_last)
         self.freeze(device)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,38 +50,17 @@ class InceptionBackbone(Backbone):
         pool, logits = self.net(images.expand(-1, 3, -1, -1))
         return pool, logits
 
-    def _downloaded(self) -> Path:
-        """torch-fidelity's file in the torch hub cache."""
-        name = str(URL_INCEPTION_V3).rsplit("/", 1)[-1]
-        path = Path(torch.hub.get_dir()) / "checkpoints" / name
-        if path.is_file():
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with _impatience():
-                torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path))
-        except (OSError, RuntimeError, http.client.HTTPException) as error:
-            raise InputError(
-                f"no Inception weights: {path} is absent and {URL_INCEPTION_V3} cannot be had "
-                f"({error}); name a copy with metrics.weights=FILE, or use metrics=domain"
-            ) from error
-        return path
-
-    def _read(self, path: Path) -> FeatureExtractorInceptionV3:
-        """The network with the weights of a file, which may hold tensors only."""
-        if not path.is_file():
-            raise InputError(
-                f"no Inception weights at {path}; correct metrics.weights=FILE, "
-                "or use metrics=domain"
+    def _network(self) -> FeatureExtractorInceptionV3:
+        """The network with the weights of the file."""
+        file = (
+            WeightsFile.given(self.weights, NETWORK)
+            if self.weights
+            else WeightsFile.fetched(URL_INCEPTION_V3, NETWORK, SHA256)
+        )
+        file.state()  # nothing but tensors: torch-fidelity reads any pickle
+        with file.fitting(), torch.random.fork_rng(devices=[]):
+            return FeatureExtractorInceptionV3(
+                self.name,
+                ["2048", "logits_unbiased"],
+                feature_extractor_weights_path=str(file.path),
             )
-        try:
-            torch.load(path, map_location="meta", weights_only=True)
-            with torch.random.fork_rng(devices=[]):
-                return FeatureExtractorInceptionV3(
-                    self.name, ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
-                )
-        except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path} does not hold the weights of torch-fidelity's Inception; delete it or "
-                f"name another with metrics.weights=FILE, or use metrics=domain"
-            ) from error

@@ -1,7 +1,7 @@
 """What the metrics ask of a data set."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ class Split(Protocol):
         """Number of images."""
 
     def images(self, indices: Tensor) -> Tensor:
-        """Images at `indices` (int64, (n,)), uint8 (n, C, R, R)."""
+        """Images at `indices` (int64, (n,)) as stored, uint8 (n, C, R, R) but for points."""
 
 
 class RealSource(Protocol):
@@ -29,7 +29,7 @@ class RealSource(Protocol):
 
     @property
     def channels(self) -> int:
-        """C, 1 or 3."""
+        """C, 1 or 3; 2 for points of the plane."""
 
     @property
     def resolution(self) -> int:
@@ -53,3 +53,24 @@ class RealSource(Protocol):
 
     def fingerprint(self, split: str) -> str:
         """SHA-256 of the split's images and labels, hexadecimal."""
+
+
+@runtime_checkable
+class StackedSource(RealSource, Protocol):
+    """A data set whose channels are images of another one."""
+
+    def layer(self) -> RealSource:
+        """The data set of one channel; channels with labels i, j, k have label (i K + j) K + k."""
+
+
+@runtime_checkable
+class PlaneSource(RealSource, Protocol):
+    """Points of a mixture of round Gaussians: images of two channels and one pixel."""
+
+    @property
+    def centres(self) -> Tensor:
+        """Means of the modes, float32 (K, 2); label k is mode k."""
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of every mode along each axis."""

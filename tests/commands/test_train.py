@@ -95,7 +95,8 @@ def test_the_run_folder_is_evidence(config: Compose, tmp_path: Path) -> None:
     assert results["stamp"]["real_data"] == "digits"
     assert results["stamp"]["weights"] == "averaged"
     assert results["stamp"]["num_fakes"] == 200
-    assert set(results["baseline"]) == {"domain/fid", "domain/is", "domain/is_std"}
+    names = ["fid", "is", "is_std", "precision", "recall", "density", "coverage"]
+    assert set(results["baseline"]) == {f"domain/{name}" for name in names}
     assert {"torch", "pytorch-lightning"} <= set(results["versions"])
     assert float(table(run)[-1]["domain/fid"]) == pytest.approx(score)
     picture = Image.open(run / "samples" / "step_00000003.png")

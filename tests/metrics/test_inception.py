@@ -1,5 +1,6 @@
 import time
 import urllib.error
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,19 +9,13 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from gan.errors import InputError
 from gan.metrics.inception import InceptionBackbone
+from tests.metrics.inception_weights import random_weights
 from tests.metrics.tiny import TinySource
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of random weights in the form of torch-fidelity's."""
-    file = tmp_path_factory.mktemp("weights") / "inception.pth"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "load", lambda *_, **__: {})
-        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
-        net = FeatureExtractorInceptionV3("random", ["2048"], str(file))
-    torch.save(net.state_dict(), file)
-    return file
+    return random_weights(tmp_path_factory.mktemp("weights") / "inception.pth")
 
 
 def test_equals_torch_fidelity(weights: Path, source: TinySource, cpu: torch.device) -> None:
@@ -32,7 +27,6 @@ def test_equals_torch_fidelity(weights: Path, source: TinySource, cpu: torch.dev
     reference = FeatureExtractorInceptionV3("net", ["2048", "logits_unbiased"], str(weights))
     pool, logits = reference(gray.repeat(1, 3, 1, 1))
     features = backbone(gray.float() / 127.5 - 1)
-    # random weights shrink the signal
     assert (features.pool - pool).norm() < 1e-4 * pool.norm()
     assert (features.logits - logits).norm() < 1e-4 * logits.norm()
     assert features.pool.shape == (2, backbone.num_features)
@@ -82,3 +76,31 @@ def test_foreign_file(
     with pytest.raises(InputError, match=r"foreign\.pth") as caught:
         InceptionBackbone(str(file)).prepare(source, cpu)
     assert "\n" not in str(caught.value)
+
+
+def test_names_the_first_wrong_tensor(
+    tmp_path: Path, weights: Path, source: TinySource, cpu: torch.device
+) -> None:
+    state = torch.load(weights, weights_only=True)
+    file = tmp_path / "narrow.pth"
+    torch.save(state | {"fc.bias": torch.zeros(1000)}, file)
+    with pytest.raises(InputError, match=r"fc\.bias.*\[1000\].*\[1008\]"):
+        InceptionBackbone(str(file)).prepare(source, cpu)
+
+
+class Armed:
+    """A pickle that leaves a file behind when it is opened without care."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[[Path], None], tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_is_not_run(tmp_path: Path, source: TinySource, cpu: torch.device) -> None:
+    file = tmp_path / "armed.pth"
+    torch.save({"weight": Armed(tmp_path / "mark")}, file)
+    with pytest.raises(InputError, match=r"armed\.pth"):
+        InceptionBackbone(str(file)).prepare(source, cpu)
+    assert not (tmp_path / "mark").exists()

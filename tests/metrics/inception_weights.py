@@ -1,0 +1,23 @@
+"""Random weights of Inception, of a size that tells images apart."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+
+def random_weights(file: Path) -> Path:
+    """Writes a file in the form of torch-fidelity's, signals neither dying nor growing."""
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
+        patch.setattr(torch, "load", lambda *_, **__: {})
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        torch.manual_seed(0)
+        net = FeatureExtractorInceptionV3("random", ["2048"], str(file))
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        net.fc.weight.mul_(20)  # classes that differ
+    torch.save(net.state_dict(), file)
+    return file
