@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.loader import Batch, Shard, StepLoader, to_batch
@@ -21,7 +22,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     A data set is a subclass with a `name`, the `splits` it has, and `load`.
 
     Args:
-        channels: 1 (grey) or 3 (colour); checked against the data.
+        channels: 1 (grey), 3 (colour) or 2 (points); checked against the data.
         resolution: side of the square images in pixels.
         num_classes: classes of the labels; checked against the data. 0 leaves labels out.
         batch_size: images a discriminator update, over all devices.
@@ -145,7 +146,12 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         mine = torch.arange(len(held)).tensor_split(world_size)[rank]
         batches = (mine[rows] for rows in slices(len(mine), batch_size))
         device = self._device()
-        return (to_batch(images, labels, device) for images, labels in held.stream(batches))
+        return (to_batch(held, fetched, device) for fetched in held.stream(batches))
+
+    def batch(self, split: str, indices: Tensor) -> Batch:
+        """The images of a split at int64 indices (n,) as `reals` gives them, in their order."""
+        held = self._placed(split)
+        return to_batch(held, held.fetch(indices), self._device())
 
     def _placed(self, split: str) -> Split:
         self._splits[split] = self.split(split).placed(self._device())
@@ -165,7 +171,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         if self.num_classes == 0:
             held.labels = None
         channels, resolution = held.images(torch.tensor([0])).shape[1:3]
-        classes = 0 if held.labels is None else int(held.labels.max()) + 1
+        classes = held.num_classes
         if split != "train":
             classes = max(classes, self.num_classes)
         found = {"channels": channels, "resolution": resolution, "num_classes": classes}

@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from datamodules.split import Split
+from datamodules.split import Fetched, Split
 from datamodules.stream import IndexStream
 
 Batch = tuple[Tensor, Tensor | None]
@@ -21,33 +21,35 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def mirrored(images: Tensor, flips: Tensor) -> Tensor:
-    """The uint8 images (B, C, R, R), those where `flips` is true from right to left.
+    """The images (B, C, R, R), those where `flips` is true from right to left.
 
-    x + flip (mirror(x) - x) modulo 256: exact, and several times faster than a masked choice.
+    x + flip (mirror(x) - x), modulo 256 for bytes: exact for these, and several times faster than
+    a masked choice.
     """
     chosen = flips.to(torch.uint8)[:, None, None, None]
     return images.flip(3).sub_(images).mul_(chosen).add_(images)
 
 
 def to_batch(
-    images: Tensor, labels: Tensor | None, device: torch.device, flips: Tensor | None = None
+    split: Split, fetched: Fetched, device: torch.device, flips: Tensor | None = None
 ) -> Batch:
     """Images as the model sees them.
 
     Args:
-        images: uint8 (B, C, R, R).
-        labels: int64 (B,), or None.
+        split: where they come from, which knows how they are scaled.
+        fetched: its images (B, C, R, R) as stored, and their labels, int64 (B,) or None.
         device: where the batch is wanted.
         flips: bool (B,), the images to mirror from left to right; None mirrors none.
 
     Returns:
-        Images float32 in [-1, 1] (0 becomes -1 and 255 becomes 1), and the labels.
+        Images float32 in [-1, 1], and the labels.
     """
+    images, labels = fetched
     images = to_device(images, device)
     if flips is not None:
         images = mirrored(images, to_device(flips, device))
     labels = None if labels is None else to_device(labels, device)
-    return images.float().div_(127.5).sub_(1), labels
+    return split.scaled(images), labels
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,6 @@ class StepLoader:
 
     def _batches(self, first: int, end: int) -> Iterator[Batch]:
         indices = (self.shard(self.order.batch(k)) for k in range(first, end))
-        for k, (images, labels) in enumerate(self.split.stream(indices), first):
+        for k, fetched in enumerate(self.split.stream(indices), first):
             flips = self.shard(self.order.flips(k)) if self.flip else None
-            yield to_batch(images, labels, self.device, flips)
+            yield to_batch(self.split, fetched, self.device, flips)

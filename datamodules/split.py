@@ -20,7 +20,7 @@ def slices(total: int, size: int) -> Iterator[slice]:
 
 
 class Split(ABC):
-    """The images of one split, uint8 and all of one shape.
+    """The images of one split, all of one shape: bytes, unless a subclass says otherwise.
 
     Attributes:
         labels: int64 (n,) on the CPU, or None where the images have no classes.
@@ -31,16 +31,25 @@ class Split(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    @property
+    def num_classes(self) -> int:
+        """The number of classes: one more than the largest label, 0 without labels."""
+        return 0 if self.labels is None else int(self.labels.max()) + 1
+
     @abstractmethod
     def images(self, indices: Tensor) -> Tensor:
-        """The uint8 images (n, C, R, R) at int64 indices (n,), in their order."""
+        """The images (n, C, R, R) as they are stored at int64 indices (n,), in their order."""
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """Stored images as float32 in [-1, 1]: byte 0 becomes -1 and 255 becomes 1."""
+        return images.float().div_(127.5).sub_(1)
 
     @abstractmethod
     def fingerprint(self) -> str:
         """The sha256, as 64 hexadecimal digits, of what the split holds."""
 
     def fetch(self, indices: Tensor) -> Fetched:
-        """The uint8 images and the labels at int64 indices (n,) on the CPU."""
+        """The stored images and the labels at int64 indices (n,) on the CPU."""
         return self.images(indices), None if self.labels is None else self.labels[indices]
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[Fetched]:
@@ -56,7 +65,7 @@ class TensorSplit(Split):
     """A split in memory, as one tensor.
 
     Args:
-        images: uint8 (n, C, R, R).
+        images: uint8 (n, C, R, R), or what a subclass scales.
         labels: int64 (n,) on the CPU, or None.
     """
 
@@ -77,14 +86,22 @@ class TensorSplit(Split):
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
         return digest.hexdigest()
 
-    def placed(self, device: torch.device) -> Split:
+    def placed(self, device: torch.device) -> "TensorSplit":
         """On a CUDA device with four times its size free: a copy there; else the split itself."""
         if device.type != "cuda" or self._images.device == device:
             return self
         free, _ = torch.cuda.mem_get_info(device)
         if self._images.nbytes * DEVICE_SHARE > free:
             return self
-        return TensorSplit(self._images.to(device), self.labels)
+        return type(self)(self._images.to(device), self.labels)
+
+
+class PointSplit(TensorSplit):
+    """A split in memory whose images are float32 in [-1, 1] already, where a byte is too coarse."""
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """The images themselves."""
+        return images
 
 
 def resized(images: Tensor, resolution: int) -> Tensor:

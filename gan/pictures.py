@@ -1,14 +1,30 @@
-"""Grids of images as pictures."""
+"""Images and points as pictures."""
 
 from pathlib import Path
 
+import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 from torchvision.utils import make_grid
 
 from gan.metrics.pixels import to_uint8
 
 _SMALLEST = 512  # pixels a side below which a grid is enlarged by a whole factor
+_SIDE = 512  # pixels a side of a scatter
+_DOT = 3  # pixels a side of a point
+_INK = (31, 119, 180)
+_OPACITY = 0.5  # of one point; others on top make it darker
+
+
+def picture(images: Tensor, columns: int) -> Tensor:
+    """Return images (B, C, H, W) in [-1, 1] as one picture (3, H', W') of uint8.
+
+    Points (B, 2, 1, 1) are drawn in the plane, other images in a grid of ``columns``.
+    """
+    if images.shape[1:] == (2, 1, 1):
+        return scatter(images.flatten(1))
+    return tile(images, columns)
 
 
 def tile(images: Tensor, columns: int) -> Tensor:
@@ -16,6 +32,30 @@ def tile(images: Tensor, columns: int) -> Tensor:
     grid: Tensor = make_grid(to_uint8(images), nrow=columns, padding=2, pad_value=255)
     factor = -(-_SMALLEST // max(grid.shape[1:]))
     return grid.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def paired(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
+    """Return two sets of images (n, C, H, W) in the order that shows each above its partner.
+
+    A grid of ``columns`` has rows of either set in turn; an unfinished last one is white.
+    """
+    blank = upper.new_ones(-len(upper) % columns, *upper.shape[1:])
+    rows = [torch.split(torch.cat([images, blank]), columns) for images in (upper, lower)]
+    return torch.cat([row for pair in zip(*rows, strict=True) for row in pair])
+
+
+def scatter(points: Tensor) -> Tensor:
+    """Return points (B, 2) of the square [-1, 1] as one picture (3, S, S) of uint8.
+
+    The first coordinate runs to the right and the second upwards; points outside lie on the border.
+    """
+    x, y = (points.float() * torch.tensor([1.0, -1.0]) + 1).mul(_SIDE / 2).unbind(1)
+    column, row = (a.long().clamp(0, _SIDE - 1) for a in (x, y))
+    hits = torch.bincount(row * _SIDE + column, minlength=_SIDE**2).view(1, _SIDE, _SIDE)
+    dots = max_pool2d(hits.float(), _DOT, stride=1, padding=_DOT // 2)
+    paper = (1 - _OPACITY) ** dots
+    ink = torch.tensor(_INK)[:, None, None]
+    return (ink + (255 - ink) * paper).round().to(torch.uint8)
 
 
 def save_grid(grid: Tensor, path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import SEED, Evaluation
 
 
 class MetricsCallback(StepCallback):
@@ -33,7 +33,7 @@ class MetricsCallback(StepCallback):
     @property
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the numbers."""
-        return {**self.evaluation.stamp(), "weights": "averaged", "sample_seed": self.seed}
+        return {**self.evaluation.stamp(), "weights": "averaged", SEED: self.seed}
 
     @property
     def protocols(self) -> dict[str, str]:
@@ -104,16 +104,16 @@ class MetricsCallback(StepCallback):
         self, trainer: pl.Trainer, game: TwoPlayerGame
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield this device's share of the fakes, labelled as real images drawn at random."""
-        split = trainer.datamodule.split(self.evaluation.split)  # type: ignore[attr-defined]
-        order = np.random.default_rng(game.seed).permutation(len(split))
+        source: Any = trainer.datamodule  # type: ignore[attr-defined]
+        total = len(source.split(self.evaluation.split))
+        order = np.random.default_rng(game.seed).permutation(total)
         mine, size = self._batches(trainer)
         conditional = getattr(game.generator, "num_classes", 0) > 0
         for index in mine:
             chosen = torch.from_numpy(
                 order[np.arange(index * size, (index + 1) * size) % len(order)]
             )
-            labels = None if split.labels is None else split.labels[chosen]
-            real = split.images(chosen).to(game.device).float().div_(127.5).sub_(1)
+            real, labels = source.batch(self.evaluation.split, chosen)
             fakes = game.validation_step((real, labels), index)["fake"]
             count = min(size, self.evaluation.num_fakes - index * size)
             yield fakes[:count], labels[:count] if conditional and labels is not None else None

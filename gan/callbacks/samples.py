@@ -8,7 +8,7 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.errors import InputError
-from gan.pictures import save_grid, tile
+from gan.pictures import picture, save_grid
 
 
 class Samples(StepCallback):
@@ -33,11 +33,11 @@ class Samples(StepCallback):
         """Write a grid where it is due."""
         assert isinstance(game, LatentGame)
         step = game.clock.step
-        due = step % self.every == 0 or last
+        due = step % self.every == 0 or last or trainer.should_stop
         if not (due and trainer.is_global_zero):
             return
         columns = min(game.generator.num_classes or self.columns, self.columns)
-        grid = tile(game.sample(self.rows * columns, seed=game.seed), columns)
+        grid = picture(game.sample(self.rows * columns, seed=game.seed), columns)
         save_grid(grid, self.folder / f"step_{step:08d}.png")
         for logger in trainer.loggers:
             log_picture = getattr(logger, "log_picture", None)

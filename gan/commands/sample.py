@@ -7,7 +7,7 @@ from omegaconf import MISSING
 
 from gan.commands.run import load
 from gan.errors import InputError
-from gan.pictures import save_grid, tile
+from gan.pictures import picture, save_grid
 
 
 @dataclass
@@ -42,5 +42,5 @@ def sample(options: SampleOptions) -> None:
         raise InputError(f"columns={options.columns}: give a number from 1")
     game = load(options.run, options.checkpoint)
     labels = None if options.labels is None else list(options.labels)
-    save_grid(tile(game.sample(options.n, options.seed, labels), options.columns), out)
+    save_grid(picture(game.sample(options.n, options.seed, labels), options.columns), out)
     print(out)
