@@ -17,6 +17,9 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from gan.commands.evaluate import EvaluateOptions, evaluate
+from gan.commands.interpolate import InterpolateOptions, interpolate
+from gan.commands.report import ReportOptions, report
 from gan.commands.sample import SampleOptions, sample
 from gan.commands.schema import TrainConfig
 from gan.commands.validation import nearest
@@ -25,14 +28,21 @@ from gan.errors import InputError
 Result = TypeVar("Result")
 DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
 
-COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {"sample": (SampleOptions, sample)}
+COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
+    "sample": (SampleOptions, sample),
+    "evaluate": (EvaluateOptions, evaluate),
+    "interpolate": (InterpolateOptions, interpolate),
+    "report": (ReportOptions, report),
+}
 
 
 def usage() -> str:
     """Return each command with its settings and their defaults."""
     lines = []
     for name, (kind, command) in COMMANDS.items():
-        settings = " ".join(f"{f.name}={f.default}" for f in fields(kind))
+        defaults = OmegaConf.to_container(OmegaConf.structured(kind))
+        assert isinstance(defaults, dict)
+        settings = " ".join(f"{key!s}={value!s}" for key, value in defaults.items())
         what = (command.__doc__ or "").splitlines()[0]
         lines.append(f"python -m gan {name}: {what}\n  {settings.replace(MISSING, 'DIR')}")
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gan.loggers.table import Table
+from gan.metrics.evaluation import protocol
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -110,3 +111,17 @@ def test_the_file_is_written_now_and_then(path: Path, monkeypatch: pytest.Monkey
         now[0] += passed
         table.log_metrics({"loss": 0.0}, step=step)
         assert len(read(path)) == (1 if step < 3 else 3)
+
+
+def test_the_protocol_stands_beside_its_numbers(path: Path) -> None:
+    table = Table(path)
+    table.log_metrics({"loss": 1.0}, step=1)
+    stamp = {"backbone": "domain", "num_fakes": 10}
+    table.log_protocol(stamp, 2)
+    table.log_metrics({"domain/fid": 3.0}, step=2)
+    table.log_protocol({**stamp, "num_fakes": 20}, 3)
+    table.save()
+    names = [row["protocol"] for row in read(path)]
+    assert names[0] == ""
+    assert names[1] == protocol(stamp)
+    assert names[2] not in ("", names[1])

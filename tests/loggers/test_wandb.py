@@ -16,6 +16,7 @@ from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 from gan.commands.main import explain
 from gan.commands.train import train
 from gan.loggers.wandb import Dashboard
+from gan.metrics.evaluation import protocol
 from tests.conftest import Compose, composing
 
 HEADER, BLOCK = 7, 2**15
@@ -124,6 +125,15 @@ def test_the_config_is_whole(run: Offline) -> None:
     assert run.config["batch_size"] == 8
     assert run.config["model"]["generator"]["latent_dim"] == 100
     assert run.config["data"]["_target_"] == "datamodules.digits.Digits"
+
+
+def test_the_protocol_is_in_the_config(run: Offline, folder: Path) -> None:
+    results = json.loads((folder / "results.json").read_text())
+    assert run.config["protocol_stamp"] == results["stamp"]
+    assert run.config["protocol"] == protocol(results["stamp"])
+    assert [row["protocol"] for row in table(folder) if row["protocol"]] == [
+        run.config["protocol"]
+    ] * 2
 
 
 def test_the_run_bears_the_name_of_its_folder(run: Offline) -> None:

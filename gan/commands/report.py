@@ -1,0 +1,141 @@
+"""The numbers of many runs side by side, each under its own protocol."""
+
+import csv
+import glob
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+from rich.console import Console
+from rich.table import Table
+
+from gan.commands.ledger import Ledger, Spread, spreads
+from gan.errors import InputError
+
+Column = tuple[str, str]  # value, protocol
+
+
+@dataclass
+class ReportOptions:
+    """What ``python -m gan report`` reads.
+
+    Attributes:
+        runs: run folders, with ``*`` for many, such as ``'runs/*/*'``.
+        metrics: values to show; by default all that rank models.
+        out: CSV to write as well.
+    """
+
+    runs: str = MISSING
+    metrics: list[str] | None = None
+    out: str | None = None
+
+
+@dataclass
+class Entry:
+    """One row: a run's weights as measured in training or by ``evaluate``.
+
+    Attributes:
+        run: the folder.
+        where: what was measured, such as "training, best".
+        step: generator updates behind the weights.
+        cells: spread of each value under its protocol.
+        stamps: one an example of each protocol.
+    """
+
+    run: str
+    where: str
+    step: int
+    cells: dict[Column, Spread]
+    stamps: dict[str, dict[str, Any]]
+
+
+def _trained(run: Path) -> Iterator[Entry]:
+    """Yield what was measured in training."""
+    path = run / "results.json"
+    if not path.exists():
+        return
+    results = json.loads(path.read_text())
+    protocols, best = results.get("protocols", {}), results.get("best", {})
+    if protocols:
+        cells = {(key, name): Spread.of([best[key]]) for key, name in protocols.items()}
+        stamps = dict.fromkeys(protocols.values(), results["stamp"])
+        yield Entry(str(run), "training, best", int(best["step"]), cells, stamps)
+
+
+def _evaluated(run: Path) -> Iterator[Entry]:
+    """Yield what ``evaluate`` measured, over its seeds."""
+    for group in Ledger(run / "evaluation.json").groups():
+        first, values = group[0], spreads(group)
+        cells = {(k, p): values[k] for k, p in first.protocols.items() if k in values}
+        stamps = dict.fromkeys(first.protocols.values(), first.stamp)
+        yield Entry(str(run), f"evaluate, {first.checkpoint}", first.step, cells, stamps)
+
+
+def entries(pattern: str) -> list[Entry]:
+    """Return the rows of all runs that a pattern names.
+
+    Raises:
+        InputError: if there are none.
+    """
+    runs = sorted(Path(name) for name in glob.glob(pattern))
+    found = [entry for run in runs for entry in (*_trained(run), *_evaluated(run))]
+    if not found:
+        raise InputError(
+            f"runs={pattern}: no results.json or evaluation.json there; name run folders, "
+            "such as runs='runs/*/*'"
+        )
+    return found
+
+
+def _columns(rows: list[Entry], metrics: list[str] | None) -> list[Column]:
+    """Return the columns, each one value under one protocol."""
+    found = {column for row in rows for column in row.cells}
+    return sorted(column for column in found if metrics is None or column[0] in metrics)
+
+
+def _write(path: Path, rows: list[Entry], columns: list[Column]) -> None:
+    """Write the means as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["run", "where", "step", *(f"{key} [{name}]" for key, name in columns)])
+        for row in rows:
+            means = [row.cells[c].mean if c in row.cells else "" for c in columns]
+            writer.writerow([row.run, row.where, row.step, *means])
+
+
+def _explained(stamps: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each protocol."""
+    for name, stamp in sorted(stamps.items()):
+        yield (
+            f"[{name}] {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} "
+            f"fakes against {stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']} "
+            f"({str(stamp['real_fingerprint'])[:8]}), {stamp['weights']} weights"
+        )
+
+
+def report(options: ReportOptions) -> None:
+    """Print the numbers of many runs, one column for each value under one protocol."""
+    rows = entries(options.runs)
+    columns = _columns(rows, options.metrics)
+    if not columns:
+        raise InputError(f"metrics={options.metrics}: no run has such a value")
+    rows = [row for row in rows if any(column in row.cells for column in columns)]
+    table = Table("run", "where", "step")
+    for key, name in columns:
+        table.add_column(f"{key}\n\\[{name}]", justify="right")
+    for row in rows:
+        cells = [str(row.cells.get(column, "")) for column in columns]
+        table.add_row(row.run, row.where, str(row.step), *cells)
+    console = Console()
+    console.print(table)
+    used = {name for _, name in columns}
+    stamps = {k: stamp for row in rows for k, stamp in row.stamps.items() if k in used}
+    for line in _explained(stamps):
+        console.print(line, markup=False, soft_wrap=True)
+    if options.out is not None:
+        _write(Path(options.out), rows, columns)
+        console.print(f"written: {options.out}", soft_wrap=True)

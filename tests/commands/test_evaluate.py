@@ -1,0 +1,182 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+import gan
+from gan.commands.assessment import Assessment, Fakes
+from gan.commands.main import dispatch
+from gan.commands.report import entries
+from gan.commands.train import train
+from gan.errors import InputError
+from tests.conftest import composing
+
+SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
+EVERY = ["fid", "is", "kid", "kid_se", "precision", "recall", "density", "coverage"]
+EVERY += ["fid_infinity", "intra_fid", "class_kl", "modes", "label_consistency"]
+EVERY += ["authenticity", "copying_z"]
+RECIPE = "metrics.backbone.training"
+
+
+def trained(folder: Path, *overrides: str) -> Path:
+    """Return the folder of a run of two steps on digits."""
+    options = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
+    options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2"]
+    options += [f"{RECIPE}._target_=gan.metrics.classifier.Training", f"{RECIPE}.rounds=[25]"]
+    with composing(folder) as config:
+        train(config(*options, *overrides))
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("evaluate"), "conditioning=projection")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def ledger(run: Path) -> dict[str, Any]:
+    """Return what `evaluate` writes about both checkpoints."""
+    dispatch(["evaluate", f"run={run}", *SMALL])
+    content: dict[str, Any] = json.loads((run / "evaluation.json").read_text())
+    return content
+
+
+def test_everything_that_applies_is_measured(ledger: dict[str, Any], run: Path) -> None:
+    values = ledger["records"][0]["values"]
+    for key in EVERY:
+        assert f"domain/{key}" in values
+    assert min(Image.open(run / "nearest_best.png").size) > 100
+
+
+def test_both_checkpoints_and_all_seeds(ledger: dict[str, Any]) -> None:
+    assert [r["seed"] for r in ledger["records"]] == [0, 1] * (len(ledger["records"]) // 2)
+    first, second = ledger["records"][:2]
+    assert first["values"]["domain/fid"] != second["values"]["domain/fid"]
+    mean = (first["values"]["domain/fid"] + second["values"]["domain/fid"]) / 2
+    assert ledger["summary"][0]["values"]["domain/fid"]["mean"] == pytest.approx(mean)
+
+
+def test_the_stamp_tells_the_protocol(ledger: dict[str, Any]) -> None:
+    stamp = ledger["records"][0]["stamp"]
+    assert stamp["num_fakes"] == 60
+    assert stamp["real_data"] == "digits"
+    assert stamp["sample_seed"] == 0
+    assert stamp["kid_subsets"] == 100
+    protocols = ledger["records"][0]["protocols"]
+    assert protocols == ledger["records"][1]["protocols"]
+    assert protocols["domain/fid"] != protocols["domain/kid"]
+
+
+def test_what_was_measured_is_not_measured_again(
+    ledger: dict[str, Any], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run / "evaluation.json"
+    whole = path.read_text()
+    cut = {**ledger, "records": ledger["records"][:1]}
+    path.write_text(json.dumps(cut))
+    seeds: list[int] = []
+    measure = Assessment._measure
+
+    def counted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
+        seeds.append(seed)
+        return measure(self, game, checkpoint, seed)
+
+    monkeypatch.setattr(Assessment, "_measure", counted)
+    dispatch(["evaluate", f"run={run}", *SMALL])
+    again = json.loads(path.read_text())
+    assert len(seeds) == len(ledger["records"]) - 1
+    for old, new in zip(ledger["records"], again["records"], strict=True):
+        assert old["values"] == pytest.approx(new["values"], nan_ok=True)
+    path.write_text(whole)
+
+
+def test_an_interruption_keeps_what_was_measured(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = Assessment._measure
+
+    def interrupted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
+        if seed == 1:
+            raise KeyboardInterrupt
+        return measure(self, game, checkpoint, seed)
+
+    monkeypatch.setattr(Assessment, "_measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dispatch(["evaluate", f"run={plain}", *SMALL, "metrics=[fid]"])
+    (kept,) = json.loads((plain / "evaluation.json").read_text())["records"]
+    assert kept["seed"] == 0
+
+
+def test_an_unconditional_model_goes_without_labels(
+    plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dispatch(["evaluate", f"run={plain}", *SMALL, "seeds=1"])
+    shown = capsys.readouterr().out
+    assert "left out: per_class" in shown
+    records = json.loads((plain / "evaluation.json").read_text())["records"]
+    assert not any("intra_fid" in key for record in records for key in record["values"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("metrics=[label_consistency]", "unconditional"),
+        ("metrics=[cas]", "cas"),
+        ("metrics=[fidd]", "did you mean 'fid'"),
+        ("backbone=incepton", "did you mean 'inception'"),
+        ("backbone=none", "choose one that measures"),
+        ("backbone=inception weights=absent.pth", "absent.pth"),
+        ("split=valid", "neither train nor test"),
+        ("n=10 min_fakes=100", "num_fakes=10"),
+        ("seeds=0", "seeds=0"),
+        ("device=abacus", "device=abacus"),
+        ("checkpoints=[first]", "first.ckpt"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(plain: Path, options: str, message: str) -> None:
+    before = {p: p.stat().st_mtime_ns for p in plain.rglob("*")}
+    with pytest.raises(InputError, match=message):
+        dispatch(["evaluate", f"run={plain}", *SMALL, *options.split()])
+    assert {p: p.stat().st_mtime_ns for p in plain.rglob("*")} == before
+
+
+def test_fakes_are_those_of_the_seed_whatever_the_batch(run: Path) -> None:
+    game = gan.load(run)
+    labels = torch.arange(50) % 10
+    whole = [Fakes(game, labels, 3, 20), Fakes(game, labels, 3, 7)]
+    images = [torch.cat([x for x, _ in fakes.batches(45)]) for fakes in whole]
+    assert torch.allclose(images[0], images[1], atol=1e-6)
+    drawn = [torch.cat([y for _, y in fakes.batches(45) if y is not None]) for fakes in whole]
+    assert torch.equal(drawn[0], drawn[1])
+    assert drawn[0].bincount().max() < 10
+    other = torch.cat([x for x, _ in Fakes(game, labels, 4, 20).batches(45)])
+    assert not torch.allclose(images[0], other, atol=1e-3)
+
+
+def test_a_report_has_one_column_for_each_protocol(
+    ledger: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rows = entries(str(run))
+    assert rows[0].where == "training, best"
+    trained_fid = {column for column in rows[0].cells if column[0] == "domain/fid"}
+    evaluated = {column for column in rows[1].cells if column[0] == "domain/fid"}
+    assert trained_fid.isdisjoint(evaluated)
+    out = tmp_path / "report.csv"
+    dispatch(["report", f"runs={run}", "metrics=[domain/fid]", f"out={out}"])
+    shown = capsys.readouterr().out
+    for _, name in trained_fid | evaluated:
+        assert f"[{name}]" in shown
+    assert len(out.read_text().splitlines()[0].split(",")) == 5
+
+
+def test_a_report_on_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no results\.json"):
+        dispatch(["report", f"runs={tmp_path}/*"])

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gan.commands.interpolate import InterpolateOptions, walk
+from gan.commands.main import dispatch
+from gan.commands.run import load
+from gan.errors import InputError
+from tests.commands.test_cli import MLP, TINY, cli
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of a model that knows ten classes."""
+    run = tmp_path_factory.mktemp("interpolate") / "run"
+    given = [*TINY, *MLP, "conditioning=projection", "steps=1"]
+    assert cli(*given, f"hydra.run.dir={run}") == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of an unconditional model."""
+    run = tmp_path_factory.mktemp("interpolate") / "run"
+    assert cli(*TINY, *MLP, "steps=1", f"hydra.run.dir={run}") == 0
+    return run
+
+
+def test_a_picture_and_an_animation(
+    conditional: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "way.png"
+    dispatch(["interpolate", f"run={conditional}", "rows=3", "steps=5", f"out={out}"])
+    assert capsys.readouterr().out.split() == [str(out), str(out.with_suffix(".gif"))]
+    with Image.open(out) as picture:
+        assert picture.format == "PNG"
+        # images of 16 pixels between bars of 2
+        factor = picture.width // (5 * 18 + 2)
+        assert picture.size == (factor * (5 * 18 + 2), factor * (3 * 18 + 2))
+    with Image.open(out.with_suffix(".gif")) as film:
+        assert film.format == "GIF"
+        assert film.n_frames == 2 * 16  # type: ignore[attr-defined]
+        assert film.info["loop"] == 0
+
+
+def test_they_lie_in_the_run_folder_by_default(
+    plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dispatch(["interpolate", f"run={plain}", "rows=1", "steps=2", "gif=false"])
+    assert capsys.readouterr().out.strip() == str(plain / "interpolation.png")
+    assert (plain / "interpolation.png").is_file()
+    assert not (plain / "interpolation.gif").exists()
+
+
+def test_rows_lead_from_sample_to_sample(plain: Path) -> None:
+    game = load(plain)
+    images = walk(game, InterpolateOptions(str(plain), rows=3, seed=4), 6)
+    assert images.shape == (3, 6, 1, 16, 16)
+    samples = game.sample(6, seed=4)
+    torch.testing.assert_close(images[:, 0], samples[::2])
+    torch.testing.assert_close(images[:, -1], samples[1::2])
+    z = game.prior.sample_each(4, range(2))
+    middle = game.prior.interpolate(z[0], z[1], torch.tensor([0.4]))
+    torch.testing.assert_close(images[0, 2], game.decode(middle[None])[0])
+    assert (images[:, 0] - images[:, 2]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"), [(None, [0, 1, 2]), ([7], [7, 7, 7]), ([3, 1, 3], [3, 1, 3])]
+)
+def test_the_label_is_the_same_all_along_a_row(
+    conditional: Path, labels: list[int] | None, expected: list[int]
+) -> None:
+    game = load(conditional)
+    images = walk(game, InterpolateOptions(str(conditional), rows=3, labels=labels), 4)
+    z = game.prior.sample_each(0, range(6))
+    t = torch.linspace(0, 1, 4)[:, None]
+    for row, label in enumerate(expected):
+        latents = game.prior.interpolate(z[2 * row], z[2 * row + 1], t)
+        torch.testing.assert_close(images[row], game.decode(latents, [label]))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("rows=0", "rows=0 must be 1 or more"),
+        ("steps=1", "steps=1 2 or more"),
+        ("seed=-1", "seed=-1"),
+        ("out=way.jpg", r"out=way\.jpg.*\.png"),
+        ("labels=[1,2]", "2 given for rows=8"),
+        ("labels=[10]", r"0\.\.9"),
+        ("checkpoint=best", "has no best.ckpt"),
+        ("row=1", "did you mean 'rows'"),
+    ],
+)
+def test_impossible_pictures(conditional: Path, given: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        dispatch(["interpolate", f"run={conditional}", given])
+
+
+def test_labels_of_a_model_without_classes(plain: Path) -> None:
+    with pytest.raises(InputError, match="unconditional"):
+        dispatch(["interpolate", f"run={plain}", "labels=[1]"])
+
+
+@pytest.mark.parametrize("given", ["plain", "conditional"])
+def test_decoding_the_latents_of_samples_gives_the_samples(
+    given: str, request: pytest.FixtureRequest
+) -> None:
+    game = load(request.getfixturevalue(given))
+    modes: list[bool] = []
+    game.averaged.register_forward_pre_hook(lambda network, _: modes.append(network.training))
+    game.train()
+    images = game.decode(game.prior.sample_each(2, range(250)))
+    assert torch.equal(images, game.sample(250, seed=2))
+    torch.testing.assert_close(images[100:], game.generate(2, range(100, 250)))
+    assert images.dtype == torch.float32
+    assert not images.requires_grad
+    assert game.averaged.training
+    assert not any(modes)
+
+
+def test_latents_that_do_not_fit(plain: Path) -> None:
+    with pytest.raises(InputError, match=r"latents of shape \(2, 3\): give \(n, \d+\)"):
+        load(plain).decode(torch.zeros(2, 3))
