@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gan.commands.resume import AUTO, has_checkpoint
 from gan.commands.run import Run
 from gan.errors import InputError
 
@@ -18,9 +19,9 @@ def _key(argument: str) -> str:
 def _resumed(arguments: list[str]) -> list[str]:
     """Put the overrides of the run to be resumed before those given now."""
     given = {_key(a): a for a in arguments if "=" in a}
-    if "resume" not in given:
+    folder = given.get("resume", "").partition("=")[2]
+    if folder in ("", "null", AUTO):
         return arguments
-    folder = given["resume"].split("=", 1)[1]
     kept = [o for o in Run(folder).overrides if _key(o) not in given]
     return [*kept, *arguments, f"hydra.run.dir={folder}"]
 
@@ -39,11 +40,12 @@ def openly(argument: str) -> str:
 @contextmanager
 def _kept_unless_resumed(arguments: list[str]) -> Iterator[None]:
     """Put the settings of a run back, over which Hydra wrote, where resuming it is refused."""
-    given = {_key(a): a for a in arguments if "=" in a}
-    if "resume" not in given:
+    given = dict(a.split("=", 1) for a in arguments if "=" in a)
+    name = given.get("resume", "")
+    folder = Path(given.get("hydra.run.dir", "") if name == AUTO else name)
+    if "resume" not in given or not has_checkpoint(folder):
         yield
         return
-    folder = Path(given["resume"].split("=", 1)[1])
     settings = {path: path.read_bytes() for path in folder.glob(".hydra/*.yaml")}
     checkpoints = {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*.ckpt")}
     try:

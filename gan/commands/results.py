@@ -108,10 +108,16 @@ class Results:
             hardware=hardware(game.device),
         )
 
+    @classmethod
+    def read(cls, folder: Path) -> "Results | None":
+        """Return the results of a run that has any."""
+        path = folder / "results.json"
+        return cls(**json.loads(path.read_text())) if path.exists() else None
+
     @property
     def score(self) -> float | None:
         """Return the best value of the monitored metric."""
-        return self.best[self.monitor] if self.monitor else None
+        return self.best.get(self.monitor) if self.monitor else None
 
     def save(self) -> None:
         """Write ``results.json``, whole or not at all."""

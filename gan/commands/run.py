@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from hydra.utils import instantiate
@@ -10,6 +11,25 @@ from omegaconf import DictConfig, OmegaConf
 from gan.algorithms.latent import LatentGame
 from gan.commands import resolvers
 from gan.errors import InputError
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint, on the CPU, its checksums verified.
+
+    Raises:
+        InputError: if it is not whole.
+    """
+    try:
+        with ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise BadZipFile
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content["clock"]["step"]
+    except Exception as error:  # a broken file fails in any way
+        raise InputError(
+            f"{path} is not a whole checkpoint: copy it anew, or start another run"
+        ) from error
+    return content
 
 
 class Run:
@@ -60,15 +80,30 @@ class Run:
         Raises:
             InputError: if it cannot be read.
         """
-        path = self.checkpoint(*names)
-        try:
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            content["clock"]["step"]
-        except Exception as error:  # a broken file fails in any way
-            raise InputError(
-                f"{path} is not a whole checkpoint: copy it anew, or start another run"
-            ) from error
-        return content
+        return _read(self.checkpoint(*names))
+
+    def latest(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Return the whole ones of the last checkpoint and the one before, with their content.
+
+        Says so where the last is damaged.
+
+        Raises:
+            InputError: if neither is whole.
+        """
+        folder = self.checkpoint("last", "previous").parent
+        paths = [folder / f"{name}.ckpt" for name in ("last", "previous")]
+        found, damaged = [], []
+        for path in paths:
+            if path.is_file():
+                try:
+                    found.append((path, _read(path)))
+                except InputError as error:
+                    damaged.append(error)
+        if not found:
+            raise damaged[0]
+        for fault in damaged:
+            print(f"{fault}; going on from {found[0][0]}")
+        return found
 
     def game(self, *names: str) -> LatentGame:
         """Return the game with the weights of :meth:`checkpoint`, in evaluation mode."""

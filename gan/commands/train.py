@@ -16,9 +16,12 @@ from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.signals import Departure, Signals
 from gan.callbacks.telemetry import Telemetry
 from gan.commands.results import Results
+from gan.commands.resume import AUTO, has_checkpoint, identity, refuse_changes
 from gan.commands.run import Run
 from gan.commands.validation import validate
 from gan.errors import InputError
@@ -26,12 +29,17 @@ from gan.loggers.table import Table
 
 
 def _callbacks(config: DictConfig) -> list[Callback]:
-    """Return telemetry first (it does not time the others), then metrics, then the rest."""
+    """Return signals, telemetry (it does not time the others), metrics, then the rest."""
     chosen = [instantiate(node) for node in config.callbacks.values()]
     evaluation = instantiate(config.metrics, _convert_="all")
     metrics = [MetricsCallback(evaluation)] if evaluation.metrics else []
     first = [callback for callback in chosen if isinstance(callback, Telemetry)]
-    return [*first, *metrics, *(callback for callback in chosen if callback not in first)]
+    for callback in chosen:
+        if isinstance(callback, Checkpoints):
+            callback.identity = identity(config)
+    rest = (callback for callback in chosen if callback not in first)
+    signals = Signals()
+    return [signals, *first, *metrics, *rest, Departure(signals)]
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
@@ -90,24 +98,38 @@ def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
 
 def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGame) -> Path | None:
     """Put table and data where the checkpoint stands and return its path."""
-    if config.resume is None:
+    automatic = config.resume == AUTO
+    folder = config.run_dir if automatic else config.resume
+    if folder is None or (automatic and not has_checkpoint(Path(folder))):
         return None
-    run = Run(config.resume)
-    content = run.read("last")
-    old, new = content["state_dict"], game.state_dict()
-    if {k: v.shape for k, v in old.items()} != {k: v.shape for k, v in new.items()}:
-        raise InputError(
-            f"resume: the networks of {config.resume} have other shapes than those asked for: "
-            "leave its settings as they were"
-        )
-    step = int(content["clock"]["step"])
+    found = Run(folder).latest()
+    if automatic:  # a run that was cut short after its last step plays the end again
+        found = [(path, content) for path, content in found if _step(content) < config.steps]
+        if not found:
+            return None
+    path, content = found[0]
+    refuse_changes(folder, content.get("identity"), identity(config))
+    _check_shapes(folder, content["state_dict"], game.state_dict())
+    step = _step(content)
     if step >= config.steps:
-        raise InputError(
-            f"resume: {config.resume} has done {step} steps: give a larger steps= than that"
-        )
+        raise InputError(f"resume: {folder} has done {step} steps: give a larger steps= than that")
     table.rewind(step)
     datamodule.start_step = step
-    return run.checkpoint("last")
+    return path
+
+
+def _step(content: dict[str, Any]) -> int:
+    """Return how many steps a checkpoint has behind it."""
+    return int(content["clock"]["step"])
+
+
+def _check_shapes(folder: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse a checkpoint of other networks."""
+    if {k: v.shape for k, v in old.items()} != {k: v.shape for k, v in new.items()}:
+        raise InputError(
+            f"resume: the networks of {folder} have other shapes than those asked for: "
+            "leave its settings as they were"
+        )
 
 
 def _quiet() -> None:
@@ -129,6 +151,11 @@ def train(config: DictConfig) -> float | None:
         InputError: on bad input, before training.
     """
     validate(config)
+    if config.resume == AUTO:
+        done = Results.read(Path(config.run_dir))
+        if done is not None and done.steps >= config.steps:
+            Console().print(f"{config.run_dir} is finished already", soft_wrap=True)
+            return done.score
     _quiet()
     pl.seed_everything(config.seed, verbose=False)
     started = time.time()

@@ -19,7 +19,8 @@ def step(path: Path) -> int:
 def test_last_and_best_are_kept(tmp_path: Path, minimize: bool, best: int) -> None:
     scored = metrics(5.0, 9.0, 1.0, 4.0, 1.0, minimize=minimize)
     run(game(), 5, scored, Checkpoints(str(tmp_path), every=2))
-    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert {p.name for p in tmp_path.iterdir()} == {"last.ckpt", "previous.ckpt", "best.ckpt"}
+    assert step(tmp_path / "previous.ckpt") == 4
     assert step(tmp_path / "last.ckpt") == 5
     assert step(tmp_path / "best.ckpt") == best
 

@@ -141,8 +141,9 @@ def test_resuming_goes_on_with_the_settings_of_the_run(tmp_path: Path) -> None:
         ("hydra.run.dir={run}", "holds a run already"),
         ("resume={run}", "has done 2 steps"),
         ("resume={run} steps=1", "has done 2 steps"),
-        ("resume={run} steps=4 model.generator.hidden=[8]", "other shapes"),
+        ("resume={run} steps=4 model.generator.hidden=[8]", "generator.hidden=[8] instead of"),
         ("resume={run} steps=4 accumulate=3", "accumulate=3"),
+        ("resume={run} steps=4 loss=hinge", "loss._target_=gan.losses.hinge.Hinge instead of"),
         ("resume={run} steps=4 los=hinge", "did you mean 'loss'"),
     ],
 )
