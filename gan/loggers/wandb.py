@@ -35,6 +35,9 @@ def offline() -> bool:
 class Dashboard(WandbLogger):
     """A W&B run whose axes are steps and images seen; offline by itself where there is no key.
 
+    A run that is resumed in its folder goes on as the same W&B run, whose id lies in
+    ``wandb/run_id`` there.
+
     Args:
         save_dir: the run folder; offline files go to ``wandb/`` in it.
         name: of the run; by default the run folder's.
@@ -56,6 +59,9 @@ class Dashboard(WandbLogger):
         name = name or Path(save_dir).name
         super().__init__(name=name, save_dir=save_dir, project=project, **settings)
         del self._wandb_init["anonymous"]
+        self._remembered = Path(save_dir) / "wandb" / "run_id"
+        if self._remembered.exists():
+            self._wandb_init |= {"id": self._remembered.read_text(), "resume": "allow"}
         if offline():
             self._wandb_init["mode"] = "offline"
 
@@ -65,6 +71,8 @@ class Dashboard(WandbLogger):
         """Return the W&B run, offline if the server does not answer."""
         if self._experiment is None:
             self._experiment = self._start()
+            self._remembered.parent.mkdir(parents=True, exist_ok=True)
+            self._remembered.write_text(self._experiment.id)
             self._experiment.define_metric("step")
             self._experiment.define_metric("images")
             self._experiment.define_metric("*", step_metric="step")

@@ -234,3 +234,21 @@ def test_the_wish_for_a_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     dashboard.finalize("success")
     wandb.teardown()
     assert offline_runs(tmp_path) == []
+
+
+def test_a_resumed_run_goes_on_as_the_same(tmp_path: Path) -> None:
+    options = ["data=digits", "logger=wandb", "callbacks.telemetry.every=1"]
+    options += ["model.generator.width=4", "model.discriminator.width=4"]
+    with composing(tmp_path) as config:
+        train(config(*options, "steps=1"))
+        train(config(*options, "steps=3", f"resume={tmp_path / 'run'}"))
+    ids = [run.of("run")[0].run_id for run in offline_runs(tmp_path / "run")]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+    steps = [
+        row["step"]
+        for run in offline_runs(tmp_path / "run")
+        for row in run.history
+        if "lr/generator" in row
+    ]
+    assert steps == [1, 2, 3]
