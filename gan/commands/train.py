@@ -151,11 +151,15 @@ def train(config: DictConfig) -> float | None:
         InputError: on bad input, before training.
     """
     validate(config)
-    if config.resume == AUTO:
-        done = Results.read(Path(config.run_dir))
-        if done is not None and done.steps >= config.steps:
-            Console().print(f"{config.run_dir} is finished already", soft_wrap=True)
-            return done.score
+    done = Results.read(Path(config.run_dir)) if config.resume == AUTO else None
+    if done is not None and done.steps >= config.steps:
+        Console().print(f"{config.run_dir} is finished already", soft_wrap=True)
+        return done.score
+    return _play(config).score
+
+
+def _play(config: DictConfig) -> Results:
+    """Build everything, train, and write and show the results."""
     _quiet()
     pl.seed_everything(config.seed, verbose=False)
     started = time.time()
@@ -174,4 +178,4 @@ def train(config: DictConfig) -> float | None:
     if trainer.is_global_zero:
         results.save()
         results.show()
-    return results.score
+    return results

@@ -13,6 +13,8 @@ from gan.metrics.backbone import Backbone
 from gan.metrics.classifier import Classifier, Training, accuracy
 from gan.metrics.source import RealSource, Split
 
+LEAST = 8  # pixels a side
+
 
 class DomainBackbone(Backbone):
     """A small classifier, trained once on the labels of the data and cached as a file.
@@ -132,6 +134,11 @@ class DomainBackbone(Backbone):
         )
 
     def _check_labels(self, source: RealSource) -> None:
+        if source.resolution < LEAST:
+            raise InputError(
+                f"metrics=domain looks at images and {source.name} is {source.resolution}x"
+                f"{source.resolution}; use metrics=plane for points, or metrics=none"
+            )
         if source.num_classes < 2 or source.split("train").labels is None:
             raise InputError(
                 f"metrics=domain learns from labels and {source.name} has none; "

@@ -44,6 +44,7 @@ class Evaluation:
             None where nothing is chosen.
         weights: file that the backbone reads its weights from, instead of its own place.
         min_fakes: least `num_fakes` that is accepted.
+        weights_hash: how the hash of the backbone's weights must begin, from another run's stamp.
 
     Raises:
         InputError: `monitor` ranks no models, or a number is out of range.
@@ -61,27 +62,38 @@ class Evaluation:
         monitor: str | None = "fid",
         weights: str | None = None,
         min_fakes: int = 1000,
+        weights_hash: str | None = None,
     ) -> None:
-        if min_fakes < 2 or every < 0 or batch_size < 1:
-            raise InputError(
-                f"metrics.min_fakes={min_fakes} must be 2 or more, metrics.every={every} 0 or "
-                f"more, metrics.batch_size={batch_size} 1 or more"
-            )
-        if num_fakes < min_fakes:
-            raise InputError(
-                f"metrics.num_fakes={num_fakes}: numbers of fewer than {min_fakes} images are not "
-                f"to be trusted; raise it, or lower metrics.min_fakes"
-            )
         self.backbone, self.metrics = backbone, dict(metrics)
         self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
-        self.cache, self.split = Path(cache), split
+        self.cache, self.split, self.min_fakes = Path(cache), split, min_fakes
         self.monitor = f"{backbone.name}/{monitor}"
+        self._check_numbers()
+        self._check_monitor(monitor)
+        backbone.weights = weights or backbone.weights
+        if weights_hash is not None:
+            backbone.expect(weights_hash)
+        self._source: RealSource | None = None
+        self._device = torch.device("cpu")
+
+    def _check_numbers(self) -> None:
+        """Refuses numbers out of their range."""
+        if self.min_fakes < 2 or self.every < 0 or self.batch_size < 1:
+            raise InputError(
+                f"metrics.min_fakes={self.min_fakes} must be 2 or more, metrics.every={self.every} "
+                f"0 or more, metrics.batch_size={self.batch_size} 1 or more"
+            )
+        if self.num_fakes < self.min_fakes:
+            raise InputError(
+                f"metrics.num_fakes={self.num_fakes}: numbers of fewer than {self.min_fakes} "
+                "images are not to be trusted; raise it, or lower metrics.min_fakes"
+            )
+
+    def _check_monitor(self, monitor: str | None) -> None:
+        """Refuses a monitor that nothing gives."""
         if monitor is not None and self.monitor not in self.ranking:
             known = ", ".join(key.partition("/")[2] for key in self.ranking)
             raise InputError(f"metrics.monitor={monitor} is none of {known or 'the measures'}")
-        backbone.weights = weights or backbone.weights
-        self._source: RealSource | None = None
-        self._device = torch.device("cpu")
 
     @property
     def ranking(self) -> dict[str, FeatureMetric]:
@@ -110,10 +122,8 @@ class Evaluation:
         """
         self._source, self._device = source, device
         splits = self._splits(source)
-        for name, metric in self.metrics.items():
-            reason = metric.refusal(self.backbone, source, labelled)
-            if reason is not None:
-                raise InputError(f"measures: {name}: {reason}; leave {name} out")
+        for name, reason in self._refusals(source, labelled).items():
+            raise InputError(f"measures: {name}: {reason}; leave {name} out")
         with processes.first_process_first():
             self.backbone.prepare(source, device)
         for metric in self.metrics.values():
@@ -131,17 +141,24 @@ class Evaluation:
 
     def drop_refused(self, source: RealSource, labelled: bool) -> dict[str, str]:
         """Leaves out the metrics that cannot be taken; why, by name. Arguments as in `prepare`."""
-        reasons = {
-            name: metric.refusal(self.backbone, source, labelled)
-            for name, metric in self.metrics.items()
-        }
-        other = OTHER.get(self.split, "")
-        for name, metric in self.metrics.items():
-            if Role.UNSEEN in metric.held and not _has(source, other):
-                reasons[name] = f"{source.name} has no {other} split"
-        dropped = {name: reason for name, reason in reasons.items() if reason is not None}
+        dropped = self._refusals(source, labelled)
         self.metrics = {k: m for k, m in self.metrics.items() if k not in dropped}
         return dropped
+
+    def _refusals(self, source: RealSource, labelled: bool) -> dict[str, str]:
+        """Why metrics cannot be taken, by name."""
+        other, reasons = OTHER.get(self.split, ""), {}
+        givers: dict[str, str] = {}
+        for name, metric in self.metrics.items():
+            reason = metric.refusal(self.backbone, source, labelled)
+            if Role.UNSEEN in metric.held and not _has(source, other):
+                reason = f"{source.name} has no {other} split"
+            for key in metric.ranking if reason is None else ():
+                if givers.setdefault(key, name) != name:
+                    reason = f"{givers[key]} gives {key} already"
+            if reason is not None:
+                reasons[name] = reason
+        return reasons
 
     def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
         """Metrics of generated images, such as {"domain/fid": 12.3}; no global RNG is touched.
@@ -241,9 +258,7 @@ class Evaluation:
             raise InputError(f"metrics.split={self.split} is neither train nor test")
         _check_split(source, self.split, f"set metrics.split={OTHER[self.split]}")
         splits = {Role.REAL: self.split}
-        curious = [name for name, m in self.metrics.items() if Role.UNSEEN in m.held]
-        if curious:
-            _check_split(source, OTHER[self.split], f"leave {' and '.join(curious)} out")
+        if any(Role.UNSEEN in metric.held for metric in self.metrics.values()):
             splits[Role.UNSEEN] = OTHER[self.split]
         return splits
 

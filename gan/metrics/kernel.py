@@ -141,7 +141,7 @@ class KernelDistance(HeldFeatures):
         return {
             "kid": float(values.mean()),
             "kid_std": float(values.std(correction=0)),
-            "kid_se": float((whole + (one - whole) / self.subsets).sqrt()),
+            "kid_se": float((((self.subsets - 1) * whole + one) / self.subsets).sqrt()),
         }
 
     def _subsets(self, fakes: Tensor, reals: Tensor, size: int) -> Iterator[Tensor]:

@@ -124,3 +124,9 @@ def test_labels_come_along(tmp_path: Path, source: TinySource) -> None:
     images, labels = torch.zeros(2, 1, 8, 8), torch.tensor([2, 0])
     assert backbone(images, labels).labels.tolist() == [2, 0]
     assert backbone(images).labels.tolist() == [-1, -1]
+
+
+def test_points_are_no_images(tmp_path: Path, source: TinySource) -> None:
+    source.resolution = 1
+    with pytest.raises(InputError, match="metrics=plane"):
+        prepared(tmp_path, source)

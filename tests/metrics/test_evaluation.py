@@ -10,6 +10,7 @@ from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.feed import Batch
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.inception_score import InceptionScore
+from gan.metrics.memorisation import Memorisation
 from tests.metrics.tiny import Corners, TinySource, domain, evaluation, tiny_source
 
 
@@ -204,4 +205,28 @@ def test_a_metric_that_cannot_be_taken_is_named(tmp_path: Path, source: TinySour
     metrics = {"fid": FrechetDistance(), "score": InceptionScore()}
     result = Evaluation(backbone, metrics, 0, 10, str(tmp_path), min_fakes=2)
     with pytest.raises(InputError, match="score: corners has no class scores; leave score out"):
+        result.prepare(source, torch.device("cpu"))
+
+
+def test_two_metrics_of_one_name_are_refused(tmp_path: Path, source: TinySource) -> None:
+    metrics = {"one": FrechetDistance(), "two": FrechetDistance()}
+    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), min_fakes=2)
+    with pytest.raises(InputError, match="two: one gives fid already; leave two out"):
+        result.prepare(source, torch.device("cpu"))
+    assert result.drop_refused(source, labelled=False) == {"two": "one gives fid already"}
+    assert list(result.metrics) == ["one"]
+
+
+def test_a_metric_of_unseen_images_needs_some(tmp_path: Path, source: TinySource) -> None:
+    del source.splits["test"]
+    metrics = {"fid": FrechetDistance(), "copies": Memorisation()}
+    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), min_fakes=2)
+    with pytest.raises(InputError, match="copies: tiny has no test split; leave copies out"):
+        result.prepare(source, torch.device("cpu"))
+
+
+def test_weights_of_another_hash_are_refused(tmp_path: Path, source: TinySource) -> None:
+    fid = {"fid": FrechetDistance()}
+    result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), min_fakes=2, weights_hash="0123")
+    with pytest.raises(InputError, match="weights_hash=0123"):
         result.prepare(source, torch.device("cpu"))

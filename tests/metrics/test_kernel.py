@@ -139,6 +139,12 @@ def test_subsets_shrink_to_the_images_there_are() -> None:
     assert KernelDistance(5).stamp() == {"kid_subsets": 5, "kid_subset_size": 1000}
 
 
+def test_collapsed_sides_have_no_error() -> None:
+    """All fakes alike, all reals alike: k = 1, 1 and 8."""
+    values = measured(KernelDistance(7), torch.ones(20, 3), real=torch.zeros(30, 3))
+    assert values == pytest.approx({"kid": 7, "kid_std": 0, "kid_se": 0}, abs=1e-6)
+
+
 def test_global_generators_are_untouched() -> None:
     np.random.seed(3)
     before, expected = torch.get_rng_state(), np.random.RandomState(3).rand()

@@ -65,6 +65,14 @@ def test_a_set_with_itself() -> None:
     assert values == pytest.approx(dict.fromkeys(Overlap._fields, 1))
 
 
+def test_collapsed_fakes() -> None:
+    """All alike and like one of the reals."""
+    reals = draw(50, 0)
+    values = measured(Neighbours(), reals[:1].repeat(50, 1), real=reals)
+    assert (values["precision"], values["recall"]) == (1, 1 / 50)
+    assert values["coverage"] < 0.5
+
+
 def test_half_of_the_fakes_are_off() -> None:
     fakes = torch.cat([draw(200, 0, 2), draw(200, 1, 2, shift=100)])
     values = measured(Neighbours(), fakes, real=draw(400, 2, 2))

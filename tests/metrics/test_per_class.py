@@ -44,6 +44,15 @@ def test_frechet_of_features_is_that_of_their_moments(n: int, m: int) -> None:
     assert float(frechet_of(x, y)) == pytest.approx(fid(x, y), rel=1e-7)
 
 
+@pytest.mark.parametrize("count", [30, 100])
+def test_collapsed_fakes(count: int) -> None:
+    """All alike: what remains is the difference of means and the variance of the reals."""
+    x, y = draw(count, 0, 64).double(), torch.full((count, 64), 0.5, dtype=torch.float64)
+    expected = float((x.mean(0) - 0.5).square().sum() + x.var(0).sum())
+    assert float(frechet_of(x, y)) == pytest.approx(expected, rel=1e-9)
+    assert float(frechet_of(y, x)) == pytest.approx(expected, rel=1e-9)
+
+
 def test_each_class_by_itself() -> None:
     fakes, asked = draw(150, 0), CLASSES.repeat(50)
     reals, labels = draw(240, 1) + CLASSES.repeat(80)[:, None], CLASSES.repeat(80)
