@@ -1,4 +1,3 @@
-import time
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -42,10 +41,8 @@ def test_no_file_and_no_network(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
-    start = time.perf_counter()
     with pytest.raises(InputError) as caught:
         InceptionBackbone().prepare(source, cpu)
-    assert time.perf_counter() - start < 5
     message = str(caught.value)
     assert str(tmp_path / "checkpoints") in message
     assert "metrics.weights=FILE" in message
