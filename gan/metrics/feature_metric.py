@@ -109,8 +109,10 @@ class FeatureMetric(Metric):
                 does, the others hold zeros.
         """
         for name in self.held[role]:
-            value = _moved(state[name], self.device)
-            setattr(self, f"{role.value}_{name}", value if owner else self.blank(value))
+            key, value = f"{role.value}_{name}", _moved(state[name], self.device)
+            if isinstance(self._defaults[key], list) and isinstance(value, Tensor):
+                value = [value]  # several processes' lists, joined
+            setattr(self, key, value if owner else self.blank(value))
 
     def blank(self, value: State) -> State:
         """A state that adds nothing to the synchronised one: zeros of a sum, none of a list."""

@@ -9,6 +9,8 @@ import torch
 from torch import distributed
 
 from gan.metrics import processes
+from gan.metrics.kernel import KernelDistance
+from gan.metrics.neighbours import Neighbours
 from tests.metrics.tiny import domain, evaluation, tiny_source
 
 
@@ -19,6 +21,7 @@ def fakes() -> torch.Tensor:
 def measured(cache: Path) -> dict[str, float]:
     """The values of this process's share, and the baseline's under another name."""
     result = evaluation(cache, domain(cache), 41)
+    result.metrics |= {"kid": KernelDistance(5, 20), "neighbours": Neighbours()}
     result.prepare(tiny_source(), torch.device("cpu"))
     shard = torch.tensor_split(fakes(), processes.world_size())[processes.rank()]
     values = result.measure([(shard, None)], 21 * processes.rank())
