@@ -13,13 +13,15 @@ from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+GOOD = (BEST, LAST, PREVIOUS)  # in the order in which one would go back to them
 
 
 class Checkpoints(StepCallback):
     """Keep ``last.ckpt`` and the one before it and, by the monitored metric, ``best.ckpt``.
 
     Each is written whole or not at all, and what was logged up to it is on disk before, so that a
-    run that is killed at any moment goes on from one of them without a gap.
+    run that is killed at any moment goes on from one of them without a gap. Weights that are not
+    finite are never written.
 
     Args:
         folder: where they go.
@@ -58,6 +60,9 @@ class Checkpoints(StepCallback):
 
     def _write(self, trainer: pl.Trainer, name: str, kept: str | None = None) -> None:
         """Write beside the place and move into it; what was there moves to ``kept``."""
+        game = trainer.lightning_module
+        if isinstance(game, TwoPlayerGame) and not game.sound():
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{name}.part"
         trainer.save_checkpoint(part)

@@ -31,6 +31,12 @@ class MetricsCallback(StepCallback):
         return self.evaluation.monitor
 
     @property
+    def higher_is_better(self) -> bool:
+        """Return whether the best value of the monitored metric is the highest."""
+        ranking = self.evaluation.ranking
+        return self.monitor in ranking and bool(ranking[self.monitor].higher_is_better)
+
+    @property
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the numbers."""
         return {**self.evaluation.stamp(), "weights": "averaged", SEED: self.seed}
@@ -68,10 +74,10 @@ class MetricsCallback(StepCallback):
         self.evaluation.prepare(trainer.datamodule, device, labelled)  # type: ignore[attr-defined]
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Evaluate where it is due."""
+        """Evaluate where it is due and the weights are numbers."""
         every = self.evaluation.every
         due = every > 0 and game.clock.step % every == 0
-        if due or last:
+        if (due or last) and game.sound():
             self._evaluate(trainer, game)
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:

@@ -105,6 +105,11 @@ class Dashboard(WandbLogger):
         self.experiment.log({key: image, "step": clock.step, "images": clock.images})
 
     @rank_zero_only
+    def log_alert(self, title: str, text: str) -> None:
+        """Send an alert, which W&B hands on by mail or chat as its user has set."""
+        self.experiment.alert(title=title, text=text, level="WARN")
+
+    @rank_zero_only
     def finalize(self, status: str) -> None:
         """End the W&B run, so that the next one in this process is another."""
         if self._experiment is not None:

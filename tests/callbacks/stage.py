@@ -31,6 +31,7 @@ class Notebook(Logger):
         super().__init__()
         self.records: list[tuple[int | None, dict[str, float]]] = []
         self.pictures: list[tuple[str, Tensor, int]] = []
+        self.alerts: list[tuple[str, str]] = []
 
     @property
     def name(self) -> str:
@@ -48,6 +49,9 @@ class Notebook(Logger):
 
     def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
         self.pictures.append((key, picture, clock.step))
+
+    def log_alert(self, title: str, text: str) -> None:
+        self.alerts.append((title, text))
 
     @property
     def steps(self) -> list[int | None]:

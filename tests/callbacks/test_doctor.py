@@ -1,0 +1,222 @@
+import json
+import math
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.algorithms.gan import GAN
+from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.doctor import Doctor, mean_distance
+from gan.callbacks.symptoms import (
+    Chart,
+    DeadDiscriminator,
+    ExplodingLogits,
+    ModeCollapse,
+    likely_cause,
+)
+from gan.errors import DivergedError, InputError
+from tests.callbacks.stage import game, metrics, run
+
+FOREVER = range(10**6)
+
+
+class Fragile(GAN):
+    """A GAN whose generator's loss is no number after some steps."""
+
+    when: Container[int]
+
+    def generator_loss(self, batch: Any) -> dict[str, Tensor]:
+        terms = super().generator_loss(batch)
+        return {k: v * math.nan if self.clock.step in self.when else v for k, v in terms.items()}
+
+
+class Frozen(GAN):
+    """A GAN whose samples are all alike after some steps."""
+
+    when: Container[int]
+
+    def generate(self, *args: Any, **kwargs: Any) -> Tensor:
+        images = super().generate(*args, **kwargs)
+        return images[:1].expand_as(images) if self.clock.step in self.when else images
+
+
+def fragile(when: Container[int], **mechanics: Any) -> Fragile:
+    players = game(**mechanics)
+    players.__class__ = Fragile
+    assert isinstance(players, Fragile)
+    players.when = when
+    return players
+
+
+def test_a_run_stops_after_patience_with_a_diagnosis(tmp_path: Path) -> None:
+    players = fragile(range(20, 10**6))
+    checkpoints = Checkpoints(str(tmp_path / "checkpoints"), every=1)
+    with pytest.raises(DivergedError, match=r"step 25: .* 5 steps; .*last\.ckpt is good"):
+        run(players, 60, Doctor(str(tmp_path), patience=5), checkpoints)
+    assert players.clock.step == 25
+    report = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert report["readings"][-1]["generator/adversarial"] == "nan"
+    assert math.isfinite(report["readings"][0]["generator/adversarial"])
+    assert report["remedy"]
+    content = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    assert content["clock"]["step"] == 20  # the last whose weights are numbers
+    assert all(v.isfinite().all() for v in content["state_dict"].values())
+
+
+def test_what_passes_is_forgiven(tmp_path: Path) -> None:
+    players = fragile({3, 4, 5, 8, 9, 12, 13, 14}, nan_to_num=True)
+    run(players, 30, Doctor(str(tmp_path), patience=4))
+    assert players.clock.step == 30
+    assert not (tmp_path / "diagnosis.json").exists()
+
+
+def test_a_run_that_ends_on_no_number_has_diverged(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match="for 2 steps"):
+        run(fragile({18, 19}), 20, Doctor(str(tmp_path), patience=100))
+
+
+def test_metrics_are_not_asked_for_what_is_no_number(tmp_path: Path) -> None:
+    scored = metrics(*range(10), every=1)
+    with pytest.raises(DivergedError):
+        run(fragile(FOREVER[5:]), 20, Doctor(str(tmp_path), patience=3), scored)
+    assert [record["step"] for record in scored.history] == [1, 2, 3, 4, 5]
+
+
+def test_rollback_takes_up_the_best_weights_with_lower_rates(tmp_path: Path) -> None:
+    players = fragile({20})
+    best = Checkpoints(str(tmp_path / "checkpoints"), every=5)
+    scores = metrics(1.0, 5.0, 6.0, 7.0, 8.0, every=10)  # the best at step 10
+    doctor = Doctor(str(tmp_path), patience=4, rollback=True)
+    log = run(players, 40, doctor, scores, best)
+    assert players.clock.step == 40
+    assert players.sound()
+    assert doctor.returns == 1
+    (title, text), *_ = log.alerts
+    assert title == "rollback"
+    assert "best.ckpt" in text
+    rates = [o.param_groups[0]["lr"] for o in players.trainer.optimizers]
+    assert rates == [5e-4, 5e-4]
+
+
+def test_the_weights_after_a_rollback_are_those_of_the_checkpoint(tmp_path: Path) -> None:
+    players = fragile({20})
+    doctor = Doctor(str(tmp_path), patience=4, rollback=True)
+    kept = Checkpoints(str(tmp_path / "checkpoints"), every=20)
+    taken: list[dict[str, Tensor]] = []
+    back = doctor._go_back
+
+    def noted(*args: Any) -> None:
+        back(*args)
+        taken.append({k: v.clone() for k, v in players.state_dict().items()})
+
+    doctor._go_back = noted  # type: ignore[method-assign]
+    run(players, 30, doctor, kept)
+    path = tmp_path / "checkpoints/previous.ckpt"
+    there = torch.load(path, weights_only=True)
+    assert there["clock"]["step"] == 20
+    assert all(torch.equal(taken[0][k], v) for k, v in there["state_dict"].items())
+
+
+def test_rollbacks_are_counted(tmp_path: Path) -> None:
+    players = fragile(FOREVER[10:])
+    doctor = Doctor(str(tmp_path), patience=3, rollback=True, rollbacks=2)
+    with pytest.raises(DivergedError):
+        run(players, 60, doctor, Checkpoints(str(tmp_path / "checkpoints"), every=5))
+    assert doctor.returns == 2
+
+
+def test_collapse_is_warned_of_once_until_it_has_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    players = game()
+    players.__class__ = Frozen
+    assert isinstance(players, Frozen)
+    players.when = {*range(10, 20), *range(30, 41)}
+    log = run(players, 40, Doctor(str(tmp_path), patience=1, every=2))
+    assert [title for title, _ in log.alerts] == ["mode collapse", "mode collapse"]
+    assert "diversity of samples fell" in log.alerts[0][1]
+    assert "step 10: mode collapse" in caplog.text
+    diversity = {step: r["diversity"] for step, r in log.records if "diversity" in r}
+    assert set(diversity) == {*range(2, 41, 2)}
+    assert diversity[10] == 0.0 < diversity[8]
+
+
+def test_a_sound_run_is_left_alone(tmp_path: Path) -> None:
+    log = run(game(), 30, Doctor(str(tmp_path), patience=1, every=5))
+    assert log.alerts == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_seen_is_remembered_over_a_resume(tmp_path: Path) -> None:
+    whole, first, then = (Doctor(str(tmp_path), patience=3, every=2) for _ in range(3))
+    run(game(), 20, whole)
+    run(game(), 11, first, Checkpoints(str(tmp_path)))
+    run(game(), 20, then, resume=tmp_path / "last.ckpt")
+    assert then.chart.diversity[-4:] == whole.chart.diversity[-4:]
+    assert then.chart.diversity[: len(first.chart.diversity) - 1] == first.chart.diversity[:-1]
+    assert then.state_dict().keys() == whole.state_dict().keys()
+
+
+def test_mean_distance() -> None:
+    corners = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]]).view(3, 2, 1, 1)
+    assert mean_distance(corners) == pytest.approx((5 + 0 + 5) / 3)
+
+
+def looks(count: int, **reading: float) -> Chart:
+    return Chart([{k.replace("__", "/"): v for k, v in reading.items()} for _ in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("diversity", "coverage", "found"),
+    [
+        ([0.1, 0.8, 0.9], [], False),
+        ([0.1, 0.8, 0.9, 0.4], [], True),
+        ([0.1, 0.12, 0.1], [], False),
+        ([0.1] * 6, [], True),
+        ([0.3] * 6, [], False),
+        ([], [0.2, 0.6, 0.35], False),
+        ([], [0.2, 0.6, 0.25], True),
+    ],
+)
+def test_mode_collapse(diversity: list[float], coverage: list[float], found: bool) -> None:
+    chart = Chart(diversity=diversity, coverage=coverage)
+    assert (ModeCollapse().evidence(chart) is not None) == found
+
+
+def test_dead_discriminator() -> None:
+    dead = looks(5, discriminator__adversarial=1e-6)
+    assert DeadDiscriminator().evidence(dead) is not None
+    dead.readings[2]["discriminator/adversarial"] = 0.3
+    assert DeadDiscriminator().evidence(dead) is None
+    assert DeadDiscriminator().evidence(looks(4, discriminator__adversarial=1e-6)) is None
+
+
+def test_exploding_logits() -> None:
+    assert ExplodingLogits().evidence(looks(1, logits__fake=-2000.0)) is not None
+    assert ExplodingLogits().evidence(looks(1, logits__fake=-20.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("chart", "word"),
+    [
+        (looks(1, loss_scale__generator=0.25), "float16"),
+        (looks(1, lr__generator=0.5, logits__real=5000.0), "learning rate"),
+        (looks(1, logits__real=5000.0), "logit"),
+        (Chart([{"gradient_norm/generator": n} for n in (1, 2, 1, 1, 900, math.nan)]), "gradient"),
+        (looks(1, logits__real=math.nan), "no reading"),
+    ],
+)
+def test_the_likely_cause(chart: Chart, word: str) -> None:
+    evidence, remedy = likely_cause(chart)
+    assert word in evidence
+    assert remedy
+
+
+@pytest.mark.parametrize("setting", ["patience", "every", "rollbacks"])
+def test_numbers_out_of_range_are_refused(tmp_path: Path, setting: str) -> None:
+    with pytest.raises(InputError, match=rf"doctor\.{setting}=0"):
+        Doctor(str(tmp_path), **{setting: 0})  # type: ignore[arg-type]
