@@ -27,6 +27,7 @@ from torch.nn.functional import softplus
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
+from gan.callbacks.doctor import Doctor
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
 from gan.commands import resolvers, schema
@@ -120,7 +121,7 @@ def main(
         trainer = pl.Trainer(
             accelerator="cpu",
             max_epochs=1,
-            callbacks=[Telemetry(), Progress(), about],
+            callbacks=[Telemetry(), Doctor(run), Progress(), about],
             logger=[Table(Path(run) / "metrics.csv")],
             log_every_n_steps=1,
             limit_val_batches=0,

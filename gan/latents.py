@@ -9,10 +9,14 @@ from torch import Generator, Tensor
 from gan.errors import InputError
 
 
+def keyed_seed(*key: int) -> int:
+    """Return a seed of 64 bits that depends on the non-negative integers ``key`` alone."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+
+
 def keyed_generator(*key: int) -> Generator:
     """Return a CPU random generator that depends on the non-negative integers ``key`` alone."""
-    seed = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
-    return Generator().manual_seed(seed)
+    return Generator().manual_seed(keyed_seed(*key))
 
 
 class Prior(ABC):

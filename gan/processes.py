@@ -1,10 +1,11 @@
 """What the processes of one run tell each other; a single process is alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from torch import distributed
+import torch
+from torch import Tensor, distributed
 
 T = TypeVar("T")
 
@@ -29,6 +30,27 @@ def gathered(value: T) -> list[T]:
     if _several():
         distributed.all_gather_object(values, value)
     return values
+
+
+@torch.no_grad()
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replaces each floating-point tensor by its mean over the processes, all in one exchange."""
+    if not (_several() and tensors):
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    distributed.all_reduce(flat)
+    flat /= world_size()
+    parts = torch.split(flat, [tensor.numel() for tensor in tensors])
+    for tensor, part in zip(tensors, parts, strict=True):
+        tensor.copy_(part.view_as(tensor))
+
+
+@torch.no_grad()
+def broadcast(tensors: Iterable[Tensor]) -> None:
+    """Gives every process the tensors of process 0."""
+    if _several():
+        for tensor in tensors:
+            distributed.broadcast(tensor, 0)
 
 
 @contextmanager

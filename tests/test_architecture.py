@@ -8,7 +8,7 @@ from tests.configs import ROOT
 
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "conditioning"], 1),
+    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "conditioning", "processes"], 1),
     **dict.fromkeys(["layers", "losses", "regularizers", "augment"], 1),
     "networks": 2,
     "algorithms": 3,

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import distributed
 
-from gan.metrics import processes
+from gan import processes
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours
 from tests.metrics.tiny import domain, evaluation, tiny_source

@@ -1,6 +1,7 @@
 """The game of the first paper: real or fake (Goodfellow et al., 2014)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan.algorithms.latent import LatentGame
-from gan.algorithms.two_player import Batch, Terms
+from gan.algorithms.two_player import Batch, Terms, full_precision
 from gan.augment.base import Augmentation
 from gan.errors import InputError
 from gan.losses.base import AdversarialLoss
@@ -70,24 +71,38 @@ class GAN(LatentGame):
         turn = self.clock.step * self.n_critic + self.turn
         return {k: r for k, r in self.regularizers.items() if turn % r.every == 0}
 
-    def discriminator_loss(self, batch: Batch) -> Terms:
-        """Return the adversarial term and those of the regularizers that are due."""
+    def _logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the discriminator's logits (B,) of augmented images, in 32 bits or more."""
+        logits: Tensor = self.discriminator(self.augment(images), labels)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    def _verdict(self, batch: Batch, due: Iterable[Regularizer]) -> Verdict:
+        """Return what the discriminator says, in full precision where a penalty differentiates."""
         with torch.no_grad():
             fake = self.generator(batch.z, batch.labels).to(batch.real.dtype)
 
         def critic(images: Tensor) -> Tensor:
-            logits: Tensor = self.discriminator(self.augment(images), batch.labels)
-            return logits
+            return self._logits(images, batch.labels)
 
+        def judged(images: Tensor, attached: bool) -> tuple[Tensor, Tensor]:
+            with full_precision(images.device) if attached else nullcontext():
+                images = images.detach().requires_grad_(attached)
+                return images, critic(images)
+
+        real, real_logits = judged(batch.real, any(r.needs_real_gradient for r in due))
+        fake, fake_logits = judged(fake, any(r.needs_fake_gradient for r in due))
+        return Verdict(critic, real, fake, real_logits, fake_logits, batch.epsilon)
+
+    def discriminator_loss(self, batch: Batch) -> Terms:
+        """Return the adversarial term and those of the regularizers that are due."""
         due = self._due()
-        real = batch.real.detach().requires_grad_(any(r.needs_real_gradient for r in due.values()))
-        fake = fake.requires_grad_(any(r.needs_fake_gradient for r in due.values()))
-        verdict = Verdict(critic, real, fake, critic(real), critic(fake))
+        verdict = self._verdict(batch, due.values())
         self.augment.observe(verdict.real_logits.detach())
         self.readings["logits/real"] = verdict.real_logits.detach().mean()
         self.readings["logits/fake"] = verdict.fake_logits.detach().mean()
         adversarial = self.loss.discriminator(verdict.real_logits, verdict.fake_logits)
-        penalties = {name: r.every * r.penalty(verdict) for name, r in due.items()}
+        with full_precision(batch.real.device):
+            penalties = {name: r.every * r.penalty(verdict) for name, r in due.items()}
         return {"adversarial": adversarial, **penalties}
 
     def after_discriminator(self) -> None:
@@ -98,9 +113,9 @@ class GAN(LatentGame):
     def generator_loss(self, batch: Batch) -> Terms:
         """Return the adversarial term."""
         fake = self.generator(batch.z, batch.labels)
-        fake_logits = self.discriminator(self.augment(fake), batch.labels)
+        fake_logits = self._logits(fake, batch.labels)
         real_logits = None
         if self.loss.relativistic:
             with torch.no_grad():
-                real_logits = self.discriminator(self.augment(batch.real), batch.labels)
+                real_logits = self._logits(batch.real, batch.labels)
         return {"adversarial": self.loss.generator(fake_logits, real_logits)}

@@ -30,8 +30,8 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 class LatentGame(TwoPlayerGame):
     """A two-player game on latents from a prior, and its samples.
 
-    Latents of training are a function of (seed, step, turn) alone and are dealt out over the
-    devices; those of samples are a function of (seed, image).
+    Latents of training, and the epsilon of penalties, are a function of (seed, step, turn) alone
+    and are dealt out over the devices; the latents of samples are a function of (seed, image).
 
     Args:
         generator: latents to images.
@@ -52,10 +52,11 @@ class LatentGame(TwoPlayerGame):
     def deal(self, images: Images, turn: int) -> Batch:
         """Join this device's images with its share of the turn's latents."""
         real, labels = images
-        count, rank = len(real), self.global_rank
         key = keyed_generator(self.seed, self.clock.step, turn + 1)  # samples have key 0 there
-        z = self.prior.sample(count * self.trainer.world_size, key)
-        return Batch(real, labels, z[rank * count : (rank + 1) * count].to(real.device))
+        total, start = len(real) * self.trainer.world_size, len(real) * self.global_rank
+        drawn = self.prior.sample(total, key), torch.rand(total, generator=key)
+        mine = (noise[start : start + len(real)].to(real) for noise in drawn)
+        return Batch(real, labels, *mine)
 
     def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:
         """Return image k of ``seed`` for each k of ``indices``, on the game's device.

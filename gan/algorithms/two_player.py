@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from gan import processes
 from gan.averaging import Averaging, NoAveraging
 from gan.clock import Clock
 from gan.errors import InputError
+from gan.latents import keyed_seed
 from gan.schedules import Constant, Schedule
 
 Terms = dict[str, Tensor]
@@ -29,11 +31,13 @@ class Batch:
         real: images (B, C, H, W) in [-1, 1].
         labels: (B,) of int64, or ``None`` for data without labels.
         z: latents (B, latent_dim).
+        epsilon: uniform in [0, 1), one number an image, (B,), for the points of a penalty.
     """
 
     real: Tensor
     labels: Tensor | None
     z: Tensor
+    epsilon: Tensor
 
     def chunks(self, count: int) -> Iterator["Batch"]:
         """Cut the batch into ``count`` equal parts.
@@ -47,7 +51,8 @@ class Batch:
                 "give a number that divides batch_size"
             )
         labels = [None] * count if self.labels is None else self.labels.chunk(count)
-        parts = zip(self.real.chunk(count), labels, self.z.chunk(count), strict=True)
+        z, epsilon = self.z.chunk(count), self.epsilon.chunk(count)
+        parts = zip(self.real.chunk(count), labels, z, epsilon, strict=True)
         return (Batch(*part) for part in parts)
 
 
@@ -69,6 +74,11 @@ def idle(network: nn.Module) -> Iterator[None]:
             norm.track_running_stats = True
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """Return the context in which nothing is cast to fewer bits."""
+    return torch.autocast(device.type, enabled=False)
+
+
 @dataclass
 class Player:
     """One side of the game and how it learns.
@@ -80,6 +90,7 @@ class Player:
         opponent: what stays idle meanwhile.
         schedule: multiplier of the learning rate.
         clip_norm: largest norm of its gradient, or ``None``.
+        loss: of its latest turn, without graph.
     """
 
     name: str
@@ -88,6 +99,7 @@ class Player:
     opponent: nn.Module
     schedule: Schedule
     clip_norm: float | None
+    loss: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def tune(self, optimizer: Optimizer, images: int) -> float:
         """Set the learning rate for a turn after ``images`` real images and return it."""
@@ -113,6 +125,10 @@ class TwoPlayerGame(pl.LightningModule, ABC):
     plays the turns. One *step* is ``n_critic`` discriminator turns, each on fresh real images, and
     one generator turn.
 
+    Several processes play as one: after each turn they average the gradients of the player whose
+    turn it was, in one exchange, and after each step what layers recorded, such as the statistics
+    of batches.
+
     Args:
         generator: the one player.
         discriminator: the other.
@@ -123,14 +139,21 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         n_critic: discriminator turns a step.
         accumulate: parts into which each batch is cut to save memory; without batch statistics
             the gradient is the whole batch's.
+        nan_to_num: put 0 where a gradient is not a number and a large number where it is infinite
+            (Karras et al., 2020), and count them.
         seed: of all that the game draws.
 
     Attributes:
         clock: steps and images seen.
         averaged: the generator that samples and metrics come from.
         turn: of the discriminator within the step, from 0.
-        measuring: norms of the gradients are wanted among the readings of this step.
+        active: the player whose turn it is, or was last.
+        measuring: norms of the gradients are wanted among the readings of this step, which are
+            then those of all processes.
+        mended: numbers that ``nan_to_num`` has replaced in each player's gradients, (2,).
     """
+
+    mended: Tensor
 
     def __init__(
         self,
@@ -142,6 +165,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         averaging: Averaging | None = None,
         n_critic: int = 1,
         accumulate: int = 1,
+        nan_to_num: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -151,11 +175,13 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self.averaging = averaging or NoAveraging()
         self.averaged = self.averaging.copy(generator)
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
+        self.nan_to_num = nan_to_num
+        self.register_buffer("mended", torch.zeros(2, dtype=torch.int64))
         self.clock, self.turn, self.measuring = Clock(), 0, True
         self.readings: dict[str, Tensor | float] = {}
-        self._random: list[Tensor] = []
+        self._random: list[list[Tensor]] = []
         self.players = self._seat(schedule or {}, clip_norm or {})
-        self._active = self.players[0]
+        self.active = self.players[0]
 
     def _seat(
         self, schedule: Mapping[str, Schedule], clip_norm: Mapping[str, float | None]
@@ -211,6 +237,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
             self._play(discriminator, self.discriminator_loss, self.deal(images, self.turn))
             self.after_discriminator()
         self._play(generator, self.generator_loss, self.deal(images, self.n_critic))
+        self._agree()
         seen = sum(len(real) for real, _ in batches) * self.trainer.world_size
         self.clock.tick(seen)
         self.averaging.update(self.averaged, self.generator, seen, self.clock.images)
@@ -218,7 +245,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
 
     def _play(self, player: Player, objective: Callable[[Batch], Terms], batch: Batch) -> None:
         """Let ``player`` take its turn while the other is idle."""
-        self._active = player
+        self.active = player
         optimizers = self.optimizers()
         assert isinstance(optimizers, list)
         optimizer = optimizers[player.index]
@@ -226,27 +253,71 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         with idle(player.opponent):
             for part in batch.chunks(self.accumulate):
                 terms = objective(part)
-                self.manual_backward(torch.stack([*terms.values()]).sum() / self.accumulate)
+                loss = torch.stack([*terms.values()]).sum() / self.accumulate
+                with full_precision(self.device):
+                    self.manual_backward(loss)
+        player.loss = loss.detach()
+        processes.average([p.grad for p in player.network.parameters() if p.grad is not None])
         optimizer.step()
         optimizer.zero_grad()
         self.readings |= {f"{player.name}/{name}": t.detach() for name, t in terms.items()}
 
+    def _agree(self) -> None:
+        """Average over the processes what layers recorded and, if wanted, the readings."""
+        if self.trainer.world_size == 1:
+            return
+        recorded = [*self.generator.buffers(), *self.discriminator.buffers()]
+        processes.average([buffer for buffer in recorded if buffer.is_floating_point()])
+        if self.measuring:
+            said = [torch.as_tensor(v, device=self.device) for v in self.readings.values()]
+            processes.average(said)
+            self.readings = dict(zip(self.readings, said, strict=True))
+
+    def _mend(self, player: Player) -> None:
+        """Replace what is not finite in a player's gradient, and count it."""
+        for weight in player.network.parameters():
+            if weight.grad is not None:
+                self.mended[player.index] += weight.grad.isfinite().logical_not().sum()
+                weight.grad.nan_to_num_(nan=0.0, posinf=1e5, neginf=-1e5)
+        self.readings[f"nan_to_num/{player.name}"] = self.mended[player.index].clone()
+
+    def sound(self) -> bool:
+        """Return whether all weights and averages are finite."""
+        return bool(nn.utils.get_total_norm(list(self.parameters())).isfinite())
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Clip the active player's gradient, after the precision plugin has unscaled it."""
-        if self.measuring or self._active.clip_norm is not None:
-            self.readings[f"gradient_norm/{self._active.name}"] = self._active.clip()
+        """Mend and clip the active player's gradient, unscaled by then."""
+        if self.nan_to_num:
+            self._mend(self.active)
+        if self.measuring or self.active.clip_norm is not None:
+            self.readings[f"gradient_norm/{self.active.name}"] = self.active.clip()
 
     def on_train_start(self) -> None:
-        """Take up the random state of the checkpoint, if there is one."""
-        if self._random:
-            cpu, *devices = self._random
-            torch.set_rng_state(cpu.cpu())
-            torch.cuda.set_rng_state_all([state.cpu() for state in devices])
+        """Begin as one, each process with its own random state: the checkpoint's, if there is one.
+
+        Where the number of processes has changed, those that the checkpoint does not know begin
+        anew.
+        """
+        processes.broadcast([*self.parameters(), *self.buffers()])
+        rank = self.global_rank
+        if rank < len(self._random):
+            self._set_random(self._random[rank])
+        elif rank > 0:
+            torch.manual_seed(keyed_seed(self.seed, self.clock.step, rank))
+
+    def _set_random(self, states: list[Tensor]) -> None:
+        """Set the random state of the CPU and, where it was used, of the device."""
+        torch.set_rng_state(states[0].cpu())
+        if self.device.type == "cuda" and len(states) > 1:
+            torch.cuda.set_rng_state(states[1].cpu(), self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the clock and the random state, which dropout and penalties draw from."""
+        """Store the clock and each process's random state, which dropout and noise draw from."""
         checkpoint["clock"] = self.clock.state_dict()
-        checkpoint["random"] = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+        states = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.device))
+        checkpoint["random"] = processes.gathered(states)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the clock, and let a finished run go on where more steps are asked for."""

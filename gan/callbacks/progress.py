@@ -2,6 +2,7 @@
 
 import pytorch_lightning as pl
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
@@ -31,6 +32,8 @@ class Progress(StepCallback):
             dynamic_ncols=True,
             disable=not trainer.is_global_zero,
         )
+        self._aside = logging_redirect_tqdm()  # log lines above the bar, not inside it
+        self._aside.__enter__()
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Advance, and show the latest figures when there are new ones."""
@@ -50,11 +53,16 @@ class Progress(StepCallback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
-        self.bar.close()
+        self._close()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Close the bar if it was opened."""
         if hasattr(self, "bar"):
-            self.bar.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the bar and give the log back."""
+        self.bar.close()
+        self._aside.__exit__(None, None, None)

@@ -6,8 +6,10 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 
+from gan import processes
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.callbacks.checkpoints import Checkpoints
@@ -56,15 +58,19 @@ class Signals(Callback):
         batch_idx: int,
     ) -> None:
         """Decide, where any of the processes was asked to stop."""
-        self.preempted = self._agreed(trainer, self._asked not in (None, signal.SIGINT))
-        if self._agreed(trainer, self._asked == signal.SIGINT):
-            trainer.should_stop = True
+        asked = self._asked is not None, self._asked == signal.SIGINT
+        signalled, interrupted = self._agreed(trainer, asked)
+        self.preempted = signalled and not interrupted
+        trainer.should_stop |= interrupted
 
-    def _agreed(self, trainer: pl.Trainer, here: bool) -> bool:
-        """Return whether it is so on any process."""
+    def _agreed(self, trainer: pl.Trainer, here: tuple[bool, bool]) -> tuple[bool, bool]:
+        """Return what is so on any process."""
         if trainer.world_size == 1:
             return here
-        return trainer.strategy.reduce_boolean_decision(here, all=False)
+        there = torch.tensor(here, dtype=torch.float32, device=trainer.strategy.root_device)
+        processes.average([there])
+        signalled, interrupted = there.tolist()
+        return signalled > 0, interrupted > 0
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen no more."""

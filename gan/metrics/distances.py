@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan.metrics import processes
+from gan import processes
 
 CHUNK = 1024  # rows
 PATIENCE = 2.0  # seconds without a progress bar

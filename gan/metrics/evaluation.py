@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torchmetrics import SumMetric
 
+from gan import processes
 from gan.errors import InputError
-from gan.metrics import cache, processes
+from gan.metrics import cache
 from gan.metrics.backbone import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feed import Batch, Feed

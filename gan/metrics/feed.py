@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan.metrics import processes
+from gan import processes
 from gan.metrics.backbone import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
 

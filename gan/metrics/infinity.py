@@ -7,8 +7,8 @@ from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
 from tqdm import tqdm
 
+from gan import processes
 from gan.errors import InputError
-from gan.metrics import processes
 from gan.metrics.backbone import Features
 from gan.metrics.distances import PATIENCE
 from gan.metrics.feature_metric import Role

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from gan import processes
 from gan.errors import InputError
-from gan.metrics import processes
 from gan.metrics.distances import PATIENCE
 from gan.metrics.feature_metric import HeldFeatures, Role
 

@@ -18,6 +18,7 @@ class Verdict:
         fake: generated images (B, C, H, W), likewise.
         real_logits: critic(real).
         fake_logits: critic(fake).
+        epsilon: uniform in [0, 1), one number an image, (B,), for the points of a penalty.
     """
 
     critic: Callable[[Tensor], Tensor]
@@ -25,6 +26,7 @@ class Verdict:
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
+    epsilon: Tensor
 
 
 class Regularizer(nn.Module, ABC):

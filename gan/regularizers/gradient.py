@@ -1,4 +1,7 @@
-"""Penalties on the gradient of the critic with respect to its images."""
+"""Penalties on the gradient of the critic with respect to its images.
+
+The game asks for them in full precision, whatever the precision of training.
+"""
 
 import torch
 from torch import Tensor
@@ -8,8 +11,8 @@ from gan.regularizers.base import Regularizer, Verdict
 
 def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
     """Return the squared norm of d logit / d image for each image, (B,), differentiable."""
-    (gradient,) = torch.autograd.grad(logits.float().sum(), images, create_graph=True)
-    return gradient.float().square().flatten(1).sum(dim=1)
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.square().flatten(1).sum(dim=1)
 
 
 class R1(Regularizer):
@@ -55,7 +58,7 @@ class R2(Regularizer):
 class GradientPenalty(Regularizer):
     """lambda E (|grad D| - 1)^2 at points between reals and fakes (Gulrajani et al., 2017, eq. 3).
 
-    The points are asked of the critic again, in float32 whatever the precision of training.
+    The points are asked of the critic again.
 
     Args:
         weight: lambda.
@@ -70,15 +73,14 @@ class GradientPenalty(Regularizer):
         self.weight, self.one_sided = weight, one_sided
 
     def points(self, verdict: Verdict) -> Tensor:
-        """Return a uniformly drawn point between each real image and its fake."""
-        mix = torch.rand_like(verdict.real[:, :1, :1, :1])
-        return torch.lerp(verdict.real.detach(), verdict.fake.detach(), mix)
+        """Return the point at epsilon between each real image and its fake."""
+        epsilon = verdict.epsilon.view(-1, 1, 1, 1)
+        return torch.lerp(verdict.real.detach(), verdict.fake.detach(), epsilon)
 
     def penalty(self, verdict: Verdict) -> Tensor:
         """Return the term at :meth:`points`."""
-        with torch.autocast(verdict.real.device.type, enabled=False):
-            points = self.points(verdict).float().requires_grad_()
-            norm = (squared_gradient_norm(verdict.critic(points), points) + 1e-12).sqrt()
+        points = self.points(verdict).requires_grad_()
+        norm = (squared_gradient_norm(verdict.critic(points), points) + 1e-12).sqrt()
         excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
         return self.weight * excess.square().mean()
 
@@ -87,7 +89,7 @@ class DRAGAN(GradientPenalty):
     """lambda E (|grad D| - 1)^2 around the real images (Kodali et al., 2017, eq. 2).
 
     The points are real images with uniform noise in [0, 1) of half their standard deviation added,
-    as in the authors' code.
+    as in the authors' code; the deviation is that of a device's batch.
 
     Args:
         weight: lambda.

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from gan import processes
 from gan.regularizers.base import Regularizer, Verdict
 
 
@@ -10,8 +11,8 @@ class LeCam(Regularizer):
     """Hold each side's logits near the moving average of the other's (Tseng et al., 2021, eq. 3).
 
     weight * (E (D(x) - a_F)^2 + E (D(G(z)) - a_R)^2), with anchors a_R and a_F the exponential
-    moving averages of the mean logits on reals and fakes. The authors' code keeps only the parts
-    where reals lie above a_F and fakes below a_R; this is the paper's equation.
+    moving averages of the mean logits on reals and fakes, over all devices. The authors' code keeps
+    only the parts where reals lie above a_F and fakes below a_R; this is the paper's equation.
 
     Args:
         weight: lambda.
@@ -37,8 +38,10 @@ class LeCam(Regularizer):
     def _follow(self, verdict: Verdict) -> None:
         """Move the anchors; the first use sets them."""
         rate = torch.where(self.uses == 0, 1.0, 1 - self.decay)
-        self.real_anchor.lerp_(verdict.real_logits.float().mean(), rate)
-        self.fake_anchor.lerp_(verdict.fake_logits.float().mean(), rate)
+        real, fake = verdict.real_logits.mean(), verdict.fake_logits.mean()
+        processes.average([real, fake])
+        self.real_anchor.lerp_(real, rate)
+        self.fake_anchor.lerp_(fake, rate)
         self.uses += 1
 
     def penalty(self, verdict: Verdict) -> Tensor:

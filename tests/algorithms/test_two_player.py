@@ -281,7 +281,7 @@ RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int, float, in
     "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
     "hinge": (Hinge(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
     "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3, 0.0, 500),
-    "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3, 0.5, 600),
+    "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3, 0.5, 900),
     "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1, 0.5, 600),
 }
 

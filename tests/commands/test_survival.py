@@ -172,3 +172,29 @@ def test_ctrl_c_ends_tidily(whole: Path) -> None:
     assert f"{step} steps" in out
     finished(run, "callbacks.checkpoints.every=100")
     assert differences(whole, run) == []
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_preempted_equal_two_that_were_not(tmp_path: Path) -> None:
+    two = ["accelerator=ddp_cpu", "regularizers=[dragan,lecam]"]
+    finished(tmp_path / "whole", *two)
+    process = start(tmp_path / "run", *two)
+    wait_for(process, tmp_path / "run" / "metrics.csv", least=10)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    finished(tmp_path / "run", *two)
+    assert differences(tmp_path / "whole", tmp_path / "run") == []
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_processes_started_by_torchrun_share_one_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["train.py", *RUN, "accelerator=ddp_cpu", "steps=20", "resume=null"]
+    settings = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command += ["hydra.run.dir=" + str(tmp_path / "${began:%H-%M-%S}-${unique:}")]
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.iterdir()
+    assert json.loads((folder / "results.json").read_text())["steps"] == 20

@@ -1,0 +1,114 @@
+"""Time of a step of two processes: one player's gradients a turn, or DistributedDataParallel.
+
+The same DCGAN on random images in two processes (gloo, CPU), turn about: once with Ganymede's
+exchange, once wrapped by DistributedDataParallel with find_unused_parameters, without which two
+players do not train. Prints the median wall milliseconds a step of each round and their
+ratio.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.exchange [rounds=5] [steps=20] [width=64] [n_critic=1]
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor
+
+from gan import processes
+from gan.algorithms.gan import GAN
+from gan.algorithms.strategy import PlayerwiseDDP
+from gan.conditioning import Unconditional
+from gan.latents import Gaussian
+from gan.losses.logistic import NonSaturating
+from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+
+BATCH, RESOLUTION = 32, 32  # of one process
+
+
+class Watch(pl.Callback):
+    """Write down the median time of a step, the first ones left out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.times = path, [0.0]
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+        self.times.append(time.perf_counter())
+
+    def on_train_end(self, trainer: pl.Trainer, *rest: Any) -> None:
+        steps = [b - a for a, b in zip(self.times[3:], self.times[4:], strict=False)]
+        if trainer.is_global_zero:
+            self.path.write_text(str(statistics.median(steps)))
+
+
+class Images:
+    """Steps of the same random images."""
+
+    def __init__(self, steps: int, n_critic: int) -> None:
+        self.steps, self.n_critic = steps, n_critic
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[tuple[Tensor, None]]]:
+        images = torch.rand(BATCH, 3, RESOLUTION, RESOLUTION) * 2 - 1
+        for _ in range(self.steps):
+            yield [(images, None)] * self.n_critic
+
+
+def game(width: int, n_critic: int) -> GAN:
+    adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999), fused=True)
+    return GAN(
+        DCGANGenerator(64, 3, RESOLUTION, Unconditional(), width=width),
+        DCGANDiscriminator(3, RESOLUTION, Unconditional(), width=width),
+        NonSaturating(),
+        prior=Gaussian(64),
+        optimizer={"generator": adam, "discriminator": adam},
+        n_critic=n_critic,
+    )
+
+
+def seconds(strategy: DDPStrategy, steps: int, width: int, n_critic: int) -> float:
+    """Return the median time of a step under ``strategy``."""
+    with tempfile.NamedTemporaryFile() as file:
+        pl.Trainer(
+            accelerator="cpu",
+            devices=2,
+            strategy=strategy,
+            max_epochs=1,
+            callbacks=[Watch(Path(file.name))],
+            logger=False,
+            limit_val_batches=0,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        ).fit(game(width, n_critic), Images(steps + 4, n_critic))
+        return float(Path(file.name).read_text())
+
+
+def main(rounds: int = 5, steps: int = 20, width: int = 64, n_critic: int = 1) -> None:
+    average = processes.average
+    ours: list[float] = []
+    wrapped: list[float] = []
+    for _ in range(rounds):
+        ours.append(seconds(PlayerwiseDDP(start_method="fork"), steps, width, n_critic))
+        processes.average = lambda tensors: None  # the wrapper's part
+        whole = DDPStrategy(start_method="fork", find_unused_parameters=True)
+        wrapped.append(seconds(whole, steps, width, n_critic))
+        processes.average = average
+    for name, times in (("a player a turn", ours), ("DDP, find_unused", wrapped)):
+        print(f"{name:18s} median {statistics.median(times) * 1000:7.1f} ms a step", end="   ")
+        print(" ".join(f"{t * 1000:.1f}" for t in times))
+    print(f"ratio of medians {statistics.median(ours) / statistics.median(wrapped):.3f}")
+
+
+if __name__ == "__main__":
+    main(**{key: int(value) for key, value in (pair.split("=") for pair in sys.argv[1:])})
