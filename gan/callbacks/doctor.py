@@ -85,7 +85,7 @@ class Doctor(StepCallback):
         """Watch the step, and look at what is due."""
         self._watch(game)
         step = game.clock.step
-        if step % self.every == 0 or last:
+        if step % self.every == 0:
             self._measure(trainer, game)
         if step >= self._next or last:
             self._look(trainer, game, last)
