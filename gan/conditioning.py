@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from gan.layers.conditional_norm import ClassNorm, Norm
+
 
 class Entry(nn.Module):
     """What the generator starts from, without a label: z itself.
@@ -71,7 +73,7 @@ class ProjectionHead(Head):
 
 
 class Conditioning(ABC):
-    """The parts through which a label enters: an entry to G and a head on D.
+    """The parts through which a label enters: an entry to G, its normalisation, a head on D.
 
     Attributes:
         num_classes: labels known; 0 is unconditional.
@@ -86,6 +88,13 @@ class Conditioning(ABC):
     @abstractmethod
     def head(self, features: int) -> Head:
         """Return the module that turns (h, y) into logits."""
+
+    def norm(self, channels: int) -> nn.Module:
+        """Return the normalisation (x, y) -> x of a generator that can tell its layers the label.
+
+        Without more, they are not told.
+        """
+        return Norm(channels)
 
 
 class Unconditional(Conditioning):
@@ -128,3 +137,21 @@ class Projection(Conditioning):
     def head(self, features: int) -> Head:
         """Return a projection head."""
         return ProjectionHead(features, self.num_classes)
+
+
+class ClassNormProjection(Projection):
+    """Conditional batch normalisation in G, projection in D (Miyato & Koyama, 2018).
+
+    For generators whose normalisation can be told: those with residual blocks.
+
+    Args:
+        num_classes: labels known, at least 1.
+    """
+
+    def entry(self, latent_dim: int) -> Entry:
+        """Return the identity on z."""
+        return Entry(latent_dim)
+
+    def norm(self, channels: int) -> nn.Module:
+        """Return a normalisation with a gain and a bias for each class."""
+        return ClassNorm(channels, self.num_classes)

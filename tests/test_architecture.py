@@ -8,16 +8,17 @@ from tests.configs import ROOT
 
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "conditioning", "processes"], 1),
-    **dict.fromkeys(["layers", "losses", "regularizers", "augment"], 1),
-    "networks": 2,
-    "algorithms": 3,
-    "metrics": 4,
-    "pictures": 5,
-    **dict.fromkeys(["callbacks", "loggers"], 6),
-    "commands": 7,
-    "__main__": 8,
-    "__init__": 8,
+    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "processes"], 1),
+    **dict.fromkeys(["layers", "losses", "regularizers", "augment"], 2),
+    "conditioning": 3,
+    "networks": 4,
+    "algorithms": 5,
+    "metrics": 6,
+    "pictures": 7,
+    **dict.fromkeys(["callbacks", "loggers"], 8),
+    "commands": 9,
+    "__main__": 10,
+    "__init__": 10,
 }
 ALLOWED = {
     "pytorch_lightning": {"algorithms", "callbacks", "loggers", "commands"},

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.optim import Optimizer
 
 from gan import processes
@@ -58,20 +59,27 @@ class Batch:
 
 @contextmanager
 def idle(network: nn.Module) -> Iterator[None]:
-    """Leave ``network`` untouched bit for bit: no gradients, no recording of batch statistics."""
+    """Leave ``network`` untouched bit for bit.
+
+    No gradients, no recording of batch statistics, no following of singular values.
+    """
     weights = [p for p in network.parameters() if p.requires_grad]
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    try:
+    spectra = [m for m in network.modules() if isinstance(m, _SpectralNorm) and m.training]
+
+    def listen(active: bool) -> None:
         for weight in weights:
-            weight.requires_grad_(False)
+            weight.requires_grad_(active)
         for norm in norms:
-            norm.track_running_stats = False
+            norm.track_running_stats = active
+        for spectrum in spectra:
+            spectrum.training = active
+
+    try:
+        listen(False)
         yield
     finally:
-        for weight in weights:
-            weight.requires_grad_(True)
-        for norm in norms:
-            norm.track_running_stats = True
+        listen(True)
 
 
 def full_precision(device: torch.device) -> torch.autocast:

@@ -6,22 +6,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan.conditioning import Conditioning
-from gan.networks.base import Discriminator, Generator
-
-_BASE = 4  # pixels a side of the smallest feature map
+from gan.networks.base import BASE, Discriminator, Generator, halvings
 
 
 def _widths(width: int, resolution: int) -> list[int]:
     """Return the feature maps from half of ``resolution`` down to 4x4."""
     if width < 1:
         raise ValueError(f"dcgan: width={width}: give a number from 1")
-    stages = (resolution // _BASE).bit_length() - 1
-    if stages < 1 or _BASE << stages != resolution:
-        raise ValueError(
-            f"dcgan: data.resolution={resolution} must be a power of two from 8: set "
-            "data.resolution to 16, 32, 64 or 128"
-        )
-    return [width << stage for stage in range(stages)]
+    return [width << stage for stage in range(halvings(resolution))]
 
 
 def _initialize(module: nn.Module) -> None:
@@ -58,8 +50,8 @@ class DCGANGenerator(Generator):
         self.entry = conditioning.entry(latent_dim)
         widths = _widths(width, resolution)[::-1]
         layers: list[nn.Module] = [
-            nn.Linear(self.entry.width, widths[0] * _BASE**2, bias=False),
-            nn.Unflatten(1, (widths[0], _BASE, _BASE)),
+            nn.Linear(self.entry.width, widths[0] * BASE**2, bias=False),
+            nn.Unflatten(1, (widths[0], BASE, BASE)),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -113,7 +105,7 @@ class DCGANDiscriminator(Discriminator):
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = conditioning.head(widths[-1] * _BASE**2)
+        self.head = conditioning.head(widths[-1] * BASE**2)
         self.apply(_initialize)
 
     def features(self, x: Tensor) -> Tensor:

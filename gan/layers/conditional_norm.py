@@ -1,0 +1,65 @@
+"""Batch normalisation whose gain and bias a label or a code sets."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Norm(nn.Module):
+    """Batch normalisation that listens to nothing.
+
+    Args:
+        channels: of the feature maps.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return normalised x (B, C, H, W)."""
+        normalised: Tensor = self.norm(x)
+        return normalised
+
+
+class ClassNorm(nn.Module):
+    """Batch normalisation with a gain and a bias for each class (Dumoulin et al., 2017).
+
+    Args:
+        channels: of the feature maps.
+        num_classes: labels known.
+    """
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Parameter(torch.ones(num_classes, channels))
+        self.bias = nn.Parameter(torch.zeros(num_classes, channels))
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return normalised x (B, C, H, W) under labels y (B,)."""
+        if y is None:
+            raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
+        normalised: Tensor = self.norm(x)
+        gain, bias = self.gain[y], self.bias[y]
+        return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])
+
+
+class CodedNorm(nn.Module):
+    """Batch normalisation whose gain and bias are linear in a code (Brock et al., 2019).
+
+    Args:
+        channels: of the feature maps.
+        code_dim: numbers in the code.
+    """
+
+    def __init__(self, channels: int, code_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Linear(code_dim, channels, bias=False)
+        self.bias = nn.Linear(code_dim, channels, bias=False)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        """Return normalised x (B, C, H, W) under codes (B, code_dim)."""
+        normalised: Tensor = self.norm(x)
+        gain, bias = 1 + self.gain(code), self.bias(code)
+        return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])

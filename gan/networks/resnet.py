@@ -1,0 +1,140 @@
+"""Residual players (Gulrajani et al., 2017; Miyato et al., 2018; Zhang et al., 2019)."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan.conditioning import Conditioning
+from gan.layers.attention import SelfAttention
+from gan.layers.residual import DownBlock, UpBlock
+from gan.layers.spectral import normalise_spectrum
+from gan.networks.base import BASE, Discriminator, Generator, draw, halvings
+
+
+def generator_widths(width: int, resolution: int) -> list[int]:
+    """Return the channels of each stage, from 4x4 up.
+
+    Constant up to 32 pixels; beyond, four times as many at first and halved where maps get large,
+    as in the recipes for 64 and 128 pixels.
+    """
+    stages = halvings(resolution)
+    if resolution <= 32:
+        return [width] * (stages + 1)
+    tail = [4 * width, 2 * width, width, width // 2, width // 4]
+    return [4 * width] * (stages + 1 - len(tail)) + tail
+
+
+def discriminator_widths(width: int, resolution: int) -> tuple[list[int], list[bool]]:
+    """Return the channels behind each block, and whether it halves the resolution."""
+    stages = halvings(resolution)
+    if resolution <= 32:
+        downs = max(stages - 1, 1)
+        return [width] * (downs + 2), [True] * downs + [False] * 2
+    widths = [width // 2, width, 2 * width, 4 * width, 8 * width]
+    more = stages + 1 - len(widths)  # blocks at 4x4, which change nothing but depth
+    return widths + [8 * width] * more, [True] * len(widths) + [False] * more
+
+
+class ResNetGenerator(Generator):
+    """A linear map to 4x4, residual blocks up, norm, ReLU, a convolution, tanh.
+
+    Args:
+        latent_dim: numbers in z.
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters, at the start or in the normalisation.
+        width: feature maps at 32 pixels.
+        attention: resolution of the maps that attend to one another, or ``None``.
+        spectral: spectral normalisation of every weight.
+        initialize: draws a kernel or a matrix in place; biases start at 0.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int = 256,
+        attention: int | None = None,
+        spectral: bool = False,
+        initialize: Callable[[Tensor], object] = nn.init.xavier_uniform_,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
+        widths = generator_widths(width, resolution)
+        self.entry = conditioning.entry(latent_dim)
+        self.first = nn.Linear(self.entry.width, widths[0] * BASE**2)
+        self.blocks = nn.ModuleList(UpBlock(*pair, conditioning.norm) for pair in pairwise(widths))
+        self.attention = nn.ModuleList(
+            SelfAttention(after) if attention == BASE * 2**stage else nn.Identity()
+            for stage, after in enumerate(widths[1:], 1)
+        )
+        last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
+        draw(self, initialize)
+        if spectral:
+            normalise_spectrum(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        x = self.first(self.entry(z, y)).unflatten(1, (-1, BASE, BASE))
+        for block, attention in zip(self.blocks, self.attention, strict=True):
+            x = attention(block(x, y))
+        images: Tensor = self.last(x)
+        return images
+
+
+class ResNetDiscriminator(Discriminator):
+    """Residual blocks down, ReLU, a sum or mean over positions, one logit.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        norm: channels -> normalisation layer; none with the gradient penalties of the recipes.
+        width: feature maps at 32 pixels.
+        attention: resolution of the maps that attend to one another, or ``None``.
+        spectral: spectral normalisation of every weight.
+        mean: the features are the mean over positions (Gulrajani et al.), not the sum.
+        initialize: draws a kernel or a matrix in place; biases start at 0.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        norm: Callable[[int], nn.Module] = nn.Identity,
+        width: int = 128,
+        attention: int | None = None,
+        spectral: bool = True,
+        mean: bool = False,
+        initialize: Callable[[Tensor], object] = nn.init.xavier_uniform_,
+    ) -> None:
+        super().__init__()
+        self.num_classes, self.mean = conditioning.num_classes, mean
+        widths, downs = discriminator_widths(width, resolution)
+        layers: list[nn.Module] = []
+        for block, (pair, down) in enumerate(
+            zip(pairwise([channels, *widths]), downs, strict=True)
+        ):
+            layers.append(DownBlock(*pair, down, norm, first=block == 0))
+            if down and resolution >> sum(downs[: block + 1]) == attention:
+                layers.append(SelfAttention(pair[1]))
+        self.layers = nn.Sequential(*layers, nn.ReLU())
+        self.head = conditioning.head(widths[-1])
+        draw(self, initialize)
+        if spectral:
+            normalise_spectrum(self)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return features (B, F), taken over all positions."""
+        maps: Tensor = self.layers(x)
+        return maps.mean((2, 3)) if self.mean else maps.sum((2, 3))
+
+    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (B,)."""
+        logits: Tensor = self.head(h, y)
+        return logits

@@ -1,0 +1,153 @@
+"""Layers against independent formulas."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, relu
+
+from gan.algorithms.two_player import idle
+from gan.layers.attention import SelfAttention
+from gan.layers.conditional_norm import ClassNorm, CodedNorm, Norm
+from gan.layers.residual import DownBlock, UpBlock
+from gan.layers.spectral import normalise_spectrum
+
+
+def drawn(module: nn.Module) -> nn.Module:
+    """Give every parameter a random value."""
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    return module.double()
+
+
+def attended(layer: SelfAttention, x: Tensor) -> Tensor:
+    """Return the attention of one image, position by position."""
+    channels, height, width = x.shape
+    query, key, value = (
+        torch.einsum("oc,chw->ohw", part.weight[:, :, 0, 0], x)
+        for part in (layer.query, layer.key, layer.value)
+    )
+    out = torch.zeros_like(x)
+    places = [(i, j) for i in range(0, height, 2) for j in range(0, width, 2)]
+    keys = [key[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places]
+    values = [value[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places]
+    for i in range(height):
+        for j in range(width):
+            scores = [math.exp(float(query[:, i, j] @ k)) for k in keys]
+            mixed = sum(s * v for s, v in zip(scores, values, strict=True)) / sum(scores)
+            out[:, i, j] = x[:, i, j] + layer.gamma * (layer.out.weight[:, :, 0, 0] @ mixed)
+    assert channels == out.shape[0]
+    return out
+
+
+def test_attention_equals_its_sum_over_positions() -> None:
+    layer = drawn(SelfAttention(16))
+    assert isinstance(layer, SelfAttention)
+    x = 0.3 * torch.randn(2, 16, 4, 6, dtype=torch.float64)
+    expected = torch.stack([attended(layer, image) for image in x])
+    assert torch.allclose(layer(x), expected, rtol=1e-9)
+
+
+def test_attention_starts_as_the_identity() -> None:
+    x = torch.randn(2, 8, 4, 4)
+    assert torch.equal(SelfAttention(8)(x), x)
+
+
+def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, 5), nn.Embedding(4, 6))
+    raw = {k: v.clone() for k, v in network.state_dict().items()}
+    normalise_spectrum(network)
+    for _ in range(50):
+        for module in network:
+            _ = getattr(module, "weight", None)  # each look in training is one power iteration
+    network.eval()
+    for name, module in network.named_children():
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
+            matrix = raw[f"{name}.weight"].flatten(1)
+            largest = torch.linalg.svdvals(matrix)[0]
+            assert torch.allclose(module.weight.flatten(1), matrix / largest, atol=1e-5)
+
+
+def test_the_idle_player_does_not_follow_singular_values() -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
+    normalise_spectrum(network)
+    before = copy.deepcopy(network.state_dict())
+    with idle(network):
+        network(torch.randn(2, 4))
+    assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+    network(torch.randn(2, 4))
+    assert not all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+
+
+def normalised(x: Tensor) -> Tensor:
+    mean = x.mean((0, 2, 3), keepdim=True)
+    return (x - mean) / (x.var((0, 2, 3), keepdim=True, correction=0) + 1e-5).sqrt()
+
+
+def test_class_norm_scales_and_moves_by_class() -> None:
+    layer = drawn(ClassNorm(3, 4))
+    assert isinstance(layer, ClassNorm)
+    x, y = torch.randn(5, 3, 2, 2, dtype=torch.float64), torch.tensor([0, 3, 1, 1, 2])
+    expected = torch.stack(
+        [
+            image * layer.gain[label].view(3, 1, 1) + layer.bias[label].view(3, 1, 1)
+            for image, label in zip(normalised(x), y, strict=True)
+        ]
+    )
+    assert torch.allclose(layer(x, y), expected)
+    with pytest.raises(ValueError, match="labels"):
+        layer(x)
+
+
+def test_class_norm_starts_as_batch_norm() -> None:
+    x = torch.randn(6, 3, 2, 2)
+    assert torch.allclose(ClassNorm(3, 4)(x, torch.arange(6) % 4), Norm(3)(x))
+
+
+def test_coded_norm_is_linear_in_the_code() -> None:
+    layer = drawn(CodedNorm(3, 4))
+    assert isinstance(layer, CodedNorm)
+    x, code = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 4).double()
+    gain = 1 + torch.einsum("oc,bc->bo", layer.gain.weight, code)
+    bias = torch.einsum("oc,bc->bo", layer.bias.weight, code)
+    expected = normalised(x) * gain[..., None, None] + bias[..., None, None]
+    assert torch.allclose(layer(x, code), expected)
+
+
+def test_up_block_by_hand() -> None:
+    block = drawn(UpBlock(3, 5, Norm))
+    assert isinstance(block, UpBlock)
+    x = torch.randn(4, 3, 4, 4).double()
+    (n1, n2), (c1, c2) = block.norms, block.convs
+    h = interpolate(
+        relu(normalised(x) * n1.norm.weight.view(1, -1, 1, 1) + n1.norm.bias.view(1, -1, 1, 1)),
+        scale_factor=2,
+    )
+    h = conv2d(h, c1.weight, c1.bias, padding=1)
+    h = relu(normalised(h) * n2.norm.weight.view(1, -1, 1, 1) + n2.norm.bias.view(1, -1, 1, 1))
+    h = conv2d(h, c2.weight, c2.bias, padding=1)
+    skip = conv2d(interpolate(x, scale_factor=2), block.skip.weight, block.skip.bias)
+    assert torch.allclose(block(x), h + skip, rtol=1e-8)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("down", [True, False])
+def test_down_block_by_hand(first: bool, down: bool) -> None:
+    block = drawn(DownBlock(3, 5, down, first=first))
+    assert isinstance(block, DownBlock)
+    x = torch.randn(4, 3, 4, 4).double()
+    c1, c2 = (m for m in block.layers if isinstance(m, nn.Conv2d))
+    h = conv2d(x if first else relu(x), c1.weight, c1.bias, padding=1)
+    h = conv2d(relu(h), c2.weight, c2.bias, padding=1)
+    assert isinstance(block.skip, nn.Conv2d)
+    h = h + conv2d(x, block.skip.weight, block.skip.bias)
+    assert torch.allclose(block(x), avg_pool2d(h, 2) if down else h, rtol=1e-8)
+
+
+def test_a_block_that_changes_nothing_adds_to_its_input() -> None:
+    block = DownBlock(4, 4, down=False)
+    assert isinstance(block.skip, nn.Identity)
