@@ -1,13 +1,16 @@
 """Image files in a folder or a zip: their names, bytes and pixels."""
 
 import os
+import stat
+import warnings
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +32,8 @@ def _extensions() -> tuple[str, ...]:
 
 
 EXTENSIONS = _extensions()
+BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+MOST_BYTES = 2**29  # of one file: no image of as many pixels as Pillow allows needs more
 
 
 def visible_images(names: Iterable[str]) -> list[str]:
@@ -56,6 +61,10 @@ class ImageSource(ABC):
         """The names of the images, sorted."""
 
     @abstractmethod
+    def size(self, name: str) -> int:
+        """The bytes of one file, told without reading it."""
+
+    @abstractmethod
     def read(self, name: str) -> bytes:
         """The bytes of one file."""
 
@@ -79,6 +88,9 @@ class FolderSource(ImageSource):
             ]
         return visible_images(found)
 
+    def size(self, name: str) -> int:  # noqa: D102
+        return (self.path / name).stat().st_size
+
     def read(self, name: str) -> bytes:  # noqa: D102
         with open(self.path / name, "rb") as file:
             return file.read()
@@ -89,23 +101,41 @@ class FolderSource(ImageSource):
 
 
 class ZipSource(ImageSource):
-    """The files of a zip; a single folder around all of them is no part of their names."""
+    """The files of a zip; a single folder around all of them is no part of their names.
+
+    Nothing is ever unpacked to disk. An archive with names that lead out of it is refused.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         with reading(path, "copy the whole zip file there"):
-            self._members = visible_images(_archive(path, os.getpid()).namelist())
+            members = _archive(path, os.getpid()).infolist()
+        for member in members:
+            if _leads_out(member):
+                raise DataError(
+                    f"{path}: {member.filename!r} in it leads out of the archive: pack it anew"
+                )
+        self._members = visible_images(member.filename for member in members)
         tops = {member.partition("/")[:2] for member in self._members}
         self._wrapper = "".join(tops.pop()) if len(tops) == 1 else ""
 
     def names(self) -> list[str]:  # noqa: D102
         return [member.removeprefix(self._wrapper) for member in self._members]
 
+    def size(self, name: str) -> int:  # noqa: D102
+        return _archive(self.path, os.getpid()).getinfo(self._wrapper + name).file_size
+
     def read(self, name: str) -> bytes:  # noqa: D102
         return _archive(self.path, os.getpid()).read(self._wrapper + name)
 
     def stamp(self, name: str) -> str:  # noqa: D102
         return str(_archive(self.path, os.getpid()).getinfo(self._wrapper + name).CRC)
+
+
+def _leads_out(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is a link, or its name absolute or one that climbs."""
+    path = PureWindowsPath(member.filename)  # knows both kinds of slash, and drives
+    return ".." in path.parts or bool(path.anchor) or stat.S_ISLNK(member.external_attr >> 16)
 
 
 @lru_cache(maxsize=2)
@@ -135,7 +165,9 @@ class Decoder:
             DataError: the file cannot be read or is no whole image.
         """
         where = f"{self.source.path / name}"
-        with reading(where, "replace or delete it"):
+        with reading(where, "replace or delete it"), _no_bombs(where):
+            if self.source.size(name) > MOST_BYTES:
+                raise DataError(f"{where}: is larger than {MOST_BYTES:,} bytes: make it smaller")
             image = self._upright(self.source.read(name), where)
         side = (self.resolution, self.resolution)
         pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
@@ -154,6 +186,19 @@ class Decoder:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{where}: has more than 8 bits a channel: convert it to 8 bits")
             return ImageOps.exif_transpose(image).convert(MODES[self.channels])
+
+
+@contextmanager
+def _no_bombs(where: str) -> Iterator[None]:
+    """Refuses images of far more pixels than a photograph has, before they are decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except BOMBS as error:
+        raise DataError(
+            f"{where}: has more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller"
+        ) from error
 
 
 def image_source(path: Path) -> ImageSource:

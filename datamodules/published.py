@@ -23,9 +23,11 @@ class PublishedDataModule(ImageDataModule):
 
     Attributes:
         files: the files of each split.
+        classes: of the labels, counted from 0.
     """
 
     files: ClassVar[Mapping[str, tuple[PublishedFile, ...]]]
+    classes: ClassVar[int] = 10
 
     @abstractmethod
     def download(self, folder: Path, split: str) -> None:
@@ -66,12 +68,27 @@ class PublishedDataModule(ImageDataModule):
         self.obtain(split)
         for file in self.files[split]:
             self.check(file)
+        images, labels = self.read(split)
+        self._check_content(split, images, labels)
         if not self.verify:
             rank_zero_warn(
                 f"data.verify=false: the published checksums of {self.root} were not checked"
             )
-        images, labels = self.read(split)
         return TensorSplit(resized(images, self.resolution), labels)
+
+    def _check_content(self, split: str, images: Tensor, labels: Tensor) -> None:
+        """Checks what no checksum has vouched for."""
+        height, width = images.shape[2:]
+        found = {
+            f"{len(images)} images and {len(labels)} labels": len(images) == len(labels),
+            f"images of {height}x{width} pixels": height == width,
+            "labels of no class": bool(((labels >= 0) & (labels < self.classes)).all()),
+        }
+        for fault, fine in found.items():
+            if not fine:
+                raise DataError(
+                    f"{self.root}: the {split} files of {self.name} hold {fault}: copy them anew"
+                )
 
     def _has(self, file: PublishedFile) -> bool:
         return (self.root / file.path).is_file()

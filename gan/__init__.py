@@ -1,5 +1,6 @@
 """Ganymede: GAN experiments with Lightning and Hydra."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(run: str | Path, checkpoint: str | None = None) -> "LatentGame":
+def load(
+    run: str | Path, checkpoint: str | None = None, allow_targets: Sequence[str] = ()
+) -> "LatentGame":
     """Return the trained model of a run folder, ready to sample.
 
     ``gan.load("runs/...").sample(64, seed=0)`` gives images (64, C, H, W) in [-1, 1].
@@ -17,10 +20,12 @@ def load(run: str | Path, checkpoint: str | None = None) -> "LatentGame":
     Args:
         run: the run folder.
         checkpoint: "best" or "last"; by default the best if there is one, else the last.
+        allow_targets: packages of your own whose classes the config may name; a stranger's run
+            can execute nothing but this project's code without them.
 
     Raises:
-        InputError: if there is no run, or no whole checkpoint in it.
+        InputError: if there is no run, no whole checkpoint in it, or its config names other code.
     """
     from gan.commands.run import load as load_run
 
-    return load_run(run, checkpoint)
+    return load_run(run, checkpoint, allow_targets)

@@ -1,12 +1,12 @@
 """The command line, made ready for Hydra."""
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
-from gan.commands.resume import AUTO, has_checkpoint
+from gan.commands.resume import AUTO
 from gan.commands.run import Run
 from gan.errors import InputError
 
@@ -16,14 +16,29 @@ def _key(argument: str) -> str:
     return argument.split("=", 1)[0].lstrip("+~")
 
 
+def _kept(run: Run, given: Container[str]) -> Iterator[str]:
+    """Yield the overrides of a run that are not given anew.
+
+    Trust is not among them: it is given by who runs the command.
+
+    Raises:
+        InputError: if one would change Hydra itself, which a run never does.
+    """
+    for override in run.overrides:
+        words = re.findall(r"\w+", override.partition("=")[0])
+        if override.startswith("-") or "hydra" in words:
+            raise InputError(f"resume={run.path}: {override} is no setting of a run: remove it")
+        if _key(override) not in given and "allow_targets" not in words:
+            yield override
+
+
 def _resumed(arguments: list[str]) -> list[str]:
     """Put the overrides of the run to be resumed before those given now."""
     given = {_key(a): a for a in arguments if "=" in a}
     folder = given.get("resume", "").partition("=")[2]
     if folder in ("", "null", AUTO):
         return arguments
-    kept = [o for o in Run(folder).overrides if _key(o) not in given]
-    return [*kept, *arguments, f"hydra.run.dir={folder}"]
+    return [*_kept(Run(folder), given), *arguments, f"hydra.run.dir={folder}"]
 
 
 def openly(argument: str) -> str:
@@ -35,26 +50,6 @@ def openly(argument: str) -> str:
     key = argument.split("=", 1)[0]
     plain = key[:1].isalpha() and "." in key and "/" not in key and not key.startswith("hydra.")
     return f"++{argument}" if "=" in argument and plain else argument
-
-
-@contextmanager
-def _kept_unless_resumed(arguments: list[str]) -> Iterator[None]:
-    """Put the settings of a run back, over which Hydra wrote, where resuming it is refused."""
-    given = dict(a.split("=", 1) for a in arguments if "=" in a)
-    name = given.get("resume", "")
-    folder = Path(given.get("hydra.run.dir", "") if name == AUTO else name)
-    if "resume" not in given or not has_checkpoint(folder):
-        yield
-        return
-    settings = {path: path.read_bytes() for path in folder.glob(".hydra/*.yaml")}
-    checkpoints = {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*.ckpt")}
-    try:
-        yield
-    except (SystemExit, InputError):
-        if all(path.stat().st_mtime_ns == time for path, time in checkpoints.items()):
-            for path, content in settings.items():
-                path.write_bytes(content)
-        raise
 
 
 def _refuse_used_folder(arguments: list[str]) -> None:
@@ -76,5 +71,4 @@ def prepared(main: Callable[[], object]) -> object:
     _refuse_used_folder(arguments)
     sys.argv[1:] = [openly(a) for a in _resumed(arguments)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach the caller, who explains them
-    with _kept_unless_resumed(arguments):
-        return main()
+    return main()

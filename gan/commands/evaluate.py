@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +15,7 @@ from gan.algorithms.latent import LatentGame
 from gan.commands.assessment import Assessment
 from gan.commands.ledger import Record, Spread, spreads
 from gan.commands.run import Run
+from gan.commands.trust import build
 from gan.commands.validation import nearest
 from gan.errors import InputError
 from gan.metrics.evaluation import Evaluation
@@ -40,6 +40,7 @@ class EvaluateOptions:
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         batch_size: images generated and looked at together.
         min_fakes: least ``n`` that is accepted.
+        allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
     run: str = MISSING
@@ -53,6 +54,7 @@ class EvaluateOptions:
     device: str | None = None
     batch_size: int = 100
     min_fakes: int = 1000
+    allow_targets: list[str] = field(default_factory=list)
 
 
 def _members(group: str) -> list[str]:
@@ -97,8 +99,8 @@ def _evaluation(options: EvaluateOptions, config: DictConfig) -> Evaluation:
         if getattr(options, name) < 1:
             raise InputError(f"{name}={getattr(options, name)}: give a number from 1")
     return Evaluation(
-        instantiate(config.metrics.backbone, _convert_="all"),
-        {name: instantiate(node, _convert_="all") for name, node in config.measures.items()},
+        build(config.metrics.backbone, options.allow_targets),
+        {name: build(node) for name, node in config.measures.items()},
         every=0,
         num_fakes=options.n,
         cache=config.cache_dir,
@@ -121,9 +123,9 @@ def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
         raise InputError(f"device={device}: {str(error).splitlines()[0]}") from error
     return Assessment(
         run.path,
-        instantiate(config.data),
+        build(config.data, options.allow_targets),
         _evaluation(options, composed),
-        {name: instantiate(node, _convert_="all") for name, node in composed.probes.items()},
+        {name: build(node) for name, node in composed.probes.items()},
         place,
     )
 
@@ -167,7 +169,7 @@ def _class_table(records: list[Record]) -> Table | None:
 
 def evaluate(options: EvaluateOptions) -> None:
     """Measure a run's checkpoints with several seeds, write evaluation.json, print a table."""
-    run = Run(options.run)
+    run = Run(options.run, options.allow_targets)
     assessment = _assessment(run, options)
     games = _games(run, options)
     console = Console()

@@ -1,6 +1,6 @@
 """Interpolation between latents of a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -30,6 +30,7 @@ class InterpolateOptions:
         out: PNG to write; by default ``interpolation.png`` in the run folder.
         gif: also write the walk there and back as an animation, beside the picture.
         checkpoint: "best" or "last"; by default the best if there is one.
+        allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
     run: str = MISSING
@@ -40,13 +41,14 @@ class InterpolateOptions:
     out: str | None = None
     gif: bool = True
     checkpoint: str | None = None
+    allow_targets: list[str] = field(default_factory=list)
 
 
 def interpolate(options: InterpolateOptions) -> None:
     """Write a grid of ways between latents, and an animation, and print where they lie."""
     out = Path(options.out) if options.out else Path(options.run) / "interpolation.png"
     _check(options, out)
-    game = load(options.run, options.checkpoint)
+    game = load(options.run, options.checkpoint, options.allow_targets)
     images = walk(game, options, options.steps)
     save_grid(picture(images.flatten(0, 1), options.steps), out)
     print(out)

@@ -86,7 +86,7 @@ class Ledger:
             try:
                 content = json.loads(path.read_text())
                 self.records = [Record(**record) for record in content["records"]]
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(f"{path} is no evaluation: move it away") from error
 
     def find(self, weights: str, seed: int, protocol: str) -> Record | None:

@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan.commands.ledger import Ledger, Spread, spreads
+from gan.commands.results import Results
 from gan.errors import InputError
 
 Column = tuple[str, str]  # value, protocol
@@ -54,14 +54,11 @@ class Entry:
 
 def _trained(run: Path) -> Iterator[Entry]:
     """Yield what was measured in training."""
-    path = run / "results.json"
-    if not path.exists():
-        return
-    results = json.loads(path.read_text())
-    protocols, best = results.get("protocols", {}), results.get("best", {})
-    if protocols:
+    results = Results.read(run)
+    if results is not None and results.protocols:
+        best, protocols = results.best, results.protocols
         cells = {(key, name): Spread.of([best[key]]) for key, name in protocols.items()}
-        stamps = dict.fromkeys(protocols.values(), results["stamp"])
+        stamps = dict.fromkeys(protocols.values(), results.stamp)
         yield Entry(str(run), "training, best", int(best["step"]), cells, stamps)
 
 

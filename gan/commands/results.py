@@ -18,6 +18,7 @@ from rich.table import Table
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.telemetry import Telemetry
+from gan.errors import InputError
 
 _PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
 
@@ -62,6 +63,7 @@ class Results:
         versions: of the packages that can change a number.
         commit: of the source tree; ``+`` marks changes since.
         hardware: the device.
+        higher_is_better: of the monitored metric.
     """
 
     run: str
@@ -80,6 +82,7 @@ class Results:
     versions: dict[str, str]
     commit: str | None
     hardware: str
+    higher_is_better: bool = False
 
     @classmethod
     def of(
@@ -106,13 +109,23 @@ class Results:
             versions={package: version(package) for package in _PACKAGES},
             commit=commit(),
             hardware=hardware(game.device),
+            higher_is_better=metrics is not None and metrics.higher_is_better,
         )
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":
-        """Return the results of a run that has any."""
+        """Return the results of a run that has any.
+
+        Raises:
+            InputError: if the file holds something else.
+        """
         path = folder / "results.json"
-        return cls(**json.loads(path.read_text())) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path} is no result of a run: move it away") from error
 
     @property
     def score(self) -> float | None:

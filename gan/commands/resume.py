@@ -11,13 +11,13 @@ from gan.errors import InputError
 # What a run may change when it goes on: its length, where it runs, what it reports.
 _FREE = {
     *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "logger", "callbacks"),
-    *("metrics", "measures", "schedule"),
+    *("metrics", "measures", "schedule", "allow_targets", "doctor"),
 }
 _FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit"}
 # Nodes of the model that repeat a node of the top level.
 _REPEATED = {
     *("prior", "averaging", "optimizer", "schedule", "clip_norm", "n_critic", "accumulate"),
-    *("seed", "loss", "regularizers", "augment"),
+    *("nan_to_num", "seed", "loss", "regularizers", "augment"),
 }
 _SHOWN = 3
 AUTO = "auto"  # go on if there is something to go on with, start if there is not

@@ -1,34 +1,55 @@
 """Run folders: what a run left behind and how to take it up again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from gan.algorithms.latent import LatentGame
 from gan.commands import resolvers
+from gan.commands.trust import build
 from gan.errors import InputError
+
+_PARTS = {"clock", "loops", "optimizer_states", "random", "state_dict"}  # of a checkpoint
+
+
+def _settings(path: Path) -> DictConfig | ListConfig:
+    """Return the content of a file that Hydra left in a run folder.
+
+    Raises:
+        InputError: if it is no such file.
+    """
+    try:
+        return OmegaConf.load(path)
+    except Exception as error:  # a broken file fails in any way
+        raise InputError(
+            f"{path} holds no settings of a run: copy it anew, or start another run"
+        ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint, on the CPU, its checksums verified.
 
+    Code that a pickle may hold is not run.
+
     Raises:
-        InputError: if it is not whole.
+        InputError: if it is not whole, or not this project's.
     """
     try:
         with ZipFile(path) as archive:
             if archive.testzip() is not None:
                 raise BadZipFile
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        content["clock"]["step"]
+        foreign = not content.keys() >= _PARTS
     except Exception as error:  # a broken file fails in any way
         raise InputError(
             f"{path} is not a whole checkpoint: copy it anew, or start another run"
         ) from error
+    if foreign:
+        raise InputError(f"{path} is a checkpoint of another program: name a run of this one")
     return content
 
 
@@ -37,28 +58,35 @@ class Run:
 
     Args:
         path: the folder.
+        allow_targets: packages whose classes its config may name besides this project's.
 
     Raises:
         InputError: if there is no run at ``path``.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()) -> None:
+        self.path, self.allow_targets = Path(path), allow_targets
         if not (self.path / ".hydra" / "config.yaml").is_file():
             raise InputError(f"{path} is no run folder: it has no .hydra/config.yaml")
 
     @property
     def config(self) -> DictConfig:
-        """Return the config that the run was made with."""
+        """Return the config that the run was made with.
+
+        Raises:
+            InputError: if it is none.
+        """
         resolvers.register()
-        config = OmegaConf.load(self.path / ".hydra" / "config.yaml")
-        assert isinstance(config, DictConfig)
+        path = self.path / ".hydra" / "config.yaml"
+        config = _settings(path)
+        if not isinstance(config, DictConfig) or not config.keys() >= {"model", "data", "metrics"}:
+            raise InputError(f"{path} is no config of a run: name the folder of one")
         return config
 
     @property
     def overrides(self) -> list[str]:
         """Return the command line that the run was made with."""
-        return [str(o) for o in OmegaConf.load(self.path / ".hydra" / "overrides.yaml")]
+        return [str(o) for o in _settings(self.path / ".hydra" / "overrides.yaml")]
 
     def checkpoint(self, *names: str) -> Path:
         """Return the first checkpoint of ``names`` that exists.
@@ -106,15 +134,27 @@ class Run:
         return found
 
     def game(self, *names: str) -> LatentGame:
-        """Return the game with the weights of :meth:`checkpoint`, in evaluation mode."""
-        game = instantiate(self.config.model, _convert_="all")
-        assert isinstance(game, LatentGame)
-        content = self.read(*names)
-        game.load_state_dict(content["state_dict"])
-        game.on_load_checkpoint(content)
+        """Return the game with the weights of :meth:`checkpoint`, in evaluation mode.
+
+        Raises:
+            InputError: if config and checkpoint do not make one.
+        """
+        game, content = build(self.config.model, self.allow_targets), self.read(*names)
+        path = self.checkpoint(*names)
+        if not isinstance(game, LatentGame):
+            raise InputError(f"{self.path}: its model is no game that can be sampled from")
+        try:
+            game.load_state_dict(content["state_dict"])
+            game.on_load_checkpoint(content)
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path} is not of the networks that {self.path} describes: copy the folder anew"
+            ) from error
         return game.eval().requires_grad_(False)
 
 
-def load(run: str | Path, checkpoint: str | None = None) -> LatentGame:
+def load(
+    run: str | Path, checkpoint: str | None = None, allow_targets: Sequence[str] = ()
+) -> LatentGame:
     """Return the trained game of a run folder; see :func:`gan.load`."""
-    return Run(run).game(*([checkpoint] if checkpoint else ["best", "last"]))
+    return Run(run, allow_targets).game(*([checkpoint] if checkpoint else ["best", "last"]))

@@ -1,6 +1,6 @@
 """Sampling from a run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from omegaconf import MISSING
@@ -22,6 +22,7 @@ class SampleOptions:
         out: PNG to write; by default ``samples.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         columns: of the grid.
+        allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
     run: str = MISSING
@@ -31,6 +32,7 @@ class SampleOptions:
     out: str | None = None
     checkpoint: str | None = None
     columns: int = 8
+    allow_targets: list[str] = field(default_factory=list)
 
 
 def sample(options: SampleOptions) -> None:
@@ -40,7 +42,7 @@ def sample(options: SampleOptions) -> None:
         raise InputError(f"out={out}: give a name that ends in .png")
     if options.columns < 1:
         raise InputError(f"columns={options.columns}: give a number from 1")
-    game = load(options.run, options.checkpoint)
+    game = load(options.run, options.checkpoint, options.allow_targets)
     labels = None if options.labels is None else list(options.labels)
     save_grid(picture(game.sample(options.n, options.seed, labels), options.columns), out)
     print(out)

@@ -1,6 +1,6 @@
 """The typed top level of the config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -16,9 +16,12 @@ class TrainConfig:
     seed: int = MISSING
     name: str | None = None
     resume: str | None = None
+    allow_targets: list[str] = field(default_factory=list)
     n_critic: int = MISSING
     accumulate: int = MISSING
     clip_norm: Any = MISSING
+    nan_to_num: bool = MISSING
+    doctor: Any = MISSING
     run_dir: str = MISSING
     cache_dir: str = MISSING
     model: Any = MISSING

@@ -15,31 +15,46 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
+from gan.algorithms.precision import scale_losses
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.doctor import Doctor
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Departure, Signals
 from gan.callbacks.telemetry import Telemetry
+from gan.commands.place import check_room, occupied, running_out
 from gan.commands.results import Results
 from gan.commands.resume import AUTO, has_checkpoint, identity, refuse_changes
 from gan.commands.run import Run
 from gan.commands.validation import validate
 from gan.errors import InputError
+from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
+
+# Who acts first after a step: signals say whether it is the last, telemetry does not time the
+# others, the doctor keeps what is no number from the metrics, and these judge trials.
+_ORDER = (Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+
+
+def _place(callback: Callback) -> int:
+    """Return where a callback stands in the order."""
+    return next((i for i, kind in enumerate(_ORDER) if isinstance(callback, kind)), len(_ORDER))
 
 
 def _callbacks(config: DictConfig) -> list[Callback]:
-    """Return signals, telemetry (it does not time the others), metrics, then the rest."""
+    """Return the callbacks in the order in which they act."""
     chosen = [instantiate(node) for node in config.callbacks.values()]
+    if config.doctor:
+        chosen.append(instantiate(config.doctor))
     evaluation = instantiate(config.metrics, _convert_="all")
-    metrics = [MetricsCallback(evaluation)] if evaluation.metrics else []
-    first = [callback for callback in chosen if isinstance(callback, Telemetry)]
+    if evaluation.metrics:
+        chosen.append(MetricsCallback(evaluation))
     for callback in chosen:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
-    rest = (callback for callback in chosen if callback not in first)
     signals = Signals()
-    return [signals, *first, *metrics, *rest, Departure(signals)]
+    return [*sorted([signals, *chosen], key=_place), Departure(signals)]
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
@@ -52,15 +67,12 @@ def _loggers(config: DictConfig, table: Table) -> list[Logger]:
 
 def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger]) -> pl.Trainer:
     """Return a trainer for one pass over a stream of ``steps`` steps."""
-    node = config.accelerator
-    if node.accelerator == "gpu" and not torch.cuda.is_available():
+    node = instantiate(config.accelerator, _convert_="all")
+    if node["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
     try:
-        return pl.Trainer(
-            accelerator=node.accelerator,
-            devices=node.devices,
-            strategy=node.strategy,
-            precision=node.precision,
+        trainer = pl.Trainer(
+            **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
             max_epochs=1,
             callbacks=callbacks,
             logger=loggers,
@@ -75,12 +87,16 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
         )
     except (MisconfigurationException, ValueError) as error:
         raise InputError(f"accelerator: {error}") from error
+    scale_losses(trainer.strategy)
+    return trainer
 
 
 def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
-    """Choose memory format and compilation."""
+    """Choose memory format, compilation and what batch statistics are taken over."""
     if node.channels_last:
         game.to(memory_format=torch.channels_last)
+    if node.sync_batchnorm:
+        SynchronisedBatchNorm.convert(game)
     if node.compile:
         game.generator.compile()
         game.averaged.compile()
@@ -139,6 +155,7 @@ def _quiet() -> None:
         ".*defined a `validation_step` but have no.*",
         ".*isinstance.treespec, LeafSpec.*",
         ".*your dataloader is not resumable.*",
+        ".*srun. command is available.*",
     ):
         warnings.filterwarnings("ignore", message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -155,7 +172,9 @@ def train(config: DictConfig) -> float | None:
     if done is not None and done.steps >= config.steps:
         Console().print(f"{config.run_dir} is finished already", soft_wrap=True)
         return done.score
-    return _play(config).score
+    folder = Path(config.run_dir)
+    with occupied(folder), running_out(folder):
+        return _play(config).score
 
 
 def _play(config: DictConfig) -> Results:
@@ -170,10 +189,11 @@ def _play(config: DictConfig) -> Results:
     checkpoint = _resume(config, table, datamodule, game)
     _accelerate(game, config.accelerator)
     callbacks = _callbacks(config)
+    check_room(callbacks, game, config.steps)
     trainer = _trainer(config, callbacks, _loggers(config, table))
     if trainer.is_global_zero:
         Console().print(f"run folder: {config.run_dir}", soft_wrap=True)
-    trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint)
+    trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint, weights_only=True)
     results = Results.of(trainer, game, config, time.time() - started)
     if trainer.is_global_zero:
         results.save()

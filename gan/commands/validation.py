@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gan.commands import trust
 from gan.errors import InputError
 
 _SCALARS = (bool, int, float, str, type(None))
@@ -68,12 +68,9 @@ def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
     return known, bool(constructors)
 
 
-def _check_target(path: str, node: DictConfig) -> None:
+def _check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
-    try:
-        known, anything = _parameters(get_object(node["_target_"]))
-    except (ImportError, ValueError) as error:
-        raise InputError(f"{path}._target_={node['_target_']}: no such class") from error
+    known, anything = _parameters(trust.target(path, node["_target_"], allowed))
     for key in set(node) - _DIRECTIVES:
         if str(key) not in known:
             if not anything:
@@ -101,7 +98,7 @@ def _check_numbers(config: DictConfig) -> None:
 
 
 def validate(config: DictConfig) -> None:
-    """Refuse a config with missing, unknown or mistyped values.
+    """Refuse a config with missing, unknown, mistyped or untrusted values.
 
     Raises:
         InputError: with the dotted path, what is wrong and the nearest right name.
@@ -114,6 +111,8 @@ def validate(config: DictConfig) -> None:
         for name, node in config[group].items():
             if "_target_" not in node:
                 raise InputError(f"{group}.{name} is not chosen: add it to {group}=[...]")
+    allowed = list(config.allow_targets)
+    trust.check(OmegaConf.to_container(config, resolve=True), allowed)
     for path, node in _nodes(config):
         if "_target_" in node:
-            _check_target(path, node)
+            _check_target(path, node, allowed)

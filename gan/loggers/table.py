@@ -11,6 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan.errors import InputError
 from gan.metrics.evaluation import protocol
 
 _INTERVAL = 5.0  # least seconds between two writes
@@ -31,6 +32,7 @@ class Table(Logger):
         self.path = Path(path)
         self.rows: dict[int, dict[str, Any]] = {}
         self._saved = 0.0
+        self._news = False
 
     @property
     def name(self) -> str:
@@ -48,17 +50,26 @@ class Table(Logger):
         return self
 
     def rewind(self, step: int) -> None:
-        """Read what an earlier part of the run wrote, up to ``step``."""
-        if self.path.exists():
+        """Read what an earlier part of the run wrote, up to ``step``.
+
+        Raises:
+            InputError: if the file is no such table.
+        """
+        if not self.path.exists():
+            return
+        try:
             with self.path.open(newline="") as file:
-                rows = {int(row["step"]): row for row in csv.DictReader(file)}
-            self.rows = {k: v for k, v in rows.items() if k <= step}
+                rows = {int(row["step"]): row for row in csv.DictReader(file, strict=True)}
+        except (csv.Error, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.path} is no table of a run: move it away") from error
+        self.rows = {k: v for k, v in rows.items() if k <= step}
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Add ``metrics`` to the row of ``step`` and write the file."""
         row = self.rows.setdefault(int(step or 0), {"step": step})
         row |= metrics
+        self._news = True
         if time.monotonic() - self._saved > _INTERVAL:
             self.save()
 
@@ -73,7 +84,9 @@ class Table(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, whole or not at all, where something was logged since."""
+        if not self._news:
+            return
         columns = list(dict.fromkeys(name for row in self.rows.values() for name in row))
         part = self.path.with_suffix(".part")
         with part.open("w", newline="") as file:
@@ -81,7 +94,7 @@ class Table(Logger):
             writer.writeheader()
             writer.writerows(self.rows[step] for step in sorted(self.rows))
         os.replace(part, self.path)
-        self._saved = time.monotonic()
+        self._saved, self._news = time.monotonic(), False
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

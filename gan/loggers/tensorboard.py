@@ -1,10 +1,13 @@
 """TensorBoard."""
 
+from importlib import import_module
+
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan.clock import Clock
+from gan.errors import InputError
 
 
 class Board(TensorBoardLogger):
@@ -12,9 +15,18 @@ class Board(TensorBoardLogger):
 
     Args:
         save_dir: the run folder.
+
+    Raises:
+        InputError: if TensorBoard is not installed.
     """
 
     def __init__(self, save_dir: str) -> None:
+        try:
+            import_module("torch.utils.tensorboard")
+        except ImportError as error:
+            raise InputError(
+                f"logger=tensorboard: {error}: pip install 'ganymede[tensorboard]'"
+            ) from error
         super().__init__(save_dir, name="tensorboard", version="")
 
     @rank_zero_only

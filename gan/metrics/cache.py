@@ -3,6 +3,8 @@
 import hashlib
 import os
 import pickle
+import struct
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,10 @@ import torch
 
 Content = dict[str, Any]
 
-UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, BadZipFile)
+UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, BadZipFile),
+    *(LookupError, TypeError, AttributeError, AssertionError, MemoryError, struct.error),
+)
 
 
 def key(parts: Iterable[object]) -> str:
@@ -20,13 +25,28 @@ def key(parts: Iterable[object]) -> str:
     return hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:16]
 
 
+def read(path: Path) -> Any:
+    """What a file of tensors holds, on the CPU; code that a pickle may hold is not run.
+
+    Raises:
+        Exception: of UNREADABLE, where it is no such file.
+    """
+    with warnings.catch_warnings(action="ignore"):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def load(path: Path) -> Content | None:
-    """Content of a file, on the CPU, or None where it is absent, truncated or foreign."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE:
+    """Content of a file, or None where it is absent, truncated or foreign."""
+    if not path.exists():
         return None
-    return content if isinstance(content, dict) else None
+    try:
+        content = read(path)
+    except UNREADABLE:
+        content = None
+    if not isinstance(content, dict):
+        print(f"{path} is damaged: made anew", flush=True)
+        return None
+    return content
 
 
 def save(path: Path, content: Content) -> None:

@@ -8,7 +8,7 @@ from gan.errors import InputError
 from gan.metrics.backbone import Backbone
 from gan.metrics.cache import UNREADABLE
 from gan.metrics.source import RealSource
-from gan.metrics.weights import UNREACHABLE, hub_folder, impatience, on_one_line
+from gan.metrics.weights import UNREACHABLE, distrust, hub_folder, impatience, on_one_line
 
 WIDTHS = {
     "dinov2-vit-s-14": 384,
@@ -76,7 +76,7 @@ class DinoV2Backbone(Backbone):
                 "weights there, and leave metrics.weights out"
             )
         try:
-            with impatience(), torch.random.fork_rng(devices=[]):
+            with impatience(), distrust(), torch.random.fork_rng(devices=[]):
                 return FeatureExtractorDinoV2(self.model, ["dinov2"])
         except (*UNREACHABLE, *UNREADABLE, ImportError) as error:
             raise InputError(

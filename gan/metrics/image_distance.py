@@ -11,8 +11,16 @@ from torchvision.models import VGG16_Weights
 
 from gan.errors import InputError
 from gan.metrics.backbone import Backbone
-from gan.metrics.cache import UNREADABLE
-from gan.metrics.weights import UNFIT, UNREACHABLE, hub_folder, impatience, on_one_line
+from gan.metrics.cache import UNREADABLE, read
+from gan.metrics.weights import (
+    UNFIT,
+    UNREACHABLE,
+    distrust,
+    folder_of,
+    hub_folder,
+    impatience,
+    on_one_line,
+)
 
 
 class ImageDistance(ABC):
@@ -119,8 +127,7 @@ class LPIPS(ImageDistance):
         path = hub_folder() / "checkpoints" / url.rsplit("/", 1)[-1]
         try:
             if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with impatience():
+                with folder_of(path), impatience():
                     torch.hub.download_url_to_file(url, str(path))
         except UNREACHABLE as error:
             raise InputError(
@@ -128,14 +135,14 @@ class LPIPS(ImageDistance):
                 "); copy it there, or take ppl through the backbone's features"
             ) from error
         try:
-            torch.load(path, map_location="cpu", weights_only=True)
+            read(path)
         except UNREADABLE as error:
             raise self._refused() from error
 
     def _network(self) -> SampleSimilarityLPIPS:
         """The network with the weights of the cache."""
         try:
-            with torch.random.fork_rng(devices=[]):
+            with distrust(), torch.random.fork_rng(devices=[]):
                 return SampleSimilarityLPIPS("lpips-vgg16", self.RESOLUTION, "float32")
         except (*UNFIT, KeyError) as error:
             raise self._refused() from error

@@ -9,7 +9,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 
 from gan.metrics.backbone import Backbone
 from gan.metrics.source import RealSource
-from gan.metrics.weights import WeightsFile
+from gan.metrics.weights import WeightsFile, distrust
 
 NETWORK = "Inception"
 SHA256 = "6726825d"  # of the published file
@@ -57,8 +57,8 @@ class InceptionBackbone(Backbone):
             if self.weights
             else WeightsFile.fetched(URL_INCEPTION_V3, NETWORK, SHA256)
         )
-        file.state()  # nothing but tensors: torch-fidelity reads any pickle
-        with file.fitting(), torch.random.fork_rng(devices=[]):
+        file.state()  # nothing but tensors
+        with distrust(), file.fitting(), torch.random.fork_rng(devices=[]):
             return FeatureExtractorInceptionV3(
                 self.name,
                 ["2048", "logits_unbiased"],

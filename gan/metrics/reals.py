@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gan.metrics import cache, processes
+from gan import processes
+from gan.metrics import cache
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feed import Batch, Feed
 from gan.metrics.source import RealSource
@@ -29,7 +30,11 @@ class RealStatistics:
         readers = {name: metric for name, metric in metrics.items() if role in metric.held}
         places = {name: self.place(split, m.protocol) for name, m in readers.items()}
         states = {path: cache.load(path) for path in set(places.values())}
-        known = {name for name, path in places.items() if states[path] is not None}
+        known = {
+            name
+            for name, metric in readers.items()
+            if set(metric.held[role]) <= (states[places[name]] or {}).keys()
+        }
         absent = set().union(*processes.gathered(readers.keys() - known))
         if absent:
             self._survey({name: readers[name] for name in sorted(absent)}, role, split, places)
@@ -49,7 +54,7 @@ class RealStatistics:
         settings = sorted(f"{m.protocol} {m.stamp()}" for m in metrics.values())
         path = self.place(compared, "baseline", self.source.fingerprint(other), *settings)
         content = processes.gathered(cache.load(path))[0]
-        if content is None:
+        if content is None or not all(isinstance(value, float) for value in content.values()):
             content = self._baseline(list(metrics.values()), other)
             self._save(path, content)
         return content

@@ -1,10 +1,11 @@
 """Weights of published networks: fetched with little patience, read without trust."""
 
 import http.client
+import os
 import socket
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.errors import InputError
-from gan.metrics.cache import UNREADABLE
+from gan.metrics.cache import UNREADABLE, read
 
 PATIENCE = 10.0  # seconds
 UNREACHABLE = (OSError, RuntimeError, http.client.HTTPException, BadZipFile)
@@ -30,6 +31,31 @@ def impatience() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+@contextmanager
+def folder_of(path: Path) -> Iterator[None]:
+    """The folder that a file is brought into, which is made; it goes again where that fails."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+
+
+@contextmanager
+def distrust() -> Iterator[None]:
+    """`torch.load` that runs no code of a pickle, also where another package asks it to."""
+    name, before = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", dict(os.environ)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        os.environ.update({name: before[name]} if name in before else {})
 
 
 def hub_folder() -> Path:
@@ -78,8 +104,7 @@ class WeightsFile:
         if path.is_file():
             return file
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with impatience():
+            with folder_of(path), impatience():
                 torch.hub.download_url_to_file(url, str(path), sha256)
         except UNREACHABLE as error:
             raise InputError(
@@ -111,7 +136,7 @@ class WeightsFile:
             InputError: it holds something else.
         """
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = read(self.path)
         except UNREADABLE as error:
             raise self.refused("it is no whole file of tensors") from error
         if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):

@@ -226,6 +226,40 @@ def test_a_downloaded_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(module.split("train")) == N
 
 
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [(19, "20 images and 19 labels"), (200, "labels of no class"), (-1, "labels of no class")],
+)
+def test_labels_that_do_not_fit(labels: int, fault: str, tmp_path: Path) -> None:
+    wrong = [0] * 19 if labels == 19 else [0] * 19 + [labels]
+    for file in CIFAR10.files["train"]:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.zeros((20, 3072), dtype=np.uint8)
+        (tmp_path / file.path).write_bytes(pickle.dumps({"data": pixels, "labels": wrong}))
+    with pytest.raises(DataError, match=fault.replace("20", "100").replace("19", "95")):
+        build(CIFAR10, tmp_path).setup("fit")
+
+
+def test_images_that_are_not_square(tmp_path: Path) -> None:
+    write_mnist(tmp_path, "train")
+    path = tmp_path / MNIST.files["train"][0].path
+    pixels = path.read_bytes()[16 : 16 + N * 28 * 20]
+    path.write_bytes(np.array([2051, N, 28, 20], ">i4").tobytes() + pixels)
+    with pytest.raises(DataError, match="images of 32x24 pixels"):
+        build(MNIST, tmp_path).setup("fit")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_cifar10_reads_every_protocol(protocol: int, tmp_path: Path) -> None:
+    pixels = RANDOM.integers(256, size=(N, 3072), dtype=np.uint8)
+    for file in CIFAR10.files["train"]:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        content = pickle.dumps({"data": pixels, "labels": LABELS.tolist()}, protocol=protocol)
+        (tmp_path / file.path).write_bytes(content)
+    split = build(CIFAR10, tmp_path).split("train")
+    assert split.images(torch.arange(N)).flatten(1).equal(torch.from_numpy(pixels))
+
+
 @pytest.mark.parametrize(("resolution", "border"), [(28, 0), (32, 2)])
 def test_mnist_is_padded_with_background(resolution: int, border: int, tmp_path: Path) -> None:
     write_mnist(tmp_path, "train")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gan.errors import InputError
 from gan.loggers.table import Table
 from gan.metrics.evaluation import protocol
 
@@ -75,6 +76,25 @@ def test_rewinding_a_run_without_a_table(path: Path) -> None:
     table = Table(path)
     table.rewind(5)
     assert table.rows == {}
+
+
+@pytest.mark.parametrize("content", ["images\n1\n", "step\none\n", 'step\n"1', "step\n\xff\0"])
+def test_rewinding_what_is_no_table(path: Path, content: str) -> None:
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(InputError, match=f"{path} is no table of a run"):
+        Table(path).rewind(3)
+
+
+def test_a_run_that_logged_nothing_leaves_the_file_alone(path: Path) -> None:
+    empty = Table(path)
+    empty.save()
+    empty.finalize("failed")
+    assert not path.exists()
+    path.write_text("step,old\n1,2\n5,6\n")
+    table = Table(path)
+    table.rewind(1)
+    table.finalize("failed")
+    assert path.read_text() == "step,old\n1,2\n5,6\n"
 
 
 def test_numbers_survive_a_round_trip(path: Path) -> None:

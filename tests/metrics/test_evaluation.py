@@ -62,6 +62,16 @@ def test_baseline_is_the_other_split(tmp_path: Path, source: TinySource) -> None
     assert source.passes == []
 
 
+@pytest.mark.parametrize("content", [b"damaged", {"fid": [1.0]}, {"other": torch.ones(3)}])
+def test_files_that_hold_something_else_are_made_anew(
+    content: object, tmp_path: Path, source: TinySource
+) -> None:
+    expected = prepared(tmp_path, source).baseline()
+    for path in tmp_path.glob("reals-*.pt"):
+        path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    assert prepared(tmp_path, source).baseline() == expected
+
+
 def test_no_other_split_no_baseline(tmp_path: Path, source: TinySource) -> None:
     del source.splits["test"]
     assert prepared(tmp_path, source).baseline() is None
