@@ -72,6 +72,24 @@ class ProjectionHead(Head):
         return super().forward(h) + projection
 
 
+class AuxiliaryHead(Head):
+    """The logit knows no label; beside it the class is told (Odena et al., 2017).
+
+    Args:
+        features: numbers in h.
+        num_classes: labels known.
+    """
+
+    def __init__(self, features: int, num_classes: int) -> None:
+        super().__init__(features)
+        self.classes = nn.Linear(features, num_classes)
+
+    def classify(self, h: Tensor) -> Tensor:
+        """Return logits of the classes (B, num_classes) from features (B, F)."""
+        logits: Tensor = self.classes(h)
+        return logits
+
+
 class Conditioning(ABC):
     """The parts through which a label enters: an entry to G, its normalisation, a head on D.
 
@@ -122,10 +140,12 @@ class Projection(Conditioning):
         embedding_dim: numbers in the generator's label embedding.
     """
 
+    name = "projection"
+
     def __init__(self, num_classes: int, embedding_dim: int = 64) -> None:
         if num_classes < 1:
             raise ValueError(
-                "conditioning=projection needs labels, but data.num_classes=0: "
+                f"conditioning={self.name} needs labels, but data.num_classes=0: "
                 "choose labelled data or conditioning=none"
             )
         self.num_classes, self.embedding_dim = num_classes, embedding_dim
@@ -148,6 +168,8 @@ class ClassNormProjection(Projection):
         num_classes: labels known, at least 1.
     """
 
+    name = "class_norm"
+
     def entry(self, latent_dim: int) -> Entry:
         """Return the identity on z."""
         return Entry(latent_dim)
@@ -155,3 +177,18 @@ class ClassNormProjection(Projection):
     def norm(self, channels: int) -> nn.Module:
         """Return a normalisation with a gain and a bias for each class."""
         return ClassNorm(channels, self.num_classes)
+
+
+class Auxiliary(Projection):
+    """Label embedding beside z in G, a classifier beside D's logit (Odena et al., 2017).
+
+    Args:
+        num_classes: labels known, at least 1.
+        embedding_dim: numbers in the generator's label embedding.
+    """
+
+    name = "auxiliary"
+
+    def head(self, features: int) -> Head:
+        """Return a head that classifies as well."""
+        return AuxiliaryHead(features, self.num_classes)

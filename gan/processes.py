@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_reduce
 
 T = TypeVar("T")
 
@@ -43,6 +44,14 @@ def average(tensors: Sequence[Tensor]) -> None:
     parts = torch.split(flat, [tensor.numel() for tensor in tensors])
     for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+def mean(values: Tensor) -> Tensor:
+    """The mean of a tensor over the processes, through which gradients flow to all of them."""
+    if not _several():
+        return values
+    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    return total / world_size()
 
 
 @torch.no_grad()

@@ -71,30 +71,33 @@ class GAN(LatentGame):
         turn = self.clock.step * self.n_critic + self.turn
         return {k: r for k, r in self.regularizers.items() if turn % r.every == 0}
 
-    def _logits(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the discriminator's logits (B,) of augmented images, in 32 bits or more."""
-        logits: Tensor = self.discriminator(self.augment(images), labels)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    def _judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return logits (B,) of augmented images, in 32 bits or more, and their features."""
+        h = self.discriminator.features(self.augment(images))
+        logits = self.discriminator.score(h, labels)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32)), h
 
     def _verdict(self, batch: Batch, due: Iterable[Regularizer]) -> Verdict:
         """Return what the discriminator says, in full precision where a penalty differentiates."""
         with torch.no_grad():
             fake = self.generator(batch.z, batch.labels).to(batch.real.dtype)
 
-        def critic(images: Tensor) -> Tensor:
-            return self._logits(images, batch.labels)
-
-        def judged(images: Tensor, attached: bool) -> tuple[Tensor, Tensor]:
+        def judged(images: Tensor, attached: bool) -> tuple[Tensor, Tensor, Tensor]:
             with full_precision(images.device) if attached else nullcontext():
                 images = images.detach().requires_grad_(attached)
-                return images, critic(images)
+                return images, *self._judge(images, batch.labels)
 
-        real, real_logits = judged(batch.real, any(r.needs_real_gradient for r in due))
-        fake, fake_logits = judged(fake, any(r.needs_fake_gradient for r in due))
-        return Verdict(critic, real, fake, real_logits, fake_logits, batch.epsilon)
+        real, real_logits, h_real = judged(batch.real, any(r.needs_real_gradient for r in due))
+        fake, fake_logits, h_fake = judged(fake, any(r.needs_fake_gradient for r in due))
+
+        def critic(images: Tensor) -> Tensor:
+            return self._judge(images, batch.labels)[0]
+
+        logits, features = (real_logits, fake_logits), (h_real, h_fake)
+        return Verdict(critic, real, fake, *logits, *features, batch.epsilon)
 
     def discriminator_loss(self, batch: Batch) -> Terms:
-        """Return the adversarial term and those of the regularizers that are due."""
+        """Return the adversarial term, those of further tasks and of regularizers that are due."""
         due = self._due()
         verdict = self._verdict(batch, due.values())
         self.augment.observe(verdict.real_logits.detach())
@@ -103,7 +106,15 @@ class GAN(LatentGame):
         adversarial = self.loss.discriminator(verdict.real_logits, verdict.fake_logits)
         with full_precision(batch.real.device):
             penalties = {name: r.every * r.penalty(verdict) for name, r in due.items()}
-        return {"adversarial": adversarial, **penalties}
+        return {"adversarial": adversarial, **self.discriminator_tasks(verdict, batch), **penalties}
+
+    def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
+        """Return what the discriminator is asked beside real or fake: nothing."""
+        return {}
+
+    def generator_tasks(self, h: Tensor, batch: Batch) -> Terms:
+        """Return what the generator is asked beside deceit, from its fakes' features: nothing."""
+        return {}
 
     def after_discriminator(self) -> None:
         """Project the discriminator's weights where a regularizer asks for it."""
@@ -111,11 +122,12 @@ class GAN(LatentGame):
             regularizer.project(self.discriminator)
 
     def generator_loss(self, batch: Batch) -> Terms:
-        """Return the adversarial term."""
+        """Return the adversarial term and those of further tasks."""
         fake = self.generator(batch.z, batch.labels)
-        fake_logits = self._logits(fake, batch.labels)
+        fake_logits, h = self._judge(fake, batch.labels)
         real_logits = None
         if self.loss.relativistic:
             with torch.no_grad():
-                real_logits = self._logits(batch.real, batch.labels)
-        return {"adversarial": self.loss.generator(fake_logits, real_logits)}
+                real_logits, _ = self._judge(batch.real, batch.labels)
+        adversarial = self.loss.generator(fake_logits, real_logits)
+        return {"adversarial": adversarial, **self.generator_tasks(h, batch)}

@@ -25,7 +25,7 @@ class UpBlock(nn.Module):
     def __init__(self, before: int, after: int, norm: NormMaker) -> None:
         super().__init__()
         self.norms = nn.ModuleList([norm(before), norm(after)])
-        self.convs = nn.ModuleList(
+        self.branch = nn.ModuleList(
             [nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)]
         )
         self.skip = nn.Conv2d(before, after, 1)
@@ -33,7 +33,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         """Return maps (B, after, 2H, 2W) of x (B, before, H, W) and a label or code for each."""
         first, second = self.norms
-        widen, refine = self.convs
+        widen, refine = self.branch
         h = widen(_double(relu(first(x, told))))
         h = refine(relu(second(h, told)))
         # a 1x1 convolution commutes with the repetition of pixels, and costs less before it
@@ -63,7 +63,7 @@ class DownBlock(nn.Module):
         super().__init__()
         self.down, self.first = down, first
         entry = nn.Identity() if first else nn.Sequential(norm(before), nn.ReLU())
-        self.layers = nn.Sequential(
+        self.branch = nn.Sequential(
             entry,
             nn.Conv2d(before, after, 3, padding=1),
             norm(after),
@@ -74,7 +74,7 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (B, after, H, W), or half as high and wide, of x (B, before, H, W)."""
-        h: Tensor = self.layers(x)
+        h: Tensor = self.branch(x)
         if not self.down:
             mixed: Tensor = h + self.skip(x)
             return mixed

@@ -2,16 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan import processes
-
-
-def _mean(values: Tensor) -> Tensor:
-    """Return the mean over the processes, differentiable."""
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
-    return total / processes.world_size()
 
 
 class SynchronisedBatchNorm(_BatchNorm):
@@ -42,9 +35,9 @@ class SynchronisedBatchNorm(_BatchNorm):
         x = input.to(self.running_mean.dtype)
         shape = [1, -1, *[1] * (x.dim() - 2)]
         others = [d for d in range(x.dim()) if d != 1]
-        mean = _mean(x.mean(others))
+        mean = processes.mean(x.mean(others))
         centred = x - mean.view(shape)
-        variance = _mean(centred.square().mean(others))
+        variance = processes.mean(centred.square().mean(others))
         if self.track_running_stats:
             self._follow(mean, variance, x.numel() // x.shape[1] * processes.world_size())
         y = centred * (variance + self.eps).rsqrt().view(shape)

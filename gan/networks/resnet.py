@@ -1,6 +1,7 @@
 """Residual players (Gulrajani et al., 2017; Miyato et al., 2018; Zhang et al., 2019)."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -36,6 +37,14 @@ def discriminator_widths(width: int, resolution: int) -> tuple[list[int], list[b
     return widths + [8 * width] * more, [True] * len(widths) + [False] * more
 
 
+def _initialize(network: nn.Module) -> None:
+    """Draw weights as Glorot & Bengio, 2010, those of residual branches with gain sqrt(2)."""
+    draw(network, nn.init.xavier_uniform_)
+    for block in network.modules():
+        if isinstance(block, UpBlock | DownBlock):
+            draw(block.branch, partial(nn.init.xavier_uniform_, gain=2**0.5))
+
+
 class ResNetGenerator(Generator):
     """A linear map to 4x4, residual blocks up, norm, ReLU, a convolution, tanh.
 
@@ -47,7 +56,6 @@ class ResNetGenerator(Generator):
         width: feature maps at 32 pixels.
         attention: resolution of the maps that attend to one another, or ``None``.
         spectral: spectral normalisation of every weight.
-        initialize: draws a kernel or a matrix in place; biases start at 0.
     """
 
     def __init__(
@@ -59,7 +67,6 @@ class ResNetGenerator(Generator):
         width: int = 256,
         attention: int | None = None,
         spectral: bool = False,
-        initialize: Callable[[Tensor], object] = nn.init.xavier_uniform_,
     ) -> None:
         super().__init__()
         self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
@@ -73,7 +80,7 @@ class ResNetGenerator(Generator):
         )
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
-        draw(self, initialize)
+        _initialize(self)
         if spectral:
             normalise_spectrum(self)
 
@@ -98,7 +105,6 @@ class ResNetDiscriminator(Discriminator):
         attention: resolution of the maps that attend to one another, or ``None``.
         spectral: spectral normalisation of every weight.
         mean: the features are the mean over positions (Gulrajani et al.), not the sum.
-        initialize: draws a kernel or a matrix in place; biases start at 0.
     """
 
     def __init__(
@@ -111,7 +117,6 @@ class ResNetDiscriminator(Discriminator):
         attention: int | None = None,
         spectral: bool = True,
         mean: bool = False,
-        initialize: Callable[[Tensor], object] = nn.init.xavier_uniform_,
     ) -> None:
         super().__init__()
         self.num_classes, self.mean = conditioning.num_classes, mean
@@ -125,7 +130,7 @@ class ResNetDiscriminator(Discriminator):
                 layers.append(SelfAttention(pair[1]))
         self.layers = nn.Sequential(*layers, nn.ReLU())
         self.head = conditioning.head(widths[-1])
-        draw(self, initialize)
+        _initialize(self)
         if spectral:
             normalise_spectrum(self)
 

@@ -18,6 +18,8 @@ class Verdict:
         fake: generated images (B, C, H, W), likewise.
         real_logits: critic(real).
         fake_logits: critic(fake).
+        real_features: h of the real images, of which the logits are scores.
+        fake_features: likewise.
         epsilon: uniform in [0, 1), one number an image, (B,), for the points of a penalty.
     """
 
@@ -26,6 +28,8 @@ class Verdict:
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
+    real_features: Tensor
+    fake_features: Tensor
     epsilon: Tensor
 
 

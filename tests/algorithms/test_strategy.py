@@ -19,7 +19,7 @@ from gan.latents import Gaussian
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.losses.hinge import Hinge
 from gan.losses.logistic import NonSaturating
-from gan.losses.relativistic import RelativisticPairing
+from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.losses.wasserstein import Wasserstein
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -91,6 +91,9 @@ GAMES: dict[str, Callable[[], GAN]] = {
     "lazy_r1": lambda: plain(regularizers={"r1": R1(gamma=1.0, every=4)}, n_critic=3),
     "relativistic": lambda: plain(
         loss=RelativisticPairing(), regularizers={"r1": R1(1.0), "r2": R2(1.0)}
+    ),
+    "relativistic_average": lambda: plain(  # its bias has gradient 0, which Adam makes noise of
+        loss=RelativisticAverage(), optimizer={"generator": SGD, "discriminator": SGD}
     ),
     "gradient_penalty": lambda: plain(
         loss=Wasserstein(), regularizers={"gradient_penalty": GradientPenalty()}, n_critic=3

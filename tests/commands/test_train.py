@@ -13,6 +13,8 @@ from gan.errors import InputError
 from tests.configs import options
 from tests.conftest import Compose
 
+WIDTHS = ["model.generator.width=8", "model.discriminator.width=8"]
+SMALL = {"mlp": ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]}
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
 OPTIONS = [
     f"{group}={name}"
@@ -38,8 +40,7 @@ def table(run: Path) -> list[dict[str, str]]:
 def test_every_model_trains_with_every_loss(
     config: Compose, tmp_path: Path, model: str, loss: str
 ) -> None:
-    node = config(f"model={model}", f"loss={loss}", "data=digits")
-    train(node)
+    train(config(f"model={model}", f"loss={loss}", "data=digits", *SMALL.get(model, WIDTHS)))
     (first, last) = table(tmp_path / "run")
     game = gan.load(tmp_path / "run")
     assert game.clock.step == 2
@@ -51,6 +52,13 @@ def test_every_model_trains_with_every_loss(
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
+
+
+@pytest.mark.parametrize("conditioning", options("conditioning"))
+@pytest.mark.parametrize("model", ["sngan", "sagan", "mlp"])
+def test_every_conditioning_trains(config: Compose, model: str, conditioning: str) -> None:
+    small = SMALL.get(model, WIDTHS)
+    train(config(f"model={model}", f"conditioning={conditioning}", "data=digits", *small))
 
 
 @pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "rpgan"])

@@ -122,7 +122,7 @@ def test_up_block_by_hand() -> None:
     block = drawn(UpBlock(3, 5, Norm))
     assert isinstance(block, UpBlock)
     x = torch.randn(4, 3, 4, 4).double()
-    (n1, n2), (c1, c2) = block.norms, block.convs
+    (n1, n2), (c1, c2) = block.norms, block.branch
     h = interpolate(
         relu(normalised(x) * n1.norm.weight.view(1, -1, 1, 1) + n1.norm.bias.view(1, -1, 1, 1)),
         scale_factor=2,
@@ -140,7 +140,7 @@ def test_down_block_by_hand(first: bool, down: bool) -> None:
     block = drawn(DownBlock(3, 5, down, first=first))
     assert isinstance(block, DownBlock)
     x = torch.randn(4, 3, 4, 4).double()
-    c1, c2 = (m for m in block.layers if isinstance(m, nn.Conv2d))
+    c1, c2 = (m for m in block.branch if isinstance(m, nn.Conv2d))
     h = conv2d(x if first else relu(x), c1.weight, c1.bias, padding=1)
     h = conv2d(relu(h), c2.weight, c2.bias, padding=1)
     assert isinstance(block.skip, nn.Conv2d)

@@ -9,11 +9,12 @@ import yaml
 from torch import Tensor
 
 import gan.losses
+from gan.errors import InputError
 from gan.losses.base import AdversarialLoss
 from gan.losses.hinge import Hinge
 from gan.losses.least_squares import LeastSquares
 from gan.losses.logistic import Minimax, NonSaturating, SquaredProbability
-from gan.losses.relativistic import RelativisticPairing
+from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.losses.wasserstein import Wasserstein
 from tests.configs import ROOT, options
 
@@ -26,6 +27,7 @@ AT_ZERO: dict[type[AdversarialLoss], tuple[float, float]] = {
     Hinge: (2.0, 0.0),
     Wasserstein: (0.0, 0.0),
     RelativisticPairing: (LOG2, LOG2),
+    RelativisticAverage: (2 * LOG2, 2 * LOG2),
 }
 LOSSES = pytest.mark.parametrize(
     "loss", [kind() for kind in AT_ZERO], ids=lambda x: type(x).__name__
@@ -107,3 +109,27 @@ def test_relativistic_loss_depends_on_differences_alone() -> None:
     assert torch.allclose(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
     with pytest.raises(ValueError, match="real images"):
         loss.generator(fake)
+
+
+@pytest.mark.parametrize("others", [1, 4])
+def test_relativistic_loss_refuses_unequal_batches(others: int) -> None:
+    loss, real, fake = RelativisticPairing(), torch.randn(8), torch.randn(others)
+    for play in (loss.discriminator, loss.generator):
+        with pytest.raises(InputError, match=r"logits of \(.*\): give as many fakes as real"):
+            play(real, fake)
+
+
+def test_relativistic_average_by_hand() -> None:
+    real, fake = torch.tensor([1.0, 3.0]), torch.tensor([-1.0, 2.0, 0.5])
+    loss = RelativisticAverage()
+    means = 2.0, 0.5
+
+    def log(x: float) -> float:
+        return math.log(1 + math.exp(x))
+
+    expected = sum(log(means[1] - x) for x in (1.0, 3.0)) / 2
+    expected += sum(log(x - means[0]) for x in (-1.0, 2.0, 0.5)) / 3
+    assert loss.discriminator(real, fake).item() == pytest.approx(expected)
+    swapped = sum(log(x - means[1]) for x in (1.0, 3.0)) / 2
+    swapped += sum(log(means[0] - x) for x in (-1.0, 2.0, 0.5)) / 3
+    assert loss.generator(fake, real).item() == pytest.approx(swapped)

@@ -26,7 +26,9 @@ def verdict(weight: Tensor) -> Verdict:
     def critic(x: Tensor) -> Tensor:
         return x.flatten(1) @ weight
 
-    return Verdict(critic, real, fake, critic(real), critic(fake), torch.rand(len(real)))
+    return Verdict(
+        critic, real, fake, critic(real), critic(fake), real, fake, torch.rand(len(real))
+    )
 
 
 def weight(norm: float) -> Tensor:
@@ -114,8 +116,8 @@ def test_weight_clip_projects_every_parameter() -> None:
 
 def test_lecam_by_hand() -> None:
     def said(real: float, fake: float) -> Verdict:
-        images = torch.zeros(2, 1, 1, 1)
-        return Verdict(torch.sum, images, images, torch.full((2,), real), torch.full((2,), fake), torch.rand(2))
+        images, logits = torch.zeros(2, 1, 1, 1), (torch.full((2,), real), torch.full((2,), fake))
+        return Verdict(torch.sum, images, images, *logits, images, images, torch.rand(2))
 
     lecam = LeCam(weight=0.3, decay=0.9, start=1)
     assert lecam.penalty(said(1.0, -2.0)).item() == 0
