@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format bench clean
+.PHONY: help install demo test test-slow test-slurm check format bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,6 +28,10 @@ test: install ## run the fast tests
 
 test-slow: install ## run the tests that take longer
 	$(TESTS) -m slow
+
+test-slurm: install ## run a sweep on a SLURM of one node, from Debian's packages
+	sh tests/slurm/install.sh
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/slurm -rA
 
 check: install ## format, lint, types, fast tests
 	$(BIN)/ruff format --check .

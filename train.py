@@ -1,6 +1,8 @@
 """Train a GAN: ``python train.py model=dcgan loss=hinge data=cifar10``."""
 
 import os
+import sys
+from pathlib import Path
 
 # Idle threads sleep, so that runs side by side on one machine do not starve each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -10,21 +12,30 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan.commands import arguments, resolvers, schema
+from gan.commands import arguments, job, resolvers, schema, search
+from gan.commands.footprint import Footprint
 from gan.commands.main import guarded
+from gan.commands.sweep import concluded
 from gan.commands.train import train
 
 resolvers.register()
 schema.register()
+search.register()
+footprint = Footprint(sys.argv[1:])
 
 
 @hydra.main(config_path="conf", config_name="train", version_base="1.3")
 def main(config: DictConfig) -> float | None:
-    """Train what the composed config describes and return the monitored metric."""
+    """Train what the composed config describes and return the monitored metric.
+
+    A job of a sweep trains in a process of its own.
+    """
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return train(config)  # a failed job must not end the sweep
+        return job.run(config)
+    footprint.folder = Path(HydraConfig.get().runtime.output_dir)
     return guarded(lambda: train(config))
 
 
 if __name__ == "__main__":
-    guarded(lambda: arguments.prepared(main))
+    with concluded(), footprint:
+        guarded(lambda: arguments.prepared(main))

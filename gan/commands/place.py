@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.evaluation import MetricsCallback
+from gan.commands.lock import Lock
 from gan.commands.resume import has_checkpoint
 from gan.errors import InputError, causes
 
@@ -35,19 +35,19 @@ def occupied(folder: Path) -> Iterator[None]:
         yield
         return
     path = folder / ".hydra" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=0)
+    lock = Lock(path, pause=lambda: None)
     try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"{folder}: another process trains there: wait for its end, or choose another folder"
-        ) from error
-    try:
-        yield
+        if not lock.attempt():
+            raise InputError(
+                f"{folder}: another process trains there: wait for its end, or choose another "
+                "folder"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held
     finally:
-        path.unlink(missing_ok=True)  # while it is held: who waits for it looks again
-        lock.release()
+        lock.close()
 
 
 def checkpoint_size(game: TwoPlayerGame) -> int:

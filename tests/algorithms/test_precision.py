@@ -73,7 +73,9 @@ def test_penalties_are_computed_in_full_precision(penalty: Regularizer) -> None:
 def test_the_rest_is_computed_in_half_precision() -> None:
     seen: list[torch.dtype] = []
     game = watched()
-    game.discriminator.head.register_forward_hook(lambda m, x, y: seen.append(y.dtype))
+    head = game.discriminator.head
+    assert isinstance(head, torch.nn.Module)
+    head.register_forward_hook(lambda m, x, y: seen.append(y.dtype))
     played(game, 1, precision="bf16-mixed")
     assert set(seen) == {torch.bfloat16}
 

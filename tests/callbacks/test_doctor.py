@@ -113,7 +113,7 @@ def test_the_weights_after_a_rollback_are_those_of_the_checkpoint(tmp_path: Path
         back(*args)
         taken.append({k: v.clone() for k, v in players.state_dict().items()})
 
-    doctor._go_back = noted  # type: ignore[method-assign]
+    doctor._go_back = noted  # type: ignore[assignment,method-assign]
     run(players, 30, doctor, kept)
     path = tmp_path / "checkpoints/previous.ckpt"
     there = torch.load(path, weights_only=True)

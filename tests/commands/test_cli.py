@@ -90,6 +90,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "ganymede: prior.dim=0: give a number from 1\n"
 
 
+@pytest.mark.slow
 def test_a_sweep_gives_each_job_a_run_folder(tmp_path: Path) -> None:
     given = ["model=dcgan,mlp", "loss=hinge,non_saturating", "steps=1"]
     assert cli("-m", *TINY, *given, f"hydra.sweep.dir={tmp_path}") == 0
@@ -103,7 +104,9 @@ def test_a_sweep_gives_each_job_a_run_folder(tmp_path: Path) -> None:
         named = overrides(run)
         chosen.add(tuple(o for o in named if o.startswith(("model=", "loss="))))
         assert (run / "checkpoints" / "last.ckpt").is_file()
-        assert all(o in run.name for o in named if o.startswith(("model=", "loss=")))
+        assert all(
+            o.replace("=", "-") in run.name for o in named if o.startswith(("model=", "loss="))
+        )
     assert len(chosen) == 4
 
 
@@ -114,7 +117,7 @@ def test_a_failing_job_does_not_stop_the_others(
     assert cli("-m", *TINY, *given, f"hydra.sweep.dir={tmp_path}") != 0
     finished = [path.parent.name for path in tmp_path.glob("*/results.json")]
     assert len(finished) == 1
-    assert "prior.dim=8" in finished[0]
+    assert "prior.dim-8" in finished[0]
     assert "prior.dim=0: give a number from 1" in capsys.readouterr().err
 
 

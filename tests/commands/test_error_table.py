@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 from PIL import Image
 
+from gan.commands.lock import Lock
 from tests.configs import ROOT
 
 MLP = "model=mlp model.generator.hidden=[16] model.discriminator.units=[8]"
@@ -158,9 +158,9 @@ def full(given: Given) -> None:
 
 
 def held(given: Given) -> None:
-    lock = FileLock(given.place / "run" / ".hydra" / "lock")
-    lock.acquire()
-    given.after.callback(lock.release)
+    lock = Lock(given.place / "run" / ".hydra" / "lock", pause=lambda: None)
+    assert lock.attempt()
+    given.after.callback(lock.close)
 
 
 def without_tensorboard(given: Given) -> None:

@@ -1,7 +1,6 @@
 """Layers against independent formulas."""
 
 import copy
-import math
 
 import pytest
 import torch
@@ -23,24 +22,25 @@ def drawn(module: nn.Module) -> nn.Module:
     return module.double()
 
 
+def mapped(conv: nn.Module, x: Tensor) -> Tensor:
+    """Return a 1x1 convolution of one image (C, H, W)."""
+    assert isinstance(conv, nn.Conv2d)
+    return torch.einsum("oc,chw->ohw", conv.weight[:, :, 0, 0], x)
+
+
 def attended(layer: SelfAttention, x: Tensor) -> Tensor:
     """Return the attention of one image, position by position."""
-    channels, height, width = x.shape
-    query, key, value = (
-        torch.einsum("oc,chw->ohw", part.weight[:, :, 0, 0], x)
-        for part in (layer.query, layer.key, layer.value)
-    )
-    out = torch.zeros_like(x)
+    _, height, width = x.shape
+    query, key, value = (mapped(part, x) for part in (layer.query, layer.key, layer.value))
     places = [(i, j) for i in range(0, height, 2) for j in range(0, width, 2)]
     keys = [key[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places]
-    values = [value[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places]
+    values = torch.stack([value[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places])
+    mixed = torch.zeros_like(value)
     for i in range(height):
         for j in range(width):
-            scores = [math.exp(float(query[:, i, j] @ k)) for k in keys]
-            mixed = sum(s * v for s, v in zip(scores, values, strict=True)) / sum(scores)
-            out[:, i, j] = x[:, i, j] + layer.gamma * (layer.out.weight[:, :, 0, 0] @ mixed)
-    assert channels == out.shape[0]
-    return out
+            scores = torch.stack([(query[:, i, j] @ k).exp() for k in keys])
+            mixed[:, i, j] = (scores[:, None] * values).sum(0) / scores.sum()
+    return x + layer.gamma * mapped(layer.out, mixed)
 
 
 def test_attention_equals_its_sum_over_positions() -> None:
@@ -118,20 +118,25 @@ def test_coded_norm_is_linear_in_the_code() -> None:
     assert torch.allclose(layer(x, code), expected)
 
 
+def convolved(conv: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(conv, nn.Conv2d)
+    return conv2d(x, conv.weight, conv.bias, padding=conv.kernel_size[0] // 2)
+
+
+def scaled(norm: nn.Module, x: Tensor) -> Tensor:
+    assert isinstance(norm, Norm)
+    weight, bias = norm.norm.weight.view(1, -1, 1, 1), norm.norm.bias.view(1, -1, 1, 1)
+    return normalised(x) * weight + bias
+
+
 def test_up_block_by_hand() -> None:
     block = drawn(UpBlock(3, 5, Norm))
     assert isinstance(block, UpBlock)
     x = torch.randn(4, 3, 4, 4).double()
-    (n1, n2), (c1, c2) = block.norms, block.branch
-    h = interpolate(
-        relu(normalised(x) * n1.norm.weight.view(1, -1, 1, 1) + n1.norm.bias.view(1, -1, 1, 1)),
-        scale_factor=2,
-    )
-    h = conv2d(h, c1.weight, c1.bias, padding=1)
-    h = relu(normalised(h) * n2.norm.weight.view(1, -1, 1, 1) + n2.norm.bias.view(1, -1, 1, 1))
-    h = conv2d(h, c2.weight, c2.bias, padding=1)
-    skip = conv2d(interpolate(x, scale_factor=2), block.skip.weight, block.skip.bias)
-    assert torch.allclose(block(x), h + skip, rtol=1e-8)
+    h = interpolate(relu(scaled(block.norms[0], x)), scale_factor=2)
+    h = relu(scaled(block.norms[1], convolved(block.branch[0], h)))
+    skip = convolved(block.skip, interpolate(x, scale_factor=2))
+    assert torch.allclose(block(x), convolved(block.branch[1], h) + skip, rtol=1e-8)
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -140,11 +145,9 @@ def test_down_block_by_hand(first: bool, down: bool) -> None:
     block = drawn(DownBlock(3, 5, down, first=first))
     assert isinstance(block, DownBlock)
     x = torch.randn(4, 3, 4, 4).double()
-    c1, c2 = (m for m in block.branch if isinstance(m, nn.Conv2d))
-    h = conv2d(x if first else relu(x), c1.weight, c1.bias, padding=1)
-    h = conv2d(relu(h), c2.weight, c2.bias, padding=1)
-    assert isinstance(block.skip, nn.Conv2d)
-    h = h + conv2d(x, block.skip.weight, block.skip.bias)
+    widen, refine = (m for m in block.branch if isinstance(m, nn.Conv2d))
+    h = convolved(widen, x if first else relu(x))
+    h = convolved(refine, relu(h)) + convolved(block.skip, x)
     assert torch.allclose(block(x), avg_pool2d(h, 2) if down else h, rtol=1e-8)
 
 

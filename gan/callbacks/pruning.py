@@ -1,0 +1,105 @@
+"""Stopping trials of a search that promise little."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.base import StepCallback
+from gan.callbacks.evaluation import MetricsCallback
+from gan.errors import InputError
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
+PRUNED = "pruned.txt"  # in the run folder: why the run was ended early
+STUDY = "search"  # name of the one study in a journal
+
+
+class Pruning(StepCallback):
+    """Report each evaluation to a trial of a search, and end the run where the pruner says so.
+
+    The run ends as a finished one does; ``pruned.txt`` in its folder says why. Comes behind the
+    metrics and before what acts on the last step.
+
+    Args:
+        journal: file of the search.
+        trial: number of the trial.
+        pruner: ``name`` of a class of ``optuna.pruners``, and its arguments.
+    """
+
+    def __init__(self, journal: str, trial: int, pruner: Mapping[str, Any]) -> None:
+        self.journal, self.number, self.pruner = journal, trial, pruner
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find the trial, and refuse a search in the wrong direction."""
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        if not trainer.is_global_zero:
+            return
+        storage = JournalStorage(JournalFileBackend(self.journal))
+        study = optuna.load_study(
+            study_name=STUDY,
+            storage=storage,
+            pruner=_pruner(**self.pruner),
+            sampler=optuna.samplers.RandomSampler(),  # chooses nothing here
+        )
+        key = storage.get_trial_id_from_study_id_trial_number(
+            storage.get_study_id_from_name(STUDY), self.number
+        )
+        self.trial = optuna.Trial(study, key)
+        self._check(trainer, study.direction == optuna.study.StudyDirection.MAXIMIZE)
+
+    def _check(self, trainer: pl.Trainer, upwards: bool) -> None:
+        """Refuse a search that takes the worst for the best, or sees nothing."""
+        metrics = _metrics(trainer)
+        if metrics is None or metrics.monitor not in metrics.evaluation.ranking:
+            raise InputError("metrics: nothing is monitored: choose what a search can judge by")
+        if upwards != metrics.higher_is_better:
+            right = "minimize" if upwards else "maximize"
+            raise InputError(f"{metrics.monitor}: set hydra.sweeper.direction={right}")
+
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
+        """Report what is new, and end the run where it is to be ended."""
+        metrics = _metrics(trainer)
+        if metrics is None or metrics.last.get("step") != game.clock.step:
+            return
+        hopeless = trainer.is_global_zero and self._hopeless(metrics, game.clock.step)
+        if trainer.strategy.broadcast(hopeless) and not last:
+            trainer.should_stop = True
+            value = f"{metrics.monitor} {metrics.last[metrics.monitor]:.4g}"
+            note = f"{value} at step {game.clock.step}: behind the other trials\n"
+            (Path(trainer.default_root_dir) / PRUNED).write_text(note)
+
+    def _hopeless(self, metrics: MetricsCallback, step: int) -> bool:
+        """Report the latest value and return whether the trial should end."""
+        self.trial.report(metrics.last[metrics.monitor], step)
+        return bool(self.trial.should_prune())
+
+
+def _pruner(name: str, **arguments: Any) -> "BasePruner":
+    """Return a pruner of Optuna.
+
+    Raises:
+        InputError: if there is none of that name, or it takes other arguments.
+    """
+    from optuna import pruners
+
+    known = pruners.__all__
+    if name not in known:
+        raise InputError(f"hydra.sweeper.pruner.name={name}: known are {', '.join(known)}")
+    try:
+        pruner: BasePruner = getattr(pruners, name)(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"hydra.sweeper.pruner: {error}") from error
+    return pruner
+
+
+def _metrics(trainer: pl.Trainer) -> MetricsCallback | None:
+    """Return the callback that evaluates, if there is one."""
+    found = (c for c in trainer.callbacks if isinstance(c, MetricsCallback))  # type: ignore[attr-defined]
+    return next(found, None)

@@ -1,0 +1,128 @@
+"""A sweep on a real SLURM of one node: a job that is preempted resumes exactly."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_survival import RUN, differences, finished, rows
+from tests.configs import ROOT
+from tests.slurm.cluster import Cluster, cluster, missing
+
+LONG = ["steps=1500", "callbacks.checkpoints.every=5000"]
+KEPT = [o for o in RUN if not o.startswith(("steps=", "resume=", "callbacks.checkpoints"))]
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(missing() is not None, reason=missing() or ""),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Cluster]:
+    """Return a cluster; its folder is short enough for the path of a socket."""
+    kept = tempfile.TemporaryDirectory(prefix="slurm", ignore_cleanup_errors=True)
+    with kept as name, cluster(Path(name)) as made:
+        yield made
+
+
+def await_(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait until something is so while the sweep runs."""
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def jobs(sweep: Path) -> dict[str, Path]:
+    """Return the folder of each job that has begun, by its seed."""
+    found = {path.parent: json.loads(path.read_text()) for path in sweep.glob("*/job.json")}
+    seeds = {path: next(o for o in job["overrides"] if "seed=" in o) for path, job in found.items()}
+    return {seed.removeprefix("seed="): path for path, seed in seeds.items()}
+
+
+def state(folder: Path) -> str:
+    return str(json.loads((folder / "job.json").read_text())["state"])
+
+
+def start(cluster: Cluster, sweep: Path) -> "subprocess.Popen[str]":
+    """Start a sweep of four jobs."""
+    command = [sys.executable, "train.py", "-m", "sweep=slurm", *KEPT, *LONG, "seed=0,1,2,3"]
+    command += ["hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=2"]
+    command += [f"cache_dir={sweep.parent / 'cache'}", f"hydra.sweep.dir={sweep}"]
+    environment = {**cluster.environment, "OMP_NUM_THREADS": "1", "HYDRA_FULL_ERROR": "0"}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def requeue(slurm: Cluster, task: int) -> None:
+    """Preempt a task as a scheduler does that needs its place."""
+    running = dict(line.split() for line in slurm.ask("squeue", "-h", "-o", "%K %A").splitlines())
+    slurm.ask("scontrol", "requeue", running[str(task)])
+
+
+def notice(slurm: Cluster, task: int) -> None:
+    """Signal all processes of a task, as a scheduler does before its time is out."""
+    marks = {f"SLURM_ARRAY_TASK_ID={task}".encode(), f"SLURM_CONF={slurm.conf}".encode()}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone meanwhile
+            words = set((path / "environ").read_bytes().split(b"\0"))
+            if marks <= words and any(word.startswith(b"SLURM_STEP_ID=") for word in words):
+                children = (path / "task" / path.name / "children").read_text().split()
+                for number in (path.name, *children):
+                    os.kill(int(number), signal.SIGUSR2)
+
+
+@pytest.mark.parametrize("preempt", [requeue, notice])
+def test_a_preempted_job_goes_on_exactly(
+    slurm: Cluster,
+    tmp_path: Path,
+    preempt: Callable[[Cluster, int], None],
+    request: pytest.FixtureRequest,
+) -> None:
+    whole, sweep = tmp_path / "whole", tmp_path / "sweep"
+    finished(whole, *LONG, "seed=1")
+    process = start(slurm, sweep)
+    request.addfinalizer(process.kill)
+    await_(lambda: "1" in jobs(sweep), process)
+    folder = jobs(sweep)["1"]
+    await_(lambda: (folder / "metrics.csv").exists() and len(rows(folder)) > 5, process)
+    print(slurm.ask("squeue"))
+    preempt(slurm, 1)
+    await_(lambda: state(folder) == "preempted", process)
+    print(slurm.ask("squeue"))
+    out, _ = process.communicate(timeout=600)
+    print(
+        *(line for line in out.splitlines() if "ccount" not in line and "sacct" not in line),
+        sep="\n",
+    )
+    assert process.returncode == 0
+    restarts = re.findall(
+        r"ArrayTaskId=1 .*?Restarts=(\d)", slurm.ask("scontrol", "show", "job"), re.S
+    )
+    assert restarts[-1] == "1"
+    said = re.findall(r"stopped by a signal after step \d+", (folder / "log.txt").read_text())
+    print(*said)
+    assert len(said) == 1
+    assert differences(whole, folder) == []
+    assert rows(folder) == rows(whole)
+    with (sweep / "leaderboard.csv").open(newline="") as file:
+        board = {row["seed"]: row["state"] for row in csv.DictReader(file)}
+    assert board == dict.fromkeys("0123", "finished")
