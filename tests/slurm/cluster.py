@@ -110,6 +110,7 @@ class Cluster:
             if path.exists():
                 with suppress(ProcessLookupError):
                     os.kill(int(path.read_text()), signal.SIGTERM)
+        time.sleep(2)  # the last of their files
 
 
 @contextmanager
