@@ -1,0 +1,81 @@
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.algorithms.acgan import ACGAN
+from gan.algorithms.two_player import Batch
+from gan.conditioning import Auxiliary, AuxiliaryHead, Conditioning, Projection, Unconditional
+from gan.errors import InputError
+from gan.latents import Gaussian
+from gan.losses.hinge import Hinge
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+
+
+def game(conditioning: Conditioning, weight: float = 1.0, fakes: bool = True) -> ACGAN:
+    torch.manual_seed(0)
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    return ACGAN(
+        MLPGenerator(4, 1, 8, conditioning, hidden=(16,)),
+        MLPDiscriminator(1, 8, conditioning, units=(16,), pieces=2, dropout=0.0),
+        loss=Hinge(),
+        prior=Gaussian(4),
+        optimizer={"generator": sgd, "discriminator": sgd},
+        weight=weight,
+        generator_weight=0.5,
+        fakes=fakes,
+    )
+
+
+def batch() -> Batch:
+    random = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 2, 1, 1, 2])
+    real = torch.rand(5, 1, 8, 8, generator=random) * 2 - 1
+    return Batch(real, labels, torch.randn(5, 4, generator=random), torch.rand(5))
+
+
+def log_likelihood(players: ACGAN, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean log-probability of the labels, by hand."""
+    discriminator = players.discriminator
+    head = discriminator.head
+    assert isinstance(head, AuxiliaryHead)
+    odds: Tensor = head.classes(discriminator.features(images)).exp()
+    return (odds[torch.arange(len(labels)), labels] / odds.sum(1)).log().mean()
+
+
+def test_the_terms_are_those_of_the_paper() -> None:
+    players, dealt = game(Auxiliary(3, 4), weight=2.0), batch()
+    assert dealt.labels is not None
+    fake = players.generator(dealt.z, dealt.labels)
+    real_class = log_likelihood(players, dealt.real, dealt.labels)
+    fake_class = log_likelihood(players, fake, dealt.labels)
+    terms = players.discriminator_loss(dealt)
+    assert set(terms) == {"adversarial", "class_real", "class_fake"}
+    assert terms["class_real"].item() == pytest.approx(-2 * real_class.item(), rel=1e-5)
+    assert terms["class_fake"].item() == pytest.approx(-2 * fake_class.item(), rel=1e-5)
+    told = players.generator_loss(dealt)
+    assert told["class"].item() == pytest.approx(-0.5 * fake_class.item(), rel=1e-5)
+    logits = players.discriminator(fake, dealt.labels)
+    assert told["adversarial"].item() == pytest.approx(-logits.mean().item(), rel=1e-5)
+
+
+def test_the_logit_knows_no_label() -> None:
+    players, dealt = game(Auxiliary(3, 4)), batch()
+    a, b = (players.discriminator(dealt.real, torch.full((5,), label)) for label in (0, 1))
+    assert torch.equal(a, b)
+
+
+def test_classes_may_be_learned_from_reals_alone() -> None:
+    assert "class_fake" not in game(Auxiliary(3, 4), fakes=False).discriminator_loss(batch())
+
+
+@pytest.mark.parametrize("conditioning", [Unconditional(), Projection(3)])
+def test_a_discriminator_without_classifier_is_refused(conditioning: Conditioning) -> None:
+    with pytest.raises(InputError, match="conditioning=auxiliary"):
+        game(conditioning)
+
+
+def test_unlabelled_data_are_refused() -> None:
+    with pytest.raises(ValueError, match="conditioning=auxiliary needs labels"):
+        Auxiliary(0)
