@@ -254,12 +254,11 @@ def test_a_resumed_run_goes_on_as_the_same(tmp_path: Path) -> None:
     assert steps == [1, 2, 3]
 
 
-def test_an_alert_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
+def test_an_alert_is_sent(tmp_path: Path) -> None:
     dashboard = Dashboard(str(tmp_path))
     dashboard.log_alert("mode collapse", "step 10: samples grow alike")
     dashboard.finalize("success")
-    (folder,) = (tmp_path / "wandb").glob("offline-run-*")
-    (alert,) = Offline(folder).of("alert")
+    (run,) = offline_runs(tmp_path)
+    (alert,) = run.of("alert")
     assert (alert.title, alert.text) == ("mode collapse", "step 10: samples grow alike")
     assert alert.level == "WARN"
