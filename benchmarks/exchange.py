@@ -25,7 +25,7 @@ from torch import Tensor
 from gan import processes
 from gan.algorithms.gan import GAN
 from gan.algorithms.strategy import PlayerwiseDDP
-from gan.conditioning import Unconditional
+from gan.conditioning.base import Unconditional
 from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator

@@ -3,25 +3,26 @@
 from typing import Any
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Batch, Terms
-from gan.conditioning import AuxiliaryHead
+from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
-from gan.regularizers.base import Verdict
+from gan.regularizers.base import Attempt, Verdict
 
 
 class ACGAN(GAN):
     """D tells real from fake and, for both, the class; G is told the class and helps D to see it.
 
     D maximises L_S + L_C, G maximises L_C - L_S (their eqs. 2 and 3), with L_C the log-likelihood
-    of the right class on reals and fakes.
+    of the right class on reals and fakes. What stands for the likelihood is the head's to say: with
+    ``conditioning=contrastive`` the game is ContraGAN's (Kang & Park, 2020), with
+    ``conditioning=data_to_data`` ReACGAN's (Kang et al., 2021).
 
     Args:
         weight: of the classification terms of D.
         generator_weight: of that of G.
-        fakes: D learns the classes from fakes too, as in the paper; without, from reals alone.
+        fakes: D learns the classes from fakes too, as in AC-GAN; without, from reals alone.
         ingredients: see :class:`GAN`.
 
     Raises:
@@ -38,18 +39,18 @@ class ACGAN(GAN):
     ) -> None:
         super().__init__(*args, **ingredients)
         self.weight, self.generator_weight, self.fakes = weight, generator_weight, fakes
-        head = getattr(self.discriminator, "head", None)
-        if not isinstance(head, AuxiliaryHead):
+        if not isinstance(self.discriminator.head, ClassHead):
             raise InputError(
-                "model=acgan classifies, but its discriminator has no classifier: choose "
-                "conditioning=auxiliary and labelled data, or model=dcgan"
+                "model: this game classifies, but its discriminator has no classifier: choose "
+                "conditioning=auxiliary, contrastive or data_to_data and labelled data, or "
+                "model=dcgan"
             )
-        self._head = [head]  # not a module of the game's own
 
     def _class_loss(self, h: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the cross-entropy of the classes of features (B, F)."""
+        """Return the classification loss of features (B, F)."""
         assert labels is not None
-        return cross_entropy(self._head[0].classify(h).float(), labels)
+        assert isinstance(self.discriminator.head, ClassHead)
+        return self.discriminator.head.class_loss(h, labels)
 
     def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
         """Return the classification terms on reals and, if wanted, on fakes."""
@@ -59,6 +60,7 @@ class ACGAN(GAN):
             terms["class_fake"] = self.weight * fake
         return terms
 
-    def generator_tasks(self, h: Tensor, batch: Batch) -> Terms:
+    def generator_tasks(self, attempt: Attempt, batch: Batch) -> Terms:
         """Return the classification term on fakes."""
-        return {"class": self.generator_weight * self._class_loss(h, batch.labels)}
+        loss = self._class_loss(attempt.fake_features, batch.labels)
+        return {"class": self.generator_weight * loss}

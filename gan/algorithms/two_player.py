@@ -207,6 +207,19 @@ class TwoPlayerGame(pl.LightningModule, ABC):
             for i, ((name, own), other) in enumerate(zip(sides.items(), opponents, strict=True))
         ]
 
+    def enlist(self, name: str, network: nn.Module) -> None:
+        """Let ``network`` learn with a player, from its loss alone, and be idle with it.
+
+        Args:
+            name: "generator" or "discriminator".
+            network: a module of the game; one that the class has made.
+        """
+        for player in self.players:
+            if player.name == name:
+                player.network = nn.ModuleList([player.network, network])
+            else:
+                player.opponent = nn.ModuleList([player.opponent, network])
+
     @abstractmethod
     def deal(self, images: Images, turn: int) -> Batch:
         """Return what a turn is played with; turn ``n_critic`` is the generator's."""
@@ -274,7 +287,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         """Average over the processes what layers recorded and, if wanted, the readings."""
         if self.trainer.world_size == 1:
             return
-        recorded = [*self.generator.buffers(), *self.discriminator.buffers()]
+        recorded = [b for player in self.players for b in player.network.buffers()]
         processes.average([buffer for buffer in recorded if buffer.is_floating_point()])
         if self.measuring:
             said = [torch.as_tensor(v, device=self.device) for v in self.readings.values()]

@@ -18,6 +18,8 @@ class TrainConfig:
     resume: str | None = None
     allow_targets: list[str] = field(default_factory=list)
     n_critic: int = MISSING
+    label_dim: int = MISSING
+    pack: int = MISSING
     accumulate: int = MISSING
     clip_norm: Any = MISSING
     nan_to_num: bool = MISSING
@@ -30,6 +32,7 @@ class TrainConfig:
     augment: Any = MISSING
     conditioning: Any = MISSING
     critic_norm: Any = MISSING
+    minibatch: Any = MISSING
     prior: Any = MISSING
     averaging: Any = MISSING
     optimizer: Any = MISSING

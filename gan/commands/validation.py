@@ -16,7 +16,7 @@ from gan.errors import InputError
 
 _SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
-_POSITIVE = ("steps", "batch_size", "n_critic", "accumulate")
+_POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
 _CHOOSE_MANY = ("regularizers", "measures", "callbacks")
 
 

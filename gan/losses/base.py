@@ -12,9 +12,13 @@ class AdversarialLoss(ABC):
 
     Attributes:
         relativistic: the generator needs the logits of real images too.
+        paired: image i of the one kind is judged against image i of the other.
+        logits: how many an image the discriminator must give: 1, or 2 margins.
     """
 
     relativistic: bool = False
+    paired: bool = False
+    logits: int = 1
 
     @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

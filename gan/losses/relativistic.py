@@ -25,6 +25,7 @@ class RelativisticPairing(AdversarialLoss):
     """
 
     relativistic = True
+    paired = True
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return E softplus(-(D(x) - D(G(z))))."""

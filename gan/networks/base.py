@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from gan.conditioning.base import Conditioning, Head
+from gan.layers.minibatch import Alone
+
 BASE = 4  # pixels a side of the smallest feature maps
 
 
@@ -35,6 +38,8 @@ def draw(network: nn.Module, initialize: Callable[[Tensor], object]) -> None:
 class Generator(nn.Module, ABC):
     """Latents to images.
 
+    A network calls :meth:`enter` before it builds the layers that follow.
+
     Attributes:
         latent_dim: numbers in z.
         num_classes: labels known; 0 is unconditional.
@@ -42,6 +47,25 @@ class Generator(nn.Module, ABC):
 
     latent_dim: int
     num_classes: int
+
+    def enter(self, latent_dim: int, conditioning: Conditioning, told: bool = False) -> None:
+        """Put on the layer that z and the label enter by.
+
+        Args:
+            latent_dim: numbers in z.
+            conditioning: how the label enters.
+            told: the generator's normalisation layers are the conditioning's.
+
+        Raises:
+            ValueError: if the label would not reach the images.
+        """
+        if conditioning.in_norm and not told:
+            raise ValueError(
+                "conditioning: this generator has no normalisation that could be told the label: "
+                "set conditioning=projection"
+            )
+        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
+        self.entry = conditioning.entry(latent_dim)
 
     @abstractmethod
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -51,19 +75,51 @@ class Generator(nn.Module, ABC):
 class Discriminator(nn.Module, ABC):
     """Images to logits, never probabilities; the critic where the loss is Wasserstein's.
 
+    A network builds the layers of :meth:`body`, and then calls :meth:`crown`.
+
     Attributes:
         num_classes: labels known; 0 is unconditional.
+        head: features and labels to logits.
     """
 
     num_classes: int
+    head: Head
+
+    def crown(
+        self,
+        features: int,
+        conditioning: Conditioning,
+        minibatch: Callable[[int], Alone] = Alone,
+    ) -> None:
+        """Put on the layers that follow the body.
+
+        Args:
+            features: numbers that the body returns for an image.
+            conditioning: how the label enters.
+            minibatch: features -> what compares the images of a batch.
+        """
+        self.num_classes = conditioning.num_classes
+        self.minibatch = minibatch(features)
+        self.head = conditioning.head(self.minibatch.width)
+
+    @property
+    def logits(self) -> int:
+        """How many logits an image is given."""
+        return self.head.logits
 
     @abstractmethod
+    def body(self, x: Tensor) -> Tensor:
+        """Return what the layers make of each image on its own, (B, F), from (B, C, H, W)."""
+
     def features(self, x: Tensor) -> Tensor:
-        """Return the features h of images (B, C, H, W)."""
+        """Return the features h, (B, head.width), of images (B, C, H, W)."""
+        h: Tensor = self.minibatch(self.body(x))
+        return h
 
-    @abstractmethod
     def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the logits (B,) of features h under labels y (B,)."""
+        """Return the logits, (B,) or (B, 2), of features h under labels y (B,)."""
+        logits: Tensor = self.head(h, y)
+        return logits
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return score(features(x), y)."""

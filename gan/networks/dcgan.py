@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan.conditioning import Conditioning
+from gan.conditioning.base import Conditioning
+from gan.layers.minibatch import Alone
 from gan.networks.base import BASE, Discriminator, Generator, halvings
 
 
@@ -46,8 +47,7 @@ class DCGANGenerator(Generator):
         width: int = 64,
     ) -> None:
         super().__init__()
-        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
-        self.entry = conditioning.entry(latent_dim)
+        self.enter(latent_dim, conditioning)
         widths = _widths(width, resolution)[::-1]
         layers: list[nn.Module] = [
             nn.Linear(self.entry.width, widths[0] * BASE**2, bias=False),
@@ -81,6 +81,7 @@ class DCGANDiscriminator(Discriminator):
         norm: feature maps -> normalisation layer, used after every convolution but the first;
             batch normalisation is the paper's.
         width: feature maps after the first layer, doubled with each halving of the resolution.
+        minibatch: features -> what compares the images of a batch.
     """
 
     def __init__(
@@ -90,9 +91,9 @@ class DCGANDiscriminator(Discriminator):
         conditioning: Conditioning,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
         width: int = 64,
+        minibatch: Callable[[int], Alone] = Alone,
     ) -> None:
         super().__init__()
-        self.num_classes = conditioning.num_classes
         widths = _widths(width, resolution)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
@@ -105,15 +106,10 @@ class DCGANDiscriminator(Discriminator):
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.head = conditioning.head(widths[-1] * BASE**2)
+        self.crown(widths[-1] * BASE**2, conditioning, minibatch)
         self.apply(_initialize)
 
-    def features(self, x: Tensor) -> Tensor:
+    def body(self, x: Tensor) -> Tensor:
         """Return features (B, F), the last feature maps flattened."""
         h: Tensor = self.layers(x)
         return h
-
-    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,)."""
-        logits: Tensor = self.head(h, y)
-        return logits

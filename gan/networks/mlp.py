@@ -1,12 +1,13 @@
 """The fully connected players of the first GAN (Goodfellow et al., 2014, MNIST)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan.conditioning import Conditioning
+from gan.conditioning.base import Conditioning
 from gan.layers.maxout import Maxout
+from gan.layers.minibatch import Alone
 from gan.networks.base import Discriminator, Generator
 
 
@@ -32,8 +33,7 @@ class MLPGenerator(Generator):
         hidden: Sequence[int] = (1200, 1200),
     ) -> None:
         super().__init__()
-        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
-        self.entry = conditioning.entry(latent_dim)
+        self.enter(latent_dim, conditioning)
         widths = [self.entry.width, *hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -58,6 +58,7 @@ class MLPDiscriminator(Discriminator):
         units: maxout units of each layer.
         pieces: affine pieces a unit.
         dropout: probability of dropping a hidden unit; the input is never dropped.
+        minibatch: features -> what compares the images of a batch.
     """
 
     def __init__(
@@ -68,22 +69,17 @@ class MLPDiscriminator(Discriminator):
         units: Sequence[int] = (240, 240),
         pieces: int = 5,
         dropout: float = 0.5,
+        minibatch: Callable[[int], Alone] = Alone,
     ) -> None:
         super().__init__()
-        self.num_classes = conditioning.num_classes
         widths = [channels * resolution**2, *units]
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(widths):
             layers += [Maxout(before, after, pieces), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
-        self.head = conditioning.head(widths[-1])
+        self.crown(widths[-1], conditioning, minibatch)
 
-    def features(self, x: Tensor) -> Tensor:
+    def body(self, x: Tensor) -> Tensor:
         """Return features (B, units)."""
         h: Tensor = self.layers(x)
         return h
-
-    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,)."""
-        logits: Tensor = self.head(h, y)
-        return logits

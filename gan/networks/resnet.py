@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from gan.conditioning import Conditioning
+from gan.conditioning.base import Conditioning
 from gan.layers.attention import SelfAttention
+from gan.layers.minibatch import Alone
 from gan.layers.residual import DownBlock, UpBlock
 from gan.layers.spectral import normalise_spectrum
 from gan.networks.base import BASE, Discriminator, Generator, draw, halvings
@@ -69,9 +70,8 @@ class ResNetGenerator(Generator):
         spectral: bool = False,
     ) -> None:
         super().__init__()
-        self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
         widths = generator_widths(width, resolution)
-        self.entry = conditioning.entry(latent_dim)
+        self.enter(latent_dim, conditioning, told=True)
         self.first = nn.Linear(self.entry.width, widths[0] * BASE**2)
         self.blocks = nn.ModuleList(UpBlock(*pair, conditioning.norm) for pair in pairwise(widths))
         self.attention = nn.ModuleList(
@@ -105,6 +105,7 @@ class ResNetDiscriminator(Discriminator):
         attention: resolution of the maps that attend to one another, or ``None``.
         spectral: spectral normalisation of every weight.
         mean: the features are the mean over positions (Gulrajani et al.), not the sum.
+        minibatch: features -> what compares the images of a batch.
     """
 
     def __init__(
@@ -117,9 +118,10 @@ class ResNetDiscriminator(Discriminator):
         attention: int | None = None,
         spectral: bool = True,
         mean: bool = False,
+        minibatch: Callable[[int], Alone] = Alone,
     ) -> None:
         super().__init__()
-        self.num_classes, self.mean = conditioning.num_classes, mean
+        self.mean = mean
         widths, downs = discriminator_widths(width, resolution)
         layers: list[nn.Module] = []
         for block, (pair, down) in enumerate(
@@ -129,17 +131,16 @@ class ResNetDiscriminator(Discriminator):
             if down and resolution >> sum(downs[: block + 1]) == attention:
                 layers.append(SelfAttention(pair[1]))
         self.layers = nn.Sequential(*layers, nn.ReLU())
-        self.head = conditioning.head(widths[-1])
-        _initialize(self)
+        self.crown(widths[-1], conditioning, minibatch)
+        self.draw()
         if spectral:
             normalise_spectrum(self)
 
-    def features(self, x: Tensor) -> Tensor:
+    def draw(self) -> None:
+        """Draw the weights before their spectra are normalised."""
+        _initialize(self)
+
+    def body(self, x: Tensor) -> Tensor:
         """Return features (B, F), taken over all positions."""
         maps: Tensor = self.layers(x)
         return maps.mean((2, 3)) if self.mean else maps.sum((2, 3))
-
-    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,)."""
-        logits: Tensor = self.head(h, y)
-        return logits

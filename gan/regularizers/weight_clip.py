@@ -9,7 +9,7 @@ from gan.regularizers.base import Regularizer
 class WeightClip(Regularizer):
     """Clamp every parameter of the critic to [-bound, bound] (Arjovsky et al., 2017, algorithm 1).
 
-    It only projects; its term is zero.
+    It only projects; it has no term.
 
     Args:
         bound: largest magnitude left.

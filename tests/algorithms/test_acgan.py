@@ -6,7 +6,9 @@ from torch import Tensor
 
 from gan.algorithms.acgan import ACGAN
 from gan.algorithms.two_player import Batch
-from gan.conditioning import Auxiliary, AuxiliaryHead, Conditioning, Projection, Unconditional
+from gan.conditioning.auxiliary import Auxiliary, AuxiliaryHead
+from gan.conditioning.base import Conditioning, Unconditional
+from gan.conditioning.projection import Projection
 from gan.errors import InputError
 from gan.latents import Gaussian
 from gan.losses.hinge import Hinge

@@ -14,7 +14,8 @@ from gan import processes
 from gan.algorithms.gan import GAN
 from gan.algorithms.strategy import PlayerwiseDDP
 from gan.averaging import ExponentialAverage
-from gan.conditioning import Conditioning, Projection, Unconditional
+from gan.conditioning.base import Conditioning, Unconditional
+from gan.conditioning.projection import Projection
 from gan.latents import Gaussian
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.losses.hinge import Hinge
@@ -23,8 +24,10 @@ from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.losses.wasserstein import Wasserstein
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.regularizers.feature_matching import FeatureMatching
 from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
 from gan.regularizers.lecam import LeCam
+from gan.regularizers.orthogonal import Orthogonal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 
@@ -100,6 +103,8 @@ GAMES: dict[str, Callable[[], GAN]] = {
     ),
     "labels": lambda: plain(Projection(3, 4), loss=Hinge()),
     "lecam": lambda: plain(regularizers={"lecam": LeCam(weight=1.0, start=2)}),
+    "feature_matching": lambda: plain(regularizers={"feature_matching": FeatureMatching()}),
+    "orthogonal": lambda: plain(regularizers={"orthogonal": Orthogonal(beta=0.1)}),
     "accumulate": lambda: plain(accumulate=2, clip_norm={"generator": 0.1}),
     "batch_norm": convolutional,
 }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Batch, idle
 from gan.averaging import ExponentialAverage
-from gan.conditioning import Unconditional
+from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
 from gan.losses.base import AdversarialLoss

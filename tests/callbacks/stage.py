@@ -15,7 +15,8 @@ from datamodules.digits import Digits
 from gan.algorithms.gan import GAN
 from gan.callbacks.evaluation import MetricsCallback
 from gan.clock import Clock
-from gan.conditioning import Projection, Unconditional
+from gan.conditioning.base import Unconditional
+from gan.conditioning.projection import Projection
 from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
 from gan.metrics.evaluation import NoEvaluation

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
-from gan.conditioning import Projection, Unconditional
+from gan.conditioning.base import Unconditional
+from gan.conditioning.projection import Projection
 from gan.latents import Gaussian, Prior, Uniform
 from gan.losses.logistic import NonSaturating
 from gan.networks.base import Generator

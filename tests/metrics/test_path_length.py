@@ -17,7 +17,7 @@ from torch_fidelity.registry import register_sample_similarity
 from torch_fidelity.sample_similarity_base import SampleSimilarityBase
 from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
-from gan.conditioning import Unconditional
+from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian, Prior
 from gan.metrics.backbone import Backbone

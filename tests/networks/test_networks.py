@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.conditioning import Conditioning, EmbeddedEntry, Projection, ProjectionHead, Unconditional
+from gan.conditioning.base import Conditioning, EmbeddedEntry, Unconditional
+from gan.conditioning.projection import Projection, ProjectionHead
 from gan.layers.maxout import Maxout
 from gan.layers.norm import LayerNorm2d
 from gan.networks.base import Discriminator, Generator

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from gan.layers.conditional_norm import ClassNorm, Norm
+from gan.layers.conditional_norm import Norm
 
 
 class Entry(nn.Module):
@@ -41,10 +41,21 @@ class EmbeddedEntry(Entry):
 
 
 class Head(nn.Module):
-    """One logit an image from its features."""
+    """One logit an image from its features.
+
+    Args:
+        features: numbers in h.
+
+    Attributes:
+        width: numbers in h.
+        logits: an image is given.
+    """
+
+    logits: int = 1
 
     def __init__(self, features: int) -> None:
         super().__init__()
+        self.width = features
         self.linear = nn.Linear(features, 1)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
@@ -53,51 +64,16 @@ class Head(nn.Module):
         return logits.squeeze(1)
 
 
-class ProjectionHead(Head):
-    """The inner product of features and label embedding joins the logit.
-
-    Source: Miyato & Koyama, 2018, eq. 3.
-    """
-
-    def __init__(self, features: int, num_classes: int) -> None:
-        super().__init__(features)
-        self.embedding = nn.Embedding(num_classes, features)
-        nn.init.normal_(self.embedding.weight, std=0.02)  # the label does not drown the image
-
-    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,)."""
-        if y is None:
-            raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
-        projection: Tensor = (self.embedding(y) * h).sum(dim=1)
-        return super().forward(h) + projection
-
-
-class AuxiliaryHead(Head):
-    """The logit knows no label; beside it the class is told (Odena et al., 2017).
-
-    Args:
-        features: numbers in h.
-        num_classes: labels known.
-    """
-
-    def __init__(self, features: int, num_classes: int) -> None:
-        super().__init__(features)
-        self.classes = nn.Linear(features, num_classes)
-
-    def classify(self, h: Tensor) -> Tensor:
-        """Return logits of the classes (B, num_classes) from features (B, F)."""
-        logits: Tensor = self.classes(h)
-        return logits
-
-
 class Conditioning(ABC):
     """The parts through which a label enters: an entry to G, its normalisation, a head on D.
 
     Attributes:
         num_classes: labels known; 0 is unconditional.
+        in_norm: the generator learns the label from its normalisation alone.
     """
 
     num_classes: int
+    in_norm: bool = False
 
     @abstractmethod
     def entry(self, latent_dim: int) -> Entry:
@@ -129,18 +105,18 @@ class Unconditional(Conditioning):
         return Head(features)
 
 
-class Projection(Conditioning):
-    """Label embedding beside z in G, projection in D (Miyato & Koyama, 2018).
-
-    The paper's generator uses conditional batch normalisation; this one concatenates, so that
-    every generator can be conditioned.
+class Labelled(Conditioning):
+    """Label embedding beside z in G; what D does with it is up to the kind.
 
     Args:
         num_classes: labels known, at least 1.
         embedding_dim: numbers in the generator's label embedding.
+
+    Raises:
+        ValueError: if there are no labels.
     """
 
-    name = "projection"
+    name: str
 
     def __init__(self, num_classes: int, embedding_dim: int = 64) -> None:
         if num_classes < 1:
@@ -153,42 +129,3 @@ class Projection(Conditioning):
     def entry(self, latent_dim: int) -> Entry:
         """Return z beside the label's embedding."""
         return EmbeddedEntry(latent_dim, self.num_classes, self.embedding_dim)
-
-    def head(self, features: int) -> Head:
-        """Return a projection head."""
-        return ProjectionHead(features, self.num_classes)
-
-
-class ClassNormProjection(Projection):
-    """Conditional batch normalisation in G, projection in D (Miyato & Koyama, 2018).
-
-    For generators whose normalisation can be told: those with residual blocks.
-
-    Args:
-        num_classes: labels known, at least 1.
-    """
-
-    name = "class_norm"
-
-    def entry(self, latent_dim: int) -> Entry:
-        """Return the identity on z."""
-        return Entry(latent_dim)
-
-    def norm(self, channels: int) -> nn.Module:
-        """Return a normalisation with a gain and a bias for each class."""
-        return ClassNorm(channels, self.num_classes)
-
-
-class Auxiliary(Projection):
-    """Label embedding beside z in G, a classifier beside D's logit (Odena et al., 2017).
-
-    Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
-    """
-
-    name = "auxiliary"
-
-    def head(self, features: int) -> Head:
-        """Return a head that classifies as well."""
-        return AuxiliaryHead(features, self.num_classes)

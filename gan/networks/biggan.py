@@ -1,0 +1,93 @@
+"""Residual players at scale (Brock et al., 2019)."""
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gan.conditioning.base import Conditioning
+from gan.layers.attention import SelfAttention
+from gan.layers.conditional_norm import CodedNorm
+from gan.layers.residual import UpBlock
+from gan.layers.spectral import normalise_spectrum
+from gan.networks.base import BASE, Generator, draw, halvings
+from gan.networks.resnet import ResNetDiscriminator, generator_widths
+
+
+class BigGANGenerator(Generator):
+    """Residual blocks whose normalisation hears a chunk of z and the shared label embedding.
+
+    z is cut into chunks, equal but for one, for the linear map to 4x4 and for each block; a label's
+    embedding, the same for all blocks, lies beside each of their chunks (Brock et al., 2019,
+    section 3 and appendix B). Without labels blocks hear their chunks alone. Orthogonal weights,
+    spectral normalisation of all but the embedding.
+
+    Args:
+        latent_dim: numbers in z, at least one more than there are blocks.
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: gives the label's embedding.
+        width: feature maps at 32 pixels.
+        attention: resolution of the maps that attend to one another, or ``None``.
+
+    Raises:
+        ValueError: if z is too short to be cut.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int = 384,
+        attention: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.chunks = [
+            len(c) for c in torch.arange(latent_dim).tensor_split(halvings(resolution) + 1)
+        ]
+        if 0 in self.chunks:
+            raise ValueError(
+                f"prior.dim={latent_dim}: z is cut into {len(self.chunks)} chunks at "
+                f"data.resolution={resolution}: give a number from {len(self.chunks)}"
+            )
+        self.enter(latent_dim, conditioning)
+        self._build(channels, generator_widths(width, resolution), attention)
+        draw(self, nn.init.orthogonal_)
+        for part in (self.first, self.blocks, self.attention, self.last):
+            normalise_spectrum(part)
+
+    def _build(self, channels: int, widths: list[int], attention: int | None) -> None:
+        """Put on the layers, from 4x4 up."""
+        begin, *chunks = self.chunks
+        label = self.entry.width - self.latent_dim
+        norms = [partial(CodedNorm, code_dim=label + chunk) for chunk in chunks]
+        self.first = nn.Linear(begin, widths[0] * BASE**2)
+        pairs = zip(pairwise(widths), norms, strict=True)
+        self.blocks = nn.ModuleList(UpBlock(*pair, norm) for pair, norm in pairs)
+        self.attention = nn.ModuleList(
+            SelfAttention(after) if attention == BASE * 2**stage else nn.Identity()
+            for stage, after in enumerate(widths[1:], 1)
+        )
+        last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        label = self.entry(z, y)[:, self.latent_dim :]
+        begin, *chunks = torch.split(z, self.chunks, dim=1)
+        x = self.first(begin).unflatten(1, (-1, BASE, BASE))
+        for block, attention, chunk in zip(self.blocks, self.attention, chunks, strict=True):
+            x = attention(block(x, torch.cat([label, chunk], dim=1)))
+        images: Tensor = self.last(x)
+        return images
+
+
+class BigGANDiscriminator(ResNetDiscriminator):
+    """The residual discriminator, drawn orthogonally; see :class:`ResNetDiscriminator`."""
+
+    def draw(self) -> None:
+        """Draw orthogonal weights."""
+        draw(self, nn.init.orthogonal_)

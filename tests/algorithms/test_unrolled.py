@@ -1,0 +1,103 @@
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.algorithms.gan import GAN
+from gan.algorithms.two_player import Batch
+from gan.algorithms.unrolled import UnrolledGAN
+from gan.conditioning.base import Unconditional
+from gan.errors import InputError
+from gan.latents import Gaussian
+from gan.losses.wasserstein import Wasserstein
+from gan.networks.base import Discriminator, Generator
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+
+SGD = partial(torch.optim.SGD, lr=0.1)
+
+
+class Shift(Generator):
+    """G(z) = z + a, on images of one pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latent_dim, self.num_classes = 1, 0
+        self.a = nn.Parameter(torch.tensor(0.5, dtype=torch.float64))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return (z + self.a)[:, :, None, None]
+
+
+class Slope(Discriminator):
+    """D(x) = b x^2 / 2, whose loss is linear in b."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crown(1, Unconditional())
+        self.b = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
+        self.head.requires_grad_(False)
+
+    def body(self, x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        return 0.5 * self.b * h.square().squeeze(1)
+
+
+def toy(unroll: int) -> UnrolledGAN:
+    return UnrolledGAN(
+        Shift(),
+        Slope(),
+        loss=Wasserstein(),
+        prior=Gaussian(1),
+        optimizer={"generator": SGD, "discriminator": SGD},
+        unroll=unroll,
+        unroll_lr=0.3,
+    )
+
+
+@pytest.mark.parametrize("unroll", [0, 1, 4])
+def test_the_gradient_passes_through_the_updates(unroll: int) -> None:
+    """L_D = b (E f^2 - E x^2) / 2, b_K = b - K eta (E f^2 - E x^2) / 2, L_G = -b_K E f^2 / 2."""
+    players = toy(unroll)
+    x, z = torch.randn(6, 1, 1, 1).double(), torch.randn(6, 1).double()
+    loss = players.generator_loss(Batch(x, None, z, torch.rand(6)))["adversarial"]
+    a = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    fake, real = (z + a).square().mean(), x.square().mean()
+    expected = -0.5 * (2.0 - unroll * 0.3 * 0.5 * (fake - real)) * fake
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+    (weight,) = players.generator.parameters()
+    (own,) = torch.autograd.grad(loss, weight)
+    (other,) = torch.autograd.grad(expected, a)
+    assert own.item() == pytest.approx(other.item(), rel=1e-9)
+    assert dict(players.discriminator.named_parameters())["b"].item() == 2.0
+
+
+def perceptrons(kind: type[GAN], **settings: object) -> GAN:
+    torch.manual_seed(0)
+    return kind(
+        MLPGenerator(4, 1, 8, Unconditional(), hidden=(16,)),
+        MLPDiscriminator(1, 8, Unconditional(), units=(16,), pieces=2, dropout=0.0),
+        loss=Wasserstein(),
+        prior=Gaussian(4),
+        optimizer={"generator": SGD, "discriminator": SGD},
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def test_without_unrolling_it_is_the_plain_game() -> None:
+    dealt = Batch(torch.rand(5, 1, 8, 8), None, torch.randn(5, 4), torch.rand(5))
+    plain, unrolled = perceptrons(GAN), perceptrons(UnrolledGAN, unroll=0)
+    assert torch.equal(
+        plain.generator_loss(dealt)["adversarial"], unrolled.generator_loss(dealt)["adversarial"]
+    )
+    ahead = perceptrons(UnrolledGAN, unroll=3).generator_loss(dealt)["adversarial"]
+    assert not torch.isclose(ahead, plain.generator_loss(dealt)["adversarial"], rtol=1e-4)
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(InputError, match="unroll=-1"):
+        perceptrons(UnrolledGAN, unroll=-1)
+    with pytest.raises(InputError, match="pack=1"):
+        perceptrons(UnrolledGAN, pack=2)

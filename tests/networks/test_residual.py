@@ -1,0 +1,151 @@
+"""The residual networks: counts that were published, and who is told what."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from gan.conditioning.auxiliary import Auxiliary
+from gan.conditioning.base import Conditioning, Unconditional
+from gan.conditioning.projection import ClassNormProjection, Projection
+from gan.networks.base import Discriminator, Generator
+from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
+from gan.networks.dcgan import DCGANGenerator
+from gan.networks.mlp import MLPGenerator
+from gan.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
+
+Players = tuple[Generator, Discriminator]
+MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
+    "resnet": lambda c, r, y: (
+        ResNetGenerator(6, c, r, y, 8, attention=16, spectral=True),
+        ResNetDiscriminator(c, r, y, width=16, attention=16),
+    ),
+    "biggan": lambda c, r, y: (
+        BigGANGenerator(6, c, r, y, 8, attention=16),
+        BigGANDiscriminator(c, r, y, width=16, attention=16),
+    ),
+    "sndcgan": lambda c, r, y: (
+        SNDCGANGenerator(6, c, r, y, 2),
+        SNDCGANDiscriminator(c, r, y, width=2),
+    ),
+}
+NETWORKS = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+@NETWORKS
+@pytest.mark.parametrize("resolution", [16, 32, 64, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "conditioning", [Unconditional(), Projection(3), Auxiliary(3)], ids=["plain", "told", "aux"]
+)
+def test_shapes_and_range(
+    make: Callable[..., Players], resolution: int, channels: int, conditioning: Conditioning
+) -> None:
+    generator, discriminator = make(channels, resolution, conditioning)
+    y = torch.arange(4) % 3 if conditioning.num_classes else None
+    images = generator(torch.randn(4, 6), y)
+    assert images.shape == (4, channels, resolution, resolution)
+    assert images.abs().max() <= 1
+    assert discriminator(images, y).shape == (4,)
+    assert discriminator.features(images).shape == (4, discriminator.head.width)
+
+
+def test_sngan_has_the_parameters_of_the_reference() -> None:
+    """Counts of mimicry's SNGAN at 32 pixels."""
+    assert count(ResNetGenerator(128, 3, 32, Unconditional())) == 4_276_739
+    assert count(ResNetDiscriminator(3, 32, Unconditional())) == 1_053_825
+
+
+def test_biggan_has_the_parameters_of_the_reference() -> None:
+    """9.4 M in StudioGAN's setting for CIFAR-10: 96 channels (384 maps), z 80, shared 128."""
+    generator = BigGANGenerator(80, 3, 32, Projection(10, 128), attention=16)
+    maps, code = 384, 128 + 20
+    block = 2 * (9 * maps**2 + maps) + (maps**2 + maps) + 2 * 2 * code * maps
+    attention = 2 * maps * maps // 8 + 2 * maps * maps // 2 + 1
+    first, last = 20 * 16 * maps + 16 * maps, 2 * maps + 3 * 9 * maps + 3
+    assert count(generator) == 3 * block + attention + first + last + 10 * 128
+    assert round(count(generator) / 1e6, 1) == 9.4
+
+
+def test_sndcgan_has_the_layers_of_the_paper() -> None:
+    """Miyato et al., 2018, table 3, at 32 pixels."""
+    generator = SNDCGANGenerator(128, 3, 32, Unconditional())
+    shapes = [
+        (up.in_channels, up.out_channels)
+        for up in generator.ups
+        if isinstance(up, nn.ConvTranspose2d)
+    ]
+    assert shapes == [(512, 256), (256, 128), (128, 64)]
+    discriminator = SNDCGANDiscriminator(3, 32, Unconditional(), spectral=False)
+    convolutions = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert [m.out_channels for m in convolutions] == [64, 128, 128, 256, 256, 512, 512]
+    assert [m.stride[0] for m in convolutions] == [1, 2, 1, 2, 1, 2, 1]
+    assert discriminator.head.width == 512 * 4 * 4
+
+
+def test_each_block_of_biggan_hears_its_own_chunk() -> None:
+    torch.manual_seed(0)
+    generator = BigGANGenerator(10, 3, 32, Unconditional(), 8)
+    assert generator.chunks == [3, 3, 2, 2]
+    heard: list[Tensor] = []
+    for block in generator.blocks:
+        block.register_forward_hook(lambda module, args, out: heard.append(args[1]))
+    z = torch.randn(2, 10)
+    generator(z)
+    assert torch.equal(torch.cat(heard, 1), z[:, 3:])
+
+
+def test_all_blocks_of_biggan_hear_the_same_label() -> None:
+    torch.manual_seed(0)
+    generator = BigGANGenerator(8, 3, 32, Projection(3, 5), 8)
+    heard: list[Tensor] = []
+    for block in generator.blocks:
+        block.register_forward_hook(lambda module, args, out: heard.append(args[1]))
+    y = torch.tensor([2, 0])
+    generator(torch.randn(2, 8), y)
+    for code in heard:
+        assert torch.equal(code[:, :5], generator.entry.embedding.weight[y])  # type: ignore[union-attr,index]
+
+
+def test_biggan_is_drawn_orthogonally_and_the_embedding_is_left_alone() -> None:
+    torch.manual_seed(0)
+    generator = BigGANGenerator(8, 3, 32, Projection(3, 5), 16)
+    weight = generator.blocks[0].branch[0].parametrizations.weight.original.flatten(1)  # type: ignore[union-attr,index]
+    assert torch.allclose(weight @ weight.T, torch.eye(16), atol=1e-5)
+    normalised = {
+        name.split(".parametrizations")[0]
+        for name, module in generator.named_modules()
+        if isinstance(module, _SpectralNorm)
+    }
+    assert not any(name.startswith("entry") for name in normalised)
+    convolutions = [n for n, m in generator.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert normalised == set(convolutions)
+
+
+def test_z_too_short_for_its_chunks_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"prior\.dim=3: z is cut into 4 chunks"):
+        BigGANGenerator(3, 3, 32, Unconditional())
+
+
+@pytest.mark.parametrize("kind", [DCGANGenerator, MLPGenerator, BigGANGenerator])
+def test_a_generator_that_would_not_hear_the_label_refuses(kind: Callable[..., Generator]) -> None:
+    with pytest.raises(ValueError, match="conditioning=projection"):
+        kind(8, 3, 32, ClassNormProjection(3))
+
+
+@NETWORKS
+def test_an_image_depends_on_its_label(make: Callable[..., Players]) -> None:
+    torch.manual_seed(0)
+    generator, discriminator = make(1, 16, Projection(3))
+    z = torch.randn(1, 6).expand(3, 6)
+    images = generator.eval()(z, torch.arange(3))
+    assert (images[0] - images[1]).abs().max() > 1e-3 * images.abs().max()
+    logits = discriminator.eval()(images[:1].expand(3, -1, -1, -1), torch.arange(3))
+    assert logits.unique().numel() == 3
