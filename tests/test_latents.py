@@ -1,10 +1,19 @@
+import math
+from itertools import pairwise
+
 import pytest
 import torch
 
 from gan.errors import InputError
-from gan.latents import Gaussian, Prior, Uniform, keyed_generator
+from gan.latents import Codes, Gaussian, Prior, Truncated, Uniform, keyed_generator
 
-PRIORS = pytest.mark.parametrize("prior", [Gaussian(5), Uniform(5)], ids=["gaussian", "uniform"])
+stats = pytest.importorskip("scipy.stats")
+CODES = Codes(5, [2], continuous=1)
+PRIORS = pytest.mark.parametrize(
+    "prior",
+    [Gaussian(5), Uniform(5), CODES, Truncated(Gaussian(5), 0.7)],
+    ids=["gaussian", "uniform", "codes", "truncated"],
+)
 
 
 @PRIORS
@@ -42,15 +51,15 @@ def test_the_global_random_state_is_left_alone(prior: Prior) -> None:
 @PRIORS
 def test_a_way_leads_from_one_latent_to_the_other(prior: Prior) -> None:
     a, b = prior.sample_each(0, range(8)).view(2, 4, 1, 5)
-    t = torch.linspace(0, 1, 7)[:, None]
+    t = torch.linspace(0, 1, 6)[:, None]
     way = prior.interpolate(a, b, t)
-    assert way.shape == (4, 7, 5)
+    assert way.shape == (4, 6, 5)
     assert way.dtype == torch.float32
     torch.testing.assert_close(way[:, 0], a[:, 0])
     torch.testing.assert_close(way[:, -1], b[:, 0])
     torch.testing.assert_close(way.flip(1), prior.interpolate(b, a, t))
-    alone = prior.interpolate(a[2, 0], b[2, 0], torch.tensor([0.5]))
-    torch.testing.assert_close(alone, way[2, 3])
+    alone = prior.interpolate(a[2, 0], b[2, 0], torch.tensor([0.4]))
+    torch.testing.assert_close(alone, way[2, 2])
 
 
 def test_gaussian_ways_are_great_circles() -> None:
@@ -93,7 +102,132 @@ def test_moments() -> None:
     assert -1 <= flat.min() < -0.99 < 0.99 < flat.max() <= 1
 
 
-@pytest.mark.parametrize("kind", [Gaussian, Uniform])
+@pytest.mark.parametrize("kind", [Gaussian, Uniform, Codes])
 def test_no_latents_are_refused(kind: type[Prior]) -> None:
     with pytest.raises(InputError, match=r"prior\.dim=0"):
         kind(0)
+
+
+def test_codes_lie_behind_the_noise() -> None:
+    prior = Codes(20, [3, 4], continuous=2)
+    assert (prior.noise, prior.categories, prior.continuous) == (11, (3, 4), 2)
+    z = prior.sample(6000, keyed_generator(0))
+    noise, labels, continuous = prior.split(z)
+    assert torch.equal(torch.cat([noise, *labels, continuous], 1), z)
+    assert [part.shape[1] for part in (noise, *labels, continuous)] == [11, 3, 4, 2]
+    for part in labels:
+        assert torch.equal(part.sort(1).values[:, -1], torch.ones(6000))
+        assert torch.equal(part.sum(1), torch.ones(6000))
+        assert stats.chisquare(part.sum(0).numpy()).pvalue > 0.01
+    assert stats.kstest(noise.flatten().numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+    assert stats.kstest(continuous.flatten().numpy(), stats.uniform(-1, 2).cdf).pvalue > 0.01
+    together = labels[0].argmax(1) * 4 + labels[1].argmax(1)
+    assert stats.chisquare(together.bincount(minlength=12).numpy()).pvalue > 0.01
+
+
+def test_codes_of_one_sort_alone() -> None:
+    _, labels, continuous = Codes(9, [], continuous=2).split(torch.zeros(3, 9))
+    assert (labels, continuous.shape) == ([], (3, 2))
+    _, labels, continuous = Codes(9, [4], continuous=0).split(torch.zeros(3, 9))
+    assert (labels[0].shape, continuous.shape) == ((3, 4), (3, 0))
+
+
+def test_a_category_changes_half_way_and_is_never_blended() -> None:
+    prior = Codes(5, [3], continuous=1)
+    a, b = torch.tensor([[0.5, 1, 0, 0, -1.0], [-0.5, 0, 0, 1, 0.0]])
+    way = prior.interpolate(a, b, torch.tensor([[0.0], [0.5], [0.75], [1.0]]))
+    expected = [[0.5, 1, 0, 0, -1], [0, 1, 0, 0, -0.5], [-0.25, 0, 0, 1, -0.25], [-0.5, 0, 0, 1, 0]]
+    torch.testing.assert_close(way, torch.tensor(expected))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"dim": 12}, r"prior\.dim=12: the codes alone take 12 numbers: give 13 or more"),
+        ({"dim": 30, "categories": (1,)}, r"prior\.categories=\[1\]"),
+        ({"dim": 30, "continuous": -1}, r"prior\.continuous=-1"),
+        ({"dim": 30, "categories": (), "continuous": 0}, "no codes"),
+    ],
+)
+def test_impossible_codes(given: dict[str, int], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Codes(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.7, 2.0, 6.0])
+def test_truncated_normal_latents_are_just_that(threshold: float) -> None:
+    z = Gaussian(50).sample(2000, keyed_generator(0))
+    cut = Gaussian(50).truncate(z, threshold)
+    assert cut.dtype == torch.float32
+    assert cut.abs().max() <= threshold
+    exact = stats.truncnorm(-threshold, threshold)
+    assert stats.kstest(cut.flatten().numpy(), exact.cdf).pvalue > 0.01
+    # the latent of each image is where it was in the distribution
+    expected = exact.ppf(torch.special.ndtr(z[:5].double()).numpy())
+    torch.testing.assert_close(cut[:5].double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5)
+
+
+def test_truncation_moves_each_latent_smoothly_and_vanishes() -> None:
+    prior, z = Gaussian(1), torch.linspace(-6, 6, 601, dtype=torch.float64)
+    cuts = [prior.truncate(z, t) for t in (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)]
+    assert all((cut.diff() >= 0).all() for cut in cuts)
+    assert all((few.abs() <= many.abs()).all() for few, many in pairwise(cuts))
+    torch.testing.assert_close(prior.truncate(z, math.inf), z)
+    torch.testing.assert_close(prior.truncate(z, 1e-12), 1e-12 * torch.special.erf(z / 2**0.5))
+
+
+@pytest.mark.parametrize("threshold", [0.5, 9.0, math.inf])
+def test_truncation_of_extreme_latents_is_finite(threshold: float) -> None:
+    z = torch.tensor([-1e30, -40.0, -9.0, 0.0, 9.0, 40.0, 1e30])
+    cut = Gaussian(7).truncate(z, threshold)
+    assert cut.isfinite().all()
+    torch.testing.assert_close(cut, z.clamp(-threshold, threshold))
+
+
+def test_truncation_shrinks_a_box_and_leaves_codes_alone() -> None:
+    z = Uniform(5).sample(9, keyed_generator(0))
+    torch.testing.assert_close(Uniform(5).truncate(z, 0.3), 0.3 * z)
+    assert torch.equal(Uniform(5).truncate(z, 1.5), z)
+    z = CODES.sample(9, keyed_generator(0))
+    cut = CODES.truncate(z, 0.3)
+    torch.testing.assert_close(cut[:, :2], 0.3 * z[:, :2])
+    assert torch.equal(cut[:, 2:], z[:, 2:])
+
+
+@PRIORS
+@pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan])
+def test_impossible_thresholds(prior: Prior, threshold: float) -> None:
+    if isinstance(prior, Truncated):
+        prior = prior.prior
+    with pytest.raises(InputError, match=f"truncation={threshold}: give a number above 0"):
+        prior.truncate(torch.zeros(1, 5), threshold)
+    with pytest.raises(InputError, match="truncation="):
+        Truncated(prior, threshold)
+
+
+def test_a_truncated_prior_keeps_the_keys() -> None:
+    z = Gaussian(5).sample_each(3, range(4))
+    cut = Truncated(Gaussian(5), 0.7).sample_each(3, range(4))
+    assert torch.equal(cut, Gaussian(5).truncate(z, 0.7))
+
+
+def test_a_prior_that_cannot_be_cut() -> None:
+    class Constant(Prior):
+        def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+            return torch.zeros(count, self.dim)
+
+    with pytest.raises(InputError, match="truncation: not of Constant latents"):
+        Truncated(Constant(2), 0.5)
+
+
+def test_energy_is_the_negative_log_density() -> None:
+    z = Gaussian(4).sample(6, keyed_generator(0)).double()
+    density = torch.from_numpy(stats.multivariate_normal(cov=torch.eye(4)).logpdf(z))
+    differences = Gaussian(4).energy(z) + density
+    torch.testing.assert_close(differences, differences[:1].expand(6))
+
+
+@pytest.mark.parametrize("prior", [Uniform(5), CODES], ids=["uniform", "codes"])
+def test_no_energy_but_the_gaussian(prior: Prior) -> None:
+    with pytest.raises(InputError, match="prior=gaussian"):
+        prior.energy(torch.zeros(1, 5))

@@ -15,9 +15,9 @@ class ACGAN(GAN):
     """D tells real from fake and, for both, the class; G is told the class and helps D to see it.
 
     D maximises L_S + L_C, G maximises L_C - L_S (their eqs. 2 and 3), with L_C the log-likelihood
-    of the right class on reals and fakes. What stands for the likelihood is the head's to say: with
-    ``conditioning=contrastive`` the game is ContraGAN's (Kang & Park, 2020), with
-    ``conditioning=data_to_data`` ReACGAN's (Kang et al., 2021).
+    of the right class on reals and fakes. What stands for the likelihood is the head's to say:
+    with ``conditioning=contrastive`` the game is ContraGAN's (Kang & Park, 2020), with
+    ``conditioning=data_to_data`` ReACGAN's (Kang et al., 2021). Without labels it is plain.
 
     Args:
         weight: of the classification terms of D.
@@ -29,6 +29,8 @@ class ACGAN(GAN):
         InputError: if the discriminator has no classifier.
     """
 
+    classifies = True
+
     def __init__(
         self,
         *args: Any,
@@ -39,28 +41,30 @@ class ACGAN(GAN):
     ) -> None:
         super().__init__(*args, **ingredients)
         self.weight, self.generator_weight, self.fakes = weight, generator_weight, fakes
-        if not isinstance(self.discriminator.head, ClassHead):
+        if self.generator.num_classes and not isinstance(self.discriminator.head, ClassHead):
             raise InputError(
                 "model: this game classifies, but its discriminator has no classifier: choose "
-                "conditioning=auxiliary, contrastive or data_to_data and labelled data, or "
-                "model=dcgan"
+                "conditioning=auxiliary, contrastive or data_to_data, or another model"
             )
 
-    def _class_loss(self, h: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the classification loss of features (B, F)."""
-        assert labels is not None
-        assert isinstance(self.discriminator.head, ClassHead)
-        return self.discriminator.head.class_loss(h, labels)
+    def _class_loss(self, name: str, weight: float, h: Tensor, labels: Tensor | None) -> Terms:
+        """Return the weighted classification loss of features (B, F), where there are labels."""
+        head = self.discriminator.head
+        if labels is None or not isinstance(head, ClassHead):
+            return {}
+        return {name: weight * head.class_loss(h, labels)}
 
     def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
         """Return the classification terms on reals and, if wanted, on fakes."""
-        terms = {"class_real": self.weight * self._class_loss(verdict.real_features, batch.labels)}
+        asked = {"class_real": verdict.real_features}
         if self.fakes:
-            fake = self._class_loss(verdict.fake_features, batch.labels)
-            terms["class_fake"] = self.weight * fake
+            asked["class_fake"] = verdict.fake_features
+        terms: Terms = {}
+        for name, h in asked.items():
+            terms |= self._class_loss(name, self.weight, h, batch.labels)
         return terms
 
     def generator_tasks(self, attempt: Attempt, batch: Batch) -> Terms:
         """Return the classification term on fakes."""
-        loss = self._class_loss(attempt.fake_features, batch.labels)
-        return {"class": self.generator_weight * loss}
+        h = attempt.fake_features
+        return self._class_loss("class", self.generator_weight, h, batch.labels)

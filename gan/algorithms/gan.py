@@ -12,6 +12,7 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import Batch, Terms, full_precision
 from gan.augment.base import Augmentation
 from gan.errors import InputError
+from gan.layers.precision import widened
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Attempt, Regularizer, Verdict
@@ -30,11 +31,15 @@ class GAN(LatentGame):
             Lin et al., 2018); its ``channels`` are as many times those of the images.
         mechanics: see :class:`LatentGame`.
 
+    Attributes:
+        classifies: the game teaches a classifier on the discriminator, if there is one.
+
     Raises:
         InputError: if the ingredients do not go together.
     """
 
     discriminator: Discriminator
+    classifies: bool = False
 
     def __init__(
         self,
@@ -67,6 +72,11 @@ class GAN(LatentGame):
                 f"{self.discriminator.logits}: loss=multi_hinge and conditioning=multi_hinge need "
                 "each other"
             )
+        if self.discriminator.head.classifies and not self.classifies:
+            raise InputError(
+                "conditioning: the discriminator has a classifier that this game does not teach: "
+                "choose model=acgan, contragan or reacgan, or conditioning=projection"
+            )
         self._refuse_packing()
         for name, regularizer in self.regularizers.items():
             self._refuse_regularizer(name, regularizer)
@@ -90,6 +100,8 @@ class GAN(LatentGame):
                 f"{alone}the discriminator has batch normalisation: set critic_norm=none, instance "
                 "or layer"
             )
+        if regularizer.per_sample and self.discriminator.minibatch.compares:
+            raise InputError(f"{alone}minibatch compares it with others: set minibatch=none")
         if regularizer.per_sample and self.pack > 1:
             raise InputError(f"{alone}pack={self.pack} judges several together: set pack=1")
         if regularizer.selective and self.loss.paired:
@@ -121,8 +133,7 @@ class GAN(LatentGame):
     def judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits of images, in 32 bits or more, and the features behind them."""
         h = self.features(images)
-        logits = self.discriminator.score(h, labels)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32)), h
+        return widened(self.discriminator.score(h, labels)), h
 
     def _generating(self, labels: Tensor | None, context: Any) -> Callable[[Tensor], Tensor]:
         """Return the function from latents to images under ``labels``."""

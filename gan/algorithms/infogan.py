@@ -16,13 +16,13 @@ class InfoGAN(GAN):
     """Part of z is a code that Q must be able to read off the image.
 
     min over G, Q and max over D of V(D, G) - lambda L_I(G, Q) (their eq. 6), with L_I the bound on
-    the mutual information of code and image. Q stands on D's features and learns in G's turn; as in
-    the authors' code, D's features learn to carry the code too, in D's turn.
+    the mutual information of code and image. Q stands on D's features and learns in G's turn.
 
     Args:
         weight: lambda of the categorical codes.
         continuous_weight: that of the continuous ones.
         hidden: units of Q's own hidden layer.
+        shared: D's features learn to carry the code too, in D's turn, as in the authors' code.
         ingredients: see :class:`GAN`.
 
     Attributes:
@@ -40,6 +40,7 @@ class InfoGAN(GAN):
         weight: float = 1.0,
         continuous_weight: float = 1.0,
         hidden: int = 128,
+        shared: bool = True,
         **ingredients: Any,
     ) -> None:
         super().__init__(*args, **ingredients)
@@ -47,7 +48,7 @@ class InfoGAN(GAN):
             raise InputError("model=infogan reads codes, but its prior has none: set prior=codes")
         if self.pack > 1:
             raise InputError(f"pack={self.pack}: a code is that of one image: set pack=1")
-        self.weight, self.continuous_weight = weight, continuous_weight
+        self.weight, self.continuous_weight, self.shared = weight, continuous_weight, shared
         self.posterior = Posterior(self.discriminator.head.width, self.prior, hidden)
         self.enlist("generator", self.posterior)
 
@@ -60,8 +61,8 @@ class InfoGAN(GAN):
         }
 
     def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
-        """Return the information that D's features of the fakes lack."""
-        return self._information(verdict.fake_features, batch.z)
+        """Return the information that D's features of the fakes lack, if they are to carry it."""
+        return self._information(verdict.fake_features, batch.z) if self.shared else {}
 
     def generator_tasks(self, attempt: Attempt, batch: Batch) -> Terms:
         """Return the information that G's images lack, or that Q fails to read."""

@@ -23,11 +23,17 @@ def jitter(x: Tensor) -> Tensor:
     return torch.lerp(mean, x, contrast + 0.5)
 
 
-def shift(x: Tensor, ratio: float = 0.125) -> Tensor:
-    """Return images (B, C, H, W) moved by up to ``ratio`` of their side each way; grey comes in."""
+def shift(x: Tensor, ratio: float = 0.125, border: str = "constant") -> Tensor:
+    """Return images (B, C, H, W) moved by up to ``ratio`` of their side each way.
+
+    Args:
+        x: images.
+        ratio: at most a half.
+        border: what comes in, a mode of ``torch.nn.functional.pad``; "constant" is grey.
+    """
     count, _, height, width = x.shape
     most = round(height * ratio), round(width * ratio)
-    padded = pad(x, (most[1], most[1], most[0], most[0]))
+    padded = pad(x, (most[1], most[1], most[0], most[0]), mode=border)
     down, right = (torch.randint(0, 2 * m + 1, (count, 1), device=x.device) for m in most)
     rows = (torch.arange(height, device=x.device) + down)[:, :, None]
     columns = (torch.arange(width, device=x.device) + right)[:, None, :]

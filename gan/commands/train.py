@@ -112,6 +112,16 @@ def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
         )
 
 
+def _introduction(game: TwoPlayerGame, classes: int) -> str:
+    """Return what plays, of how many parameters, and whether it is told the label."""
+    networks = (game.generator, game.discriminator)
+    sizes = " + ".join(f"{sum(p.numel() for p in n.parameters()):,}" for n in networks)
+    known = getattr(game.generator, "num_classes", 0)
+    told = f"told the label, one of {known}" if known else "unconditional"
+    unused = f", the data's {classes} classes unused" if classes and not known else ""
+    return f"game: {type(game).__name__}, {sizes} parameters (G + D), {told}{unused}"
+
+
 def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGame) -> Path | None:
     """Put table and data where the checkpoint stands and return its path."""
     automatic = config.resume == AUTO
@@ -192,7 +202,8 @@ def _play(config: DictConfig) -> Results:
     check_room(callbacks, game, config.steps)
     trainer = _trainer(config, callbacks, _loggers(config, table))
     if trainer.is_global_zero:
-        Console().print(f"run folder: {config.run_dir}", soft_wrap=True)
+        said = _introduction(game, datamodule.num_classes)
+        Console().print(f"run folder: {config.run_dir}\n{said}", soft_wrap=True, highlight=False)
     trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint, weights_only=True)
     results = Results.of(trainer, game, config, time.time() - started)
     if trainer.is_global_zero:

@@ -6,10 +6,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan.conditioning.base import Head, Labelled
+from gan.layers.precision import widened
 
 
 class ClassHead(Head, ABC):
     """The logit knows no label; beside it, the class is learned from the features."""
+
+    classifies = True
 
     @abstractmethod
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
@@ -35,7 +38,7 @@ class AuxiliaryHead(ClassHead):
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the cross-entropy, the negative log-likelihood of the labels."""
-        return cross_entropy(self.classify(h).float(), y)
+        return cross_entropy(widened(self.classify(h)), y)
 
 
 class Auxiliary(Labelled):

@@ -49,9 +49,11 @@ class Head(nn.Module):
     Attributes:
         width: numbers in h.
         logits: an image is given.
+        classifies: it learns the classes beside, if the game asks for it.
     """
 
     logits: int = 1
+    classifies: bool = False
 
     def __init__(self, features: int) -> None:
         super().__init__()

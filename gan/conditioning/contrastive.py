@@ -11,12 +11,15 @@ from torch.nn.functional import normalize
 
 from gan.conditioning.auxiliary import ClassHead
 from gan.conditioning.base import Head, Labelled
+from gan.layers.precision import widened
 
 
 def conditional_contrast(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
     """Return the 2C loss (Kang & Park, 2020, eq. 8), a scalar.
 
-    Each image is drawn to its class's proxy and to images of its class, against all others.
+    -log((exp(e_i.p_i / t) + sum over j of i's class exp(e_i.e_j / t)) / (exp(e_i.p_i / t) + sum
+    over all j exp(e_i.e_j / t))), with j other than i, averaged over i: each image is drawn to its
+    class's proxy and to images of its class, against all others.
 
     Args:
         e: embeddings of unit length (B, d).
@@ -35,8 +38,11 @@ def conditional_contrast(e: Tensor, proxy: Tensor, y: Tensor, temperature: float
 def data_to_data(e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float) -> Tensor:
     """Return the D2D-CE loss (Kang et al., 2021, eq. 6), a scalar.
 
-    Each image is drawn to its class's proxy until it is as near as ``margin``, and driven from
-    images of other classes until they are as far as 1 - ``margin``.
+    -log(exp(n_i) / (exp(n_i) + sum over j of other classes exp(f_ij))), averaged over i, with n_i =
+    min(e_i.p_i - m_p, 0) / tau and f_ij = max(e_i.e_j - m_n, 0) / tau: each image is drawn to its
+    class's proxy until it is as near as m_p, and driven from images of other classes until they are
+    as far as m_n. The authors' code takes the largest similarity off the negatives alone, which
+    changes the loss; this is the paper's equation.
 
     Args:
         e: embeddings of unit length (B, d).
@@ -69,7 +75,8 @@ class ContrastiveHead(ClassHead):
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the contrast of embeddings and proxies on the unit sphere."""
-        return self.contrast(normalize(self.embed(h).float()), normalize(self.proxy(y).float()), y)
+        e, proxy = (normalize(widened(v)) for v in (self.embed(h), self.proxy(y)))
+        return self.contrast(e, proxy, y)
 
     def contrast(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`conditional_contrast`."""

@@ -12,7 +12,10 @@ class Alone(nn.Module):
 
     Attributes:
         width: numbers that :meth:`forward` returns for an image.
+        compares: what it returns depends on the other images.
     """
+
+    compares: bool = False
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -35,6 +38,8 @@ class MinibatchDiscrimination(Alone):
         kernels: B, numbers that join the features.
         dim: C, in which a kernel compares.
     """
+
+    compares = True
 
     def __init__(self, features: int, kernels: int = 100, dim: int = 5) -> None:
         super().__init__(features + kernels)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan.latents import Codes
+from gan.layers.precision import widened
 
 
 class Posterior(nn.Module):
@@ -24,7 +25,7 @@ class Posterior(nn.Module):
         super().__init__()
         self.split, self.categories = codes.split, codes.categories
         self.trunk = nn.Sequential(
-            nn.Linear(features, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.1)
+            nn.Linear(features, hidden, bias=False), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.1)
         )
         self.heads = nn.ModuleList(nn.Linear(hidden, k) for k in codes.categories)
         self.mean = nn.Linear(hidden, codes.continuous)
@@ -47,8 +48,8 @@ class Posterior(nn.Module):
         logits, mean = self(h)
         _, labels, continuous = self.split(z)
         categorical = sum(
-            (cross_entropy(o.float(), y) for o, y in zip(logits, labels, strict=True)),
+            (cross_entropy(widened(o), y) for o, y in zip(logits, labels, strict=True)),
             start=z.new_zeros(()),
         )
-        squares = (continuous - mean.float()).square() + math.log(2 * math.pi)
+        squares = (continuous - widened(mean)).square() + math.log(2 * math.pi)
         return categorical, 0.5 * squares.sum(1).mean()

@@ -72,10 +72,15 @@ def test_classes_may_be_learned_from_reals_alone() -> None:
     assert "class_fake" not in game(Auxiliary(3, 4), fakes=False).discriminator_loss(batch())
 
 
-@pytest.mark.parametrize("conditioning", [Unconditional(), Projection(3)])
-def test_a_discriminator_without_classifier_is_refused(conditioning: Conditioning) -> None:
+def test_a_discriminator_without_classifier_is_refused() -> None:
     with pytest.raises(InputError, match="conditioning=auxiliary"):
-        game(conditioning)
+        game(Projection(3))
+
+
+def test_without_labels_it_is_the_plain_game() -> None:
+    players, dealt = game(Unconditional()), batch()
+    assert set(players.discriminator_loss(dealt)) == {"adversarial"}
+    assert set(players.generator_loss(dealt)) == {"adversarial"}
 
 
 def test_unlabelled_data_are_refused() -> None:

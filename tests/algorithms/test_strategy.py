@@ -12,11 +12,12 @@ from torch import Tensor
 
 from gan import processes
 from gan.algorithms.gan import GAN
+from gan.algorithms.infogan import InfoGAN
 from gan.algorithms.strategy import PlayerwiseDDP
 from gan.averaging import ExponentialAverage
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import Projection
-from gan.latents import Gaussian
+from gan.latents import Codes, Gaussian
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.losses.hinge import Hinge
 from gan.losses.logistic import NonSaturating
@@ -88,6 +89,22 @@ def convolutional() -> GAN:
     return game
 
 
+def informed() -> GAN:
+    """Return an InfoGAN, whose Q learns with the generator and has batch normalisation."""
+    torch.manual_seed(0)
+    game = InfoGAN(
+        MLPGenerator(6, 1, 8, Unconditional(), hidden=(16,)),
+        MLPDiscriminator(1, 8, Unconditional(), units=(16,), pieces=2, dropout=0.0),
+        loss=NonSaturating(),
+        prior=Codes(6, categories=(3,), continuous=1),
+        optimizer={"generator": ADAM, "discriminator": ADAM},
+        averaging=ExponentialAverage(half_life=100),
+        hidden=8,
+    )
+    SynchronisedBatchNorm.convert(game)
+    return game
+
+
 GAMES: dict[str, Callable[[], GAN]] = {
     "n_critic": lambda: plain(n_critic=3),
     "sgd": lambda: plain(optimizer={"generator": SGD, "discriminator": SGD}),
@@ -107,6 +124,7 @@ GAMES: dict[str, Callable[[], GAN]] = {
     "orthogonal": lambda: plain(regularizers={"orthogonal": Orthogonal(beta=0.1)}),
     "accumulate": lambda: plain(accumulate=2, clip_norm={"generator": 0.1}),
     "batch_norm": convolutional,
+    "codes": informed,
 }
 
 

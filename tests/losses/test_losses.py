@@ -14,6 +14,7 @@ from gan.losses.base import AdversarialLoss
 from gan.losses.hinge import Hinge
 from gan.losses.least_squares import LeastSquares
 from gan.losses.logistic import Minimax, NonSaturating, SquaredProbability
+from gan.losses.multi_hinge import MultiHinge
 from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.losses.wasserstein import Wasserstein
 from tests.configs import ROOT, options
@@ -25,6 +26,7 @@ AT_ZERO: dict[type[AdversarialLoss], tuple[float, float]] = {
     SquaredProbability: (2 * LOG2, 0.25),
     LeastSquares: (0.5, 0.5),
     Hinge: (2.0, 0.0),
+    MultiHinge: (2.0, 1.0),
     Wasserstein: (0.0, 0.0),
     RelativisticPairing: (LOG2, LOG2),
     RelativisticAverage: (2 * LOG2, 2 * LOG2),
@@ -32,6 +34,11 @@ AT_ZERO: dict[type[AdversarialLoss], tuple[float, float]] = {
 LOSSES = pytest.mark.parametrize(
     "loss", [kind() for kind in AT_ZERO], ids=lambda x: type(x).__name__
 )
+
+
+def shape(loss: AdversarialLoss, images: int) -> tuple[int, ...]:
+    """Return that of the logits that ``loss`` reads."""
+    return (images,) if loss.logits == 1 else (images, loss.logits)
 
 
 def all_losses() -> set[type[AdversarialLoss]]:
@@ -56,13 +63,15 @@ def test_every_loss_has_a_closed_form_here_and_a_yaml() -> None:
 
 @LOSSES
 def test_value_at_zero_logits(loss: AdversarialLoss) -> None:
-    zeros = torch.zeros(4)
+    zeros = torch.zeros(shape(loss, 4))
     discriminator, generator = AT_ZERO[type(loss)]
     assert loss.discriminator(zeros, zeros).item() == pytest.approx(discriminator)
     assert loss.generator(zeros, zeros).item() == pytest.approx(generator)
 
 
-@LOSSES
+@pytest.mark.parametrize(
+    "loss", [kind() for kind in AT_ZERO if kind.logits == 1], ids=lambda x: type(x).__name__
+)
 def test_gradient_signs_at_zero(loss: AdversarialLoss) -> None:
     real, fake = torch.zeros(4, requires_grad=True), torch.zeros(4, requires_grad=True)
     up, down = torch.autograd.grad(loss.discriminator(real, fake), [real, fake], allow_unused=True)
@@ -75,14 +84,28 @@ def test_gradient_signs_at_zero(loss: AdversarialLoss) -> None:
     assert (pull < 0).all()
 
 
+def test_margins_of_the_right_answer_alone_are_raised() -> None:
+    real, fake = torch.zeros(4, 2, requires_grad=True), torch.zeros(4, 2, requires_grad=True)
+    loss = MultiHinge()
+    pulls = torch.autograd.grad(loss.discriminator(real, fake), [real, fake])
+    own, unreal = (torch.tensor(raised).expand(4, 2) / 4 for raised in ([-1.0, 0], [0, -1.0]))
+    assert torch.equal(pulls[0], own)  # its class
+    assert torch.equal(pulls[1], unreal)  # "fake"
+    assert torch.equal(torch.autograd.grad(loss.generator(fake), fake)[0], own)
+
+
+def test_multi_hinge_by_hand() -> None:
+    real, fake = torch.tensor([[3.0, -9.0], [0.5, 9.0]]), torch.tensor([[-2.0, 0.25], [9.0, 2.0]])
+    assert MultiHinge().discriminator(real, fake).item() == (0 + 0.5) / 2 + (0.75 + 0) / 2
+    assert MultiHinge().generator(fake).item() == (3 + 0) / 2
+
+
 @LOSSES
 def test_losses_are_means_over_the_batch(loss: AdversarialLoss) -> None:
-    real, fake = torch.randn(6), torch.randn(6)
-    twice = loss.discriminator(real.repeat(2), fake.repeat(2))
-    assert torch.allclose(twice, loss.discriminator(real, fake))
-    assert torch.allclose(
-        loss.generator(fake.repeat(2), real.repeat(2)), loss.generator(fake, real)
-    )
+    real, fake = torch.randn(shape(loss, 6)), torch.randn(shape(loss, 6))
+    pairs = torch.cat([real, real]), torch.cat([fake, fake])
+    assert torch.allclose(loss.discriminator(*pairs), loss.discriminator(real, fake))
+    assert torch.allclose(loss.generator(*pairs[::-1]), loss.generator(fake, real))
 
 
 def test_saturation() -> None:

@@ -1,0 +1,38 @@
+"""Consistency of the discriminator on real images and fakes."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from gan.regularizers.base import Verdict
+from gan.regularizers.consistency import ConsistencyRegularization
+
+
+class BalancedConsistency(ConsistencyRegularization):
+    """Consistency on fakes too, lest G draw the marks of T (Zhao et al., 2021, algorithm 1).
+
+    weight * E (D(x) - D(T(x)))^2 + fake_weight * E (D(G(z)) - D(T(G(z))))^2 in D's loss; with
+    ``zcr`` beside it, improved consistency regularization (ICR).
+
+    Args:
+        transform: T, images -> images that show the same; random.
+        weight: lambda_real.
+        fake_weight: lambda_fake.
+        every: as in :class:`Regularizer`.
+    """
+
+    def __init__(
+        self,
+        transform: Callable[[Tensor], Tensor],
+        weight: float = 10.0,
+        fake_weight: float = 10.0,
+        every: int = 1,
+    ) -> None:
+        super().__init__(transform, weight, every)
+        self.fake_weight = fake_weight
+
+    def penalty(self, verdict: Verdict) -> Tensor:
+        """Return the two terms; the critic is asked again at T(x) and T(G(z))."""
+        logits = verdict.critic(self.transform(verdict.fake.detach()))
+        return super().penalty(verdict) + self.fake_weight * mse_loss(logits, verdict.fake_logits)

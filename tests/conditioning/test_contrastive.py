@@ -1,0 +1,176 @@
+"""2C (Kang & Park, 2020, eq. 8) and D2D-CE (Kang et al., 2021, eq. 6), image by image."""
+
+from collections.abc import Callable
+from math import exp, log
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from gan.conditioning.contrastive import (
+    Contrastive,
+    ContrastiveHead,
+    DataToData,
+    DataToDataHead,
+    conditional_contrast,
+    data_to_data,
+)
+
+TEMPERATURE, MARGIN = 0.7, 0.6
+LABELS = torch.tensor([0, 1, 0, 2, 1, 0])  # class 2 has one member
+Contrast = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def drawn(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return embeddings of a batch, and the proxy of each one's class, on the unit sphere."""
+    generator = torch.Generator().manual_seed(seed)
+    e, proxies = (
+        normalize(torch.randn(count, 4, generator=generator, dtype=torch.float64))
+        for count in (len(LABELS), 3)
+    )
+    return e, proxies[LABELS]
+
+
+def two_c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    return conditional_contrast(e, proxy, y, TEMPERATURE)
+
+
+def d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    return data_to_data(e, proxy, y, TEMPERATURE, MARGIN)
+
+
+BOTH = pytest.mark.parametrize("contrast", [two_c, d2d_ce])
+
+
+def dot(a: Tensor, b: Tensor) -> float:
+    return float(sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True)))
+
+
+def test_2c_image_by_image() -> None:
+    e, proxy = drawn()
+    total = 0.0
+    for i in range(len(e)):
+        own = exp(dot(e[i], proxy[i]) / TEMPERATURE)
+        others = {j: exp(dot(e[i], e[j]) / TEMPERATURE) for j in range(len(e)) if j != i}
+        friends = sum(value for j, value in others.items() if LABELS[j] == LABELS[i])
+        total -= log((own + friends) / (own + sum(others.values())))
+    assert two_c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+
+
+def test_d2d_ce_image_by_image() -> None:
+    e, proxy = drawn()
+    total = 0.0
+    for i in range(len(e)):
+        near = exp(min(dot(e[i], proxy[i]) - MARGIN, 0) / TEMPERATURE)
+        strangers = [
+            exp(max(dot(e[i], e[j]) - (1 - MARGIN), 0) / TEMPERATURE)
+            for j in range(len(e))
+            if LABELS[j] != LABELS[i]
+        ]
+        total -= log(near / (near + sum(strangers)))
+    assert d2d_ce(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+
+
+@BOTH
+def test_the_order_of_the_batch_does_not_matter(contrast: Contrast) -> None:
+    e, proxy = drawn()
+    order = torch.tensor([4, 0, 5, 3, 1, 2])
+    moved = contrast(e[order], proxy[order], LABELS[order])
+    assert torch.allclose(moved, contrast(e, proxy, LABELS))
+
+
+@BOTH
+def test_the_names_of_the_classes_do_not_matter(contrast: Contrast) -> None:
+    e, proxy = drawn()
+    named = torch.tensor([7, 3, 5])[LABELS]
+    assert torch.allclose(contrast(e, proxy, named), contrast(e, proxy, LABELS))
+
+
+@BOTH
+def test_gradients_are_right(contrast: Contrast) -> None:
+    e, proxy = (x.requires_grad_() for x in drawn())
+    assert torch.autograd.gradcheck(lambda a, b: contrast(a, b, LABELS), (e, proxy))
+
+
+@BOTH
+def test_a_class_of_one_has_its_proxy_alone(contrast: Contrast) -> None:
+    """No friend draws the single member: it knows others as strangers only."""
+    e, proxy = (x.requires_grad_() for x in drawn())
+    (pull,) = torch.autograd.grad(contrast(e, proxy, LABELS), proxy)
+    assert pull[3].abs().sum() > 0
+    assert contrast(e[3:4], proxy[3:4], LABELS[3:4]).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_2c_of_one_class_is_zero() -> None:
+    e, proxy = drawn()
+    assert two_c(e, proxy, torch.zeros_like(LABELS)).item() == pytest.approx(0, abs=1e-12)
+
+
+def apart(near: float, far: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return two images of two classes, ``near`` their proxies and ``far`` from each other."""
+    e = torch.tensor([[1.0, 0, 0, 0], [far, (1 - far**2) ** 0.5, 0, 0]], dtype=torch.float64)
+    aside = torch.tensor([0, 0, (1 - near**2) ** 0.5, 0], dtype=torch.float64)
+    return e.requires_grad_(), (near * e + aside).detach().requires_grad_(), torch.tensor([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "learns"),
+    [
+        (0.99, 0.01, (False, False)),  # easy positives, easy negatives
+        (0.5, 0.01, (True, True)),  # hard positives
+        (0.99, 0.5, (True, False)),  # hard negatives, of which proxies know nothing
+    ],
+)
+def test_easy_positives_and_negatives_teach_nothing(
+    near: float, far: float, learns: tuple[bool, bool]
+) -> None:
+    e, proxy, y = apart(near, far)
+    loss = data_to_data(e, proxy, y, temperature=0.5, margin=0.95)
+    pulls = torch.autograd.grad(loss, [e, proxy])
+    assert tuple(bool(pull.abs().sum() > 0) for pull in pulls) == learns
+
+
+def test_2c_teaches_always() -> None:
+    e, proxy, y = apart(0.99, 0.01)
+    assert all(p.abs().sum() > 0 for p in torch.autograd.grad(two_c(e, proxy, y), [e, proxy]))
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "kind"), [(Contrastive(3, dim=5), two_c), (DataToData(3, dim=5), d2d_ce)]
+)
+def test_heads_put_embeddings_and_proxies_on_the_sphere(
+    conditioning: Contrastive | DataToData, kind: Contrast
+) -> None:
+    torch.manual_seed(0)
+    head = conditioning.head(7)
+    assert isinstance(head, ContrastiveHead)
+    head.temperature = TEMPERATURE
+    if isinstance(head, DataToDataHead):
+        head.margin = MARGIN
+    h = torch.randn(6, 7)
+    e = h @ head.embed.weight.T + head.embed.bias
+    proxy = head.proxy.weight[LABELS]
+    e, proxy = (x / x.square().sum(1, keepdim=True).sqrt() for x in (e, proxy))
+    assert torch.allclose(head.class_loss(h, LABELS), kind(e, proxy, LABELS), rtol=1e-5)
+
+
+def test_the_numbers_of_the_papers() -> None:
+    two, d2d = Contrastive(3), DataToData(3)
+    assert (two.dim, two.temperature) == (512, 1.0)
+    assert (d2d.dim, d2d.temperature, d2d.margin) == (512, 0.5, 0.98)
+
+
+def test_the_logit_knows_no_label() -> None:
+    head, h = Contrastive(3).head(7), torch.randn(2, 7)
+    assert torch.equal(head(h, torch.tensor([0, 1])), head(h))
+
+
+def test_impossible_numbers_are_refused() -> None:
+    for dim, temperature in ((5, 0.0), (0, 1.0)):
+        with pytest.raises(ValueError, match=r"conditioning=contrastive: .* must be positive"):
+            Contrastive(3, dim=dim, temperature=temperature)
+    with pytest.raises(ValueError, match=r"conditioning=data_to_data: margin=1\.5 must lie"):
+        DataToData(3, margin=1.5)
+    with pytest.raises(ValueError, match="conditioning=contrastive needs labels"):
+        Contrastive(0)

@@ -1,0 +1,75 @@
+"""Consistency terms of a linear critic, whose logits move by what T adds."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.regularizers.balanced_consistency import BalancedConsistency
+from gan.regularizers.consistency import ConsistencyRegularization
+from tests.regularizers.turns import linear, verdict
+
+SHAPE = (4, 1, 2, 3)
+
+
+def shifted(images: Tensor) -> Tensor:
+    """Add 1 to the first pixel of the first image, 2 to that of the second, and so on."""
+    moves = torch.zeros(SHAPE)
+    moves[:, 0, 0, 0] = torch.arange(1.0, 5.0)
+    return images + moves
+
+
+def doubled(images: Tensor) -> Tensor:
+    return 2 * images
+
+
+def weight() -> Tensor:
+    return torch.tensor([3.0, -1.0, 0.5, 2.0, 0.0, 1.0], dtype=torch.float64, requires_grad=True)
+
+
+def test_reals_alone() -> None:
+    w = weight()
+    said = verdict(linear(w), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
+    penalty = ConsistencyRegularization(shifted, weight=10.0).penalty(said)
+    squares = 1 + 4 + 9 + 16  # times 3, the weight of the pixel
+    assert penalty.item() == pytest.approx(10 * 9 * squares / 4, rel=1e-5)
+    (gradient,) = torch.autograd.grad(penalty, w)
+    assert gradient[0].item() == pytest.approx(10 * 2 * 3 * squares / 4, rel=1e-5)
+    assert gradient[1:].abs().max().item() == pytest.approx(0, abs=1e-9)
+
+
+def test_reals_and_fakes_by_hand() -> None:
+    real, fake = torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
+    w = weight()
+    penalty = BalancedConsistency(doubled, weight=7.0, fake_weight=2.0).penalty(
+        verdict(linear(w), real, fake)
+    )
+    expected = 0.0
+    for images, part in ((real, 7.0), (fake, 2.0)):  # D(2 x) - D(x) = D(x)
+        logits = [float((image.flatten() * w).detach().sum()) for image in images]
+        expected += part * sum(logit**2 for logit in logits) / len(logits)
+    assert penalty.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [ConsistencyRegularization, BalancedConsistency])
+def test_an_invariant_critic_pays_nothing(kind: type[ConsistencyRegularization]) -> None:
+    said = verdict(
+        lambda x: x.square().flatten(1).sum(1),
+        torch.randn(SHAPE).double(),
+        torch.randn(SHAPE).double(),
+    )
+    assert kind(torch.neg).penalty(said).item() == 0
+
+
+def test_the_logit_of_the_image_itself_learns_too() -> None:
+    said = verdict(linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
+    penalty = ConsistencyRegularization(doubled, weight=1.0).penalty(said)
+    (pull,) = torch.autograd.grad(penalty, said.real_logits)
+    assert torch.allclose(pull, -2 * said.real_logits / 4)  # d (a - b)^2 / d b, a - b = b
+
+
+def test_the_weights_of_the_papers() -> None:
+    said = verdict(linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
+    reals = ConsistencyRegularization(doubled).penalty(said)
+    assert torch.allclose(reals, 10 * said.real_logits.square().mean())
+    both = BalancedConsistency(doubled).penalty(said)
+    assert torch.allclose(both - reals, 10 * said.fake_logits.square().mean())
