@@ -18,13 +18,14 @@ _SAMPLE_BATCH = 100  # images generated at once
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put ``network`` into evaluation mode for a while, without gradients."""
-    training = network.training
+    modes = [(module, module.training) for module in network.modules()]
     try:
         with torch.no_grad():
             network.eval()
             yield
     finally:
-        network.train(training)
+        for module, training in modes:
+            module.training = training
 
 
 class LatentGame(TwoPlayerGame):
@@ -94,31 +95,55 @@ class LatentGame(TwoPlayerGame):
         """
         if z.dim() != 2 or z.shape[1] != self.prior.dim:
             raise InputError(f"latents of shape {tuple(z.shape)}: give (n, {self.prior.dim})")
-        y = self._labels(len(z), labels)
+        y = self.labels_for(len(z), labels)
         parts = torch.split(z, _SAMPLE_BATCH)
         shares = [None] * len(parts) if y is None else torch.split(y, _SAMPLE_BATCH)
         images = [self._images(*pair).float().cpu() for pair in zip(parts, shares, strict=True)]
         return torch.cat(images)
 
-    def sample(self, n: int, seed: int = 0, labels: Sequence[int] | Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        labels: Sequence[int] | Tensor | None = None,
+        truncation: float | None = None,
+    ) -> Tensor:
         """Return ``n`` images (n, C, H, W) in [-1, 1], float32 on the CPU.
 
         Args:
             n: at least 1.
             seed: image k is the same for the same seed, whatever ``n``.
             labels: one for each image, or one for all; ``None`` takes the classes in turn.
+            truncation: bound on each number of a latent: fewer kinds of images, better ones;
+                image k changes smoothly with it. ``None`` takes the whole prior.
 
         Raises:
-            InputError: on an impossible number or label.
+            InputError: on an impossible number, label or truncation.
+        """
+        return self.decode(self.latents(n, seed, truncation), labels)
+
+    def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> Tensor:
+        """Return the latents (n, dim) of :meth:`sample`, on the CPU.
+
+        Raises:
+            InputError: on an impossible number or truncation.
         """
         if n < 1:
             raise InputError(f"n={n}: ask for at least one image")
         if seed < 0:
             raise InputError(f"seed={seed}: give a number from 0")
-        return self.decode(self.prior.sample_each(seed, range(n)), labels)
+        z = self.prior.sample_each(seed, range(n))
+        return z if truncation is None else self.prior.truncate(z, truncation)
 
-    def _labels(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
-        """Return labels as (n,), by default the classes in turn, or refuse them."""
+    def labels_for(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
+        """Return the labels of ``n`` images as (n,), by default the classes in turn.
+
+        Returns:
+            ``None`` for an unconditional model.
+
+        Raises:
+            InputError: on an impossible label.
+        """
         classes = self.generator.num_classes
         if labels is None:
             return torch.arange(n) % classes if classes else None

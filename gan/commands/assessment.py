@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
+from gan.algorithms.sampling import Sampling
 from gan.commands.ledger import Ledger, Record
 from gan.metrics.backbone import digest
 from gan.metrics.evaluation import SEED, Evaluation, protocol
@@ -60,6 +61,7 @@ class Assessment:
         evaluation: the metrics, not yet prepared.
         probes: by name.
         device: where to work.
+        sampling: what is changed of a game before it is sampled.
     """
 
     def __init__(
@@ -69,16 +71,26 @@ class Assessment:
         evaluation: Evaluation,
         probes: Mapping[str, Probe],
         device: torch.device,
+        sampling: Sampling | None = None,
     ) -> None:
         self.folder, self.source, self.evaluation = folder, source, evaluation
         self.probes, self.device = probes, device
+        self.sampling = sampling or Sampling()
         self.ledger = Ledger(folder / "evaluation.json")
+
+    def ready(self, game: LatentGame) -> LatentGame:
+        """Return the game, changed in place, on the device and sampled as was asked for.
+
+        Raises:
+            InputError: if it cannot be sampled so.
+        """
+        return self.sampling.apply(game.to(self.device))
 
     def prepare(self, game: LatentGame, drop: bool) -> list[str]:
         """Get backbone and reals ready, and refuse what cannot be taken, before any long work.
 
         Args:
-            game: to be measured.
+            game: to be measured, ready.
             drop: leave metrics that cannot be taken out instead of refusing them.
 
         Returns:
@@ -99,13 +111,13 @@ class Assessment:
     def stamp(self, seed: int) -> dict[str, Any]:
         """Return the protocol of one seed's numbers."""
         stamp = {**self.evaluation.stamp(), "weights": "averaged", SEED: seed}
+        stamp |= self.sampling.stamp()
         for probe in self.probes.values():
             stamp |= probe.stamp()
         return stamp
 
     def record(self, game: LatentGame, checkpoint: str, seed: int) -> Record:
-        """Return the measurement of a game with one seed, from the ledger if it is there."""
-        game.to(self.device)
+        """Return the measurement of a ready game with one seed, from the ledger if it is there."""
         stamp = self.stamp(seed)
         weights = digest(game.averaged.state_dict())[:16]
         name = protocol(stamp)

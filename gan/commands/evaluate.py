@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,7 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gan.algorithms.latent import LatentGame
+from gan.algorithms.sampling import Sampling, changes
 from gan.commands.assessment import Assessment
+from gan.commands.groups import CONF
+from gan.commands.groups import options as members
 from gan.commands.ledger import Record, Spread, spreads
 from gan.commands.run import Run
 from gan.commands.trust import build
@@ -21,7 +23,6 @@ from gan.errors import InputError
 from gan.metrics.evaluation import Evaluation
 
 _CLASS = re.compile(r"/\d+$")  # at the end of a value within a class
-CONF = Path(__file__).parents[2] / "conf"
 
 
 @dataclass
@@ -40,6 +41,8 @@ class EvaluateOptions:
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         batch_size: images generated and looked at together.
         min_fakes: least ``n`` that is accepted.
+        truncation: bound on each number of a latent.
+        standing: batches over which the statistics of batch normalisation are taken anew.
         allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
@@ -54,17 +57,14 @@ class EvaluateOptions:
     device: str | None = None
     batch_size: int = 100
     min_fakes: int = 1000
+    truncation: float | None = None
+    standing: int = 0
     allow_targets: list[str] = field(default_factory=list)
-
-
-def _members(group: str) -> list[str]:
-    """Return the choices of a group of ``conf/``."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _chosen(options: EvaluateOptions) -> tuple[list[str], list[str]]:
     """Return the measures and the probes that were asked for."""
-    measures, probes = _members("measures"), _members("probes")
+    measures, probes = members("measures"), members("probes")
     if options.metrics is None:
         return measures, []
     for name in options.metrics:
@@ -78,7 +78,7 @@ def _chosen(options: EvaluateOptions) -> tuple[list[str], list[str]]:
 def _composed(options: EvaluateOptions, run: DictConfig) -> DictConfig:
     """Return the config of backbone, measures and probes."""
     measures, probes = _chosen(options)
-    known = _members("metrics")
+    known = members("metrics")
     if options.backbone is not None and options.backbone not in known:
         raise InputError(f"backbone={options.backbone}: {nearest(options.backbone, known)}")
     chosen = [f"measures=[{','.join(measures)}]", f"probes=[{','.join(probes)}]"]
@@ -114,6 +114,7 @@ def _evaluation(options: EvaluateOptions, config: DictConfig) -> Evaluation:
 
 def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
     """Return what measures a run as the options say."""
+    sampling = Sampling(options.truncation, options.standing)
     config = run.config
     composed = _composed(options, config)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -127,14 +128,16 @@ def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
         _evaluation(options, composed),
         {name: build(node) for name, node in composed.probes.items()},
         place,
+        sampling,
     )
 
 
-def _games(run: Run, options: EvaluateOptions) -> dict[str, LatentGame]:
-    """Return the game of each checkpoint that is there."""
+def _games(run: Run, options: EvaluateOptions, assessment: Assessment) -> dict[str, LatentGame]:
+    """Return the game of each checkpoint that is there, ready to be sampled."""
     names = list(dict.fromkeys(options.checkpoints))
     kept = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
-    return {name: run.game(name) for name in kept or names}
+    games = {name: run.game(name) for name in kept or names}
+    return {name: assessment.ready(game) for name, game in games.items()}
 
 
 def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -> Table:
@@ -171,7 +174,7 @@ def evaluate(options: EvaluateOptions) -> None:
     """Measure a run's checkpoints with several seeds, write evaluation.json, print a table."""
     run = Run(options.run, options.allow_targets)
     assessment = _assessment(run, options)
-    games = _games(run, options)
+    games = _games(run, options, assessment)
     console = Console()
     first_game = next(iter(games.values()))
     for line in assessment.prepare(first_game, options.metrics is None):
@@ -196,5 +199,5 @@ def _protocol(record: Record) -> str:
     return (
         f"{stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} fakes against "
         f"{stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']}, "
-        f"resize {stamp['resize']}, {stamp['weights']} weights"
+        f"resize {stamp['resize']}, {stamp['weights']} weights{changes(stamp)}"
     )

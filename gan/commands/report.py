@@ -11,6 +11,7 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.table import Table
 
+from gan.algorithms.sampling import changes
 from gan.commands.ledger import Ledger, Spread, spreads
 from gan.commands.results import Results
 from gan.errors import InputError
@@ -110,7 +111,7 @@ def _explained(stamps: dict[str, dict[str, Any]]) -> Iterator[str]:
         yield (
             f"[{name}] {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} "
             f"fakes against {stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']} "
-            f"({str(stamp['real_fingerprint'])[:8]}), {stamp['weights']} weights"
+            f"({str(stamp['real_fingerprint'])[:8]}), {stamp['weights']} weights{changes(stamp)}"
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
+from gan.algorithms.sampling import Langevin, Sampling
 from gan.commands.run import load
 from gan.errors import InputError
 from gan.pictures import picture, save_grid
@@ -22,6 +23,10 @@ class SampleOptions:
         out: PNG to write; by default ``samples.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         columns: of the grid.
+        truncation: bound on each number of a latent: fewer kinds of images, better ones.
+        standing: batches over which the statistics of batch normalisation are taken anew.
+        langevin: steps of each latent towards what the discriminator finds likelier.
+        langevin_step: their size.
         allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
@@ -32,6 +37,10 @@ class SampleOptions:
     out: str | None = None
     checkpoint: str | None = None
     columns: int = 8
+    truncation: float | None = None
+    standing: int = 0
+    langevin: int = 0
+    langevin_step: float = 0.01
     allow_targets: list[str] = field(default_factory=list)
 
 
@@ -42,7 +51,21 @@ def sample(options: SampleOptions) -> None:
         raise InputError(f"out={out}: give a name that ends in .png")
     if options.columns < 1:
         raise InputError(f"columns={options.columns}: give a number from 1")
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    sampling = Sampling(options.truncation, options.standing)
+    langevin = _langevin(options)
+    game = sampling.apply(load(options.run, options.checkpoint, options.allow_targets))
     labels = None if options.labels is None else list(options.labels)
-    save_grid(picture(game.sample(options.n, options.seed, labels), options.columns), out)
+    z, y = game.latents(options.n, options.seed), game.labels_for(options.n, labels)
+    if langevin is not None:
+        z = langevin(game, z, y, options.seed)
+    save_grid(picture(game.decode(z, y), options.columns), out)
     print(out)
+
+
+def _langevin(options: SampleOptions) -> Langevin | None:
+    """Return the chain that was asked for, if one was."""
+    if options.langevin == 0:
+        return None
+    if options.truncation is not None:
+        raise InputError("langevin: its chains leave what truncation cuts out: give one of the two")
+    return Langevin(options.langevin, options.langevin_step)

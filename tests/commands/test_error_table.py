@@ -332,6 +332,13 @@ KINDS = [
     after("truncated checkpoint", "sample run=run", "is not a whole checkpoint", truncated),
     after("garbled config", "sample run=run", "config.yaml", text("run/.hydra/config.yaml", "{")),
     after("config that names other code", "sample run=run", "os.system allow_targets", hostile),
+    after("latents cut to nothing", "sample run=run truncation=0", "truncation=0.0 above 0"),
+    after("statistics that are not there", "sample run=run standing=4", "no batch normalisation"),
+    after(
+        "chain out of bounds", "sample run=run langevin=9 langevin_step=1e9", "1000000000.0 lower"
+    ),
+    after("codes that are not there", "traverse run=run", "run=run no codes prior=codes"),
+    after("unknown model", "models model=dcgna", "model=dcgna did you mean 'dcgan'"),
     after("path of one step", "interpolate run=run steps=1", "steps=1 2 or more"),
     after("unknown measure", "evaluate run=run metrics=[fdi]", "no 'fdi' did you mean 'fid'"),
     after("too few fakes", "evaluate run=run n=10", "10 1000"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import torch
 from PIL import Image
 
 import gan
+from gan.algorithms.sampling import Sampling
 from gan.commands.assessment import Assessment, Fakes
 from gan.commands.main import dispatch
 from gan.commands.report import entries
 from gan.commands.train import train
 from gan.errors import InputError
+from gan.metrics.backbone import digest
 from tests.conftest import composing
 
 SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
@@ -125,9 +128,47 @@ def test_an_unconditional_model_goes_without_labels(
     assert not any("intra_fid" in key for record in records for key in record["values"])
 
 
+def test_how_images_were_drawn_is_part_of_the_protocol(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "evaluation.json").unlink(missing_ok=True)
+    given = [*SMALL, "seeds=1", "metrics=[fid]", "checkpoints=[last]"]
+    for drawn in ([], ["truncation=0.3"], ["standing=2"], ["truncation=0.3", "standing=2"], []):
+        dispatch(["evaluate", f"run={copy}", *given, *drawn])
+    records = json.loads((copy / "evaluation.json").read_text())["records"]
+    assert len(records) == 4  # the last was the first
+    stamps = [r["stamp"] for r in records]
+    plain = stamps[0]
+    assert not {"truncation", "standing"} & plain.keys()
+    assert stamps[1] == plain | {"truncation": 0.3}
+    assert stamps[2] == plain | {"standing": "2 batches of 100"}
+    assert stamps[3] == plain | {"truncation": 0.3, "standing": "2 batches of 100"}
+    assert len({r["protocols"]["domain/fid"] for r in records}) == 4
+    assert len({r["values"]["domain/fid"] for r in records}) == 4
+    game = Sampling(0.3, 2).apply(gan.load(copy, "last"))
+    assert digest(game.averaged.state_dict())[:16] == records[3]["weights"]
+    (row,) = entries(str(copy))[-1:]
+    assert row.stamps[records[3]["protocols"]["domain/fid"]]["truncation"] == 0.3
+
+
+def test_what_is_measured_is_truncated(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+    measure = Assessment._measure
+
+    def noted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
+        seen.append(float(game.prior.sample_each(seed, range(20)).abs().max()))
+        return measure(self, game, checkpoint, seed)
+
+    monkeypatch.setattr(Assessment, "_measure", noted)
+    dispatch(["evaluate", f"run={plain}", *SMALL, "seeds=1", "metrics=[fid]", "truncation=0.2"])
+    assert all(0.15 < bound <= 0.2 for bound in seen)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("truncation=0", r"truncation=0\.0: give a number above 0"),
+        ("standing=-1", "standing=-1"),
         ("metrics=[label_consistency]", "unconditional"),
         ("metrics=[cas]", "cas"),
         ("metrics=[fidd]", "did you mean 'fid'"),

@@ -30,7 +30,6 @@ EARLY = {  # what changes nothing in the first two steps
 OPTIONS = [
     f"{group}={name}"
     for group in (
-        "conditioning",
         "critic_norm",
         "optimizer",
         "schedule",
@@ -79,11 +78,34 @@ def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
 
 
+TAUGHT = {"auxiliary", "contrastive", "data_to_data"}
+TOLD = {"projection", "concatenation", "multi_hinge"}
+KNOWN = {
+    "dcgan": TOLD,
+    "mlp": TOLD,
+    "sngan": TOLD | {"class_norm"},
+    "sngan_cnn": TOLD | {"class_norm"},
+    "biggan": TOLD,
+    "acgan": TAUGHT,
+    "contragan": TAUGHT,
+}
+
+
 @pytest.mark.parametrize("conditioning", options("conditioning"))
-@pytest.mark.parametrize("model", ["sngan", "sagan", "mlp"])
-def test_every_conditioning_trains(config: Compose, model: str, conditioning: str) -> None:
-    small = SMALL.get(model, WIDTHS)
-    train(config(f"model={model}", f"conditioning={conditioning}", "data=digits", *small))
+@pytest.mark.parametrize("model", KNOWN)
+def test_every_conditioning_trains_or_is_refused(
+    config: Compose, tmp_path: Path, model: str, conditioning: str
+) -> None:
+    choice = [f"model={model}", f"conditioning={conditioning}", "data=digits"]
+    choice += ["loss=multi_hinge"] if conditioning == "multi_hinge" else []
+    node = config(*choice, "n_critic=1", *SMALL.get(model, WIDTHS))
+    if conditioning != "none" and conditioning not in KNOWN[model]:
+        with pytest.raises(InstantiationException) as caught:
+            train(node)
+        assert "choose" in str(caught.value.__cause__) or "set" in str(caught.value.__cause__)
+        return
+    train(node)
+    assert gan.load(tmp_path / "run").generator.num_classes == 10 * (conditioning != "none")
 
 
 @pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "rpgan"])
