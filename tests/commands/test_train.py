@@ -19,7 +19,11 @@ from tests.conftest import Compose
 
 WIDTHS = ["model.generator.width=8", "model.discriminator.width=8"]
 PERCEPTRONS = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
-SMALL = {"mlp": PERCEPTRONS, "unrolled": [*PERCEPTRONS, "model.unroll=2"]}
+SMALL = {
+    "mlp": PERCEPTRONS,
+    "unrolled": [*PERCEPTRONS, "model.unroll=2"],
+    "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
+}
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
 NEEDING_TWO_LOGITS = "loss=multi_hinge and conditioning=multi_hinge need each other"
 TERMLESS = {"top_k", "weight_clip"}

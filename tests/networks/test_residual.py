@@ -13,6 +13,7 @@ from gan.conditioning.projection import ClassNormProjection, Projection
 from gan.networks.base import Discriminator, Generator
 from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANGenerator
+from gan.networks.infogan import InfoGANDiscriminator, InfoGANGenerator
 from gan.networks.mlp import MLPGenerator
 from gan.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from gan.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
@@ -26,6 +27,10 @@ MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
     "biggan": lambda c, r, y: (
         BigGANGenerator(6, c, r, y, 8, attention=16),
         BigGANDiscriminator(c, r, y, width=16, attention=16),
+    ),
+    "infogan": lambda c, r, y: (
+        InfoGANGenerator(6, c, r, y, 2, hidden=8),
+        InfoGANDiscriminator(c, r, y, width=2, hidden=8),
     ),
     "sndcgan": lambda c, r, y: (
         SNDCGANGenerator(6, c, r, y, 2),
@@ -88,6 +93,25 @@ def test_sndcgan_has_the_layers_of_the_paper() -> None:
     assert [m.out_channels for m in convolutions] == [64, 128, 128, 256, 256, 512, 512]
     assert [m.stride[0] for m in convolutions] == [1, 2, 1, 2, 1, 2, 1]
     assert discriminator.head.width == 512 * 4 * 4
+
+
+def test_infogan_has_the_layers_of_the_paper() -> None:
+    """Chen et al., 2016, table 1, at 28 pixels, without the biases that normalisation undoes."""
+    generator = InfoGANGenerator(74, 1, 28, Unconditional())
+    maps = 7 * 7 * 128
+    linear = 74 * 1024 + 2 * 1024 + 1024 * maps + 2 * maps
+    assert count(generator) == linear + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1
+    assert generator(torch.randn(2, 74)).shape == (2, 1, 28, 28)
+    discriminator = InfoGANDiscriminator(1, 28, Unconditional())
+    convolutions = 64 * 16 + 64 + 64 * 128 * 16 + 3 * 128
+    assert count(discriminator) == convolutions + maps * 1024 + 3 * 1024 + 1024 + 1
+
+
+def test_infogan_refuses_what_it_cannot_build() -> None:
+    with pytest.raises(ValueError, match=r"data\.resolution=30 must be a multiple of 4"):
+        InfoGANGenerator(74, 1, 30, Unconditional())
+    with pytest.raises(ValueError, match="critic_norm=instance"):
+        InfoGANDiscriminator(1, 28, Unconditional(), nn.InstanceNorm2d)
 
 
 def test_each_block_of_biggan_hears_its_own_chunk() -> None:

@@ -1,0 +1,136 @@
+"""The players of InfoGAN on MNIST (Chen et al., 2016, appendix C.1)."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from gan.conditioning.base import Conditioning
+from gan.layers.minibatch import Alone
+from gan.networks.base import Discriminator, Generator, draw
+
+SHRINK = 4  # two strides of 2
+
+
+def _places(resolution: int) -> int:
+    """Return the positions of the smallest feature maps.
+
+    Raises:
+        ValueError: if ``resolution`` is no multiple of 4.
+    """
+    if resolution < 2 * SHRINK or resolution % SHRINK:
+        raise ValueError(
+            f"data.resolution={resolution} must be a multiple of 4 from 8: set data.resolution to "
+            "28 or 32"
+        )
+    return (resolution // SHRINK) ** 2
+
+
+def _draw(network: nn.Module) -> None:
+    """Draw weights from N(0, 0.02), as in the authors' code."""
+    draw(network, lambda weight: nn.init.normal_(weight, std=0.02))
+
+
+class InfoGANGenerator(Generator):
+    """Two linear layers, then two transposed convolutions of stride 2, with batch normalisation.
+
+    Deviation from the paper: tanh on images in [-1, 1] instead of a sigmoid on [0, 1].
+
+    Args:
+        latent_dim: numbers in z, codes included.
+        channels: of the images.
+        resolution: height and width of the images, a multiple of 4 from 8.
+        conditioning: how the label enters.
+        width: feature maps before the last layer.
+        hidden: units of the first layer.
+
+    Raises:
+        ValueError: on another resolution.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int = 64,
+        hidden: int = 1024,
+    ) -> None:
+        super().__init__()
+        self.enter(latent_dim, conditioning)
+        side, maps = resolution // SHRINK, 2 * width * _places(resolution)
+        self.layers = nn.Sequential(
+            nn.Linear(self.entry.width, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, maps, bias=False),
+            nn.BatchNorm1d(maps),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, (2 * width, side, side)),
+            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+            nn.Tanh(),
+        )
+        _draw(self)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        images: Tensor = self.layers(self.entry(z, y))
+        return images
+
+
+class InfoGANDiscriminator(Discriminator):
+    """Two convolutions of stride 2 and a linear layer, leaky rectifiers, one logit.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images, a multiple of 4 from 8.
+        conditioning: how the label enters.
+        norm: feature maps -> normalisation layer, after the second convolution and the linear
+            layer; batch normalisation is the paper's.
+        width: feature maps after the first layer.
+        hidden: units of the linear layer, the features.
+        minibatch: features -> what compares the images of a batch.
+
+    Raises:
+        ValueError: on another resolution, or instance normalisation.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        width: int = 64,
+        hidden: int = 1024,
+        minibatch: Callable[[int], Alone] = Alone,
+    ) -> None:
+        super().__init__()
+        if isinstance(norm(1), nn.InstanceNorm2d):
+            raise ValueError(
+                "critic_norm=instance: a linear layer has one position, which leaves nothing to "
+                "normalise: set critic_norm=batch, layer or none"
+            )
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            norm(2 * width),
+            nn.LeakyReLU(0.1, inplace=True),
+            nn.Flatten(),
+            nn.Linear(2 * width * _places(resolution), hidden),
+            nn.Unflatten(1, (hidden, 1, 1)),
+            norm(hidden),
+            nn.Flatten(),
+            nn.LeakyReLU(0.1, inplace=True),
+        )
+        self.crown(hidden, conditioning, minibatch)
+        _draw(self)
+
+    def body(self, x: Tensor) -> Tensor:
+        """Return features (B, hidden)."""
+        h: Tensor = self.layers(x)
+        return h
