@@ -1,0 +1,60 @@
+"""Equalised learning rate: weights are drawn at 1 and scaled where they are used.
+
+Adam's steps are then the same fraction of every weight (Karras et al., 2018, section 4.1).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear
+
+
+class EqualisedLinear(nn.Module):
+    """A linear map whose weights are N(0, 1) times 1 / sqrt(inputs).
+
+    Args:
+        in_features: numbers that come in.
+        out_features: numbers that go out.
+        bias: what the bias starts at, or ``None`` for no bias.
+        lr_multiplier: of the learning rate of this layer (Karras et al., 2019, appendix C).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: float | None = 0.0,
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        start = None if bias is None else torch.full((out_features,), bias / lr_multiplier)
+        self.bias = None if start is None else nn.Parameter(start)
+        self.gain, self.lr_multiplier = lr_multiplier / math.sqrt(in_features), lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (..., out_features) from (..., in_features)."""
+        bias = None if self.bias is None else self.bias * self.lr_multiplier
+        return linear(x, self.weight * self.gain, bias)
+
+
+class EqualisedConv2d(nn.Module):
+    """A convolution whose weights are N(0, 1) times 1 / sqrt(inputs of an output).
+
+    Args:
+        before: channels that come in.
+        after: channels that go out.
+        kernel_size: odd; maps keep their size.
+        bias: learn one, from 0.
+    """
+
+    def __init__(self, before: int, after: int, kernel_size: int, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(after, before, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(after)) if bias else None
+        self.gain, self.padding = 1 / math.sqrt(before * kernel_size**2), kernel_size // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (B, after, H, W) from (B, before, H, W)."""
+        return conv2d(x, self.weight * self.gain, self.bias, padding=self.padding)

@@ -1,0 +1,177 @@
+"""Layers of the style family against their formulas."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import gradgradcheck
+from torch.nn.functional import conv2d
+
+from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
+from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
+
+
+def test_equalised_linear_by_its_formula() -> None:
+    torch.manual_seed(0)
+    layer = EqualisedLinear(50, 2000, bias=1.0, lr_multiplier=0.01)
+    x = torch.randn(3, 50)
+    assert layer.weight.std().item() == pytest.approx(100, rel=0.02)
+    assert layer.bias is not None
+    expected = x @ (layer.weight.T * 0.01 / math.sqrt(50)) + 0.01 * layer.bias
+    assert torch.allclose(layer(x), expected, atol=1e-5)
+    assert (layer(x) - 1).std().item() == pytest.approx(x.square().mean().sqrt().item(), rel=0.05)
+
+
+def test_the_multiplier_slows_a_layer_down() -> None:
+    """Adam moves every weight by its rate: the map moves by lr_multiplier times as much."""
+    moves = []
+    for multiplier in (1.0, 0.01):
+        torch.manual_seed(0)
+        layer = EqualisedLinear(50, 1, bias=None, lr_multiplier=multiplier)
+        x = torch.ones(1, 50)
+        before, optimizer = layer(x).item(), torch.optim.Adam(layer.parameters(), lr=0.1)
+        torch.autograd.backward(layer(x).sum())
+        optimizer.step()
+        moves.append(layer(x).item() - before)
+    assert moves[0] == pytest.approx(-0.1 * math.sqrt(50), rel=1e-3)
+    assert moves[1] / moves[0] == pytest.approx(0.01, rel=1e-2)
+
+
+def test_equalised_convolution_by_its_formula() -> None:
+    torch.manual_seed(0)
+    layer, x = EqualisedConv2d(8, 64, 3), torch.randn(4, 8, 16, 16)
+    expected = conv2d(x, layer.weight / math.sqrt(72), padding=1)
+    assert torch.allclose(layer(x), expected, atol=1e-5)
+    assert layer(x)[:, :, 1:-1, 1:-1].std().item() == pytest.approx(1, rel=0.05)
+
+
+def direct(row: Tensor, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
+    """Return the definition in one dimension, number by number."""
+    stuffed = torch.zeros(len(row) * up, dtype=row.dtype)
+    stuffed[::up] = row
+    before, after = padding
+    u = [0.0] * max(before, 0) + stuffed[max(-before, 0) :].tolist()
+    u = u + [0.0] * after if after >= 0 else u[:after]
+    taps = len(kernel)
+    out = []
+    for n in range((len(u) - taps) // down + 1):
+        out.append(sum(float(kernel[m]) * u[down * n - m + taps - 1] for m in range(taps)))
+    return torch.tensor(out, dtype=row.dtype)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "padding"),
+    [
+        (1, 1, (0, 0)),
+        (2, 1, (2, 1)),
+        (1, 2, (1, 1)),
+        (3, 2, (2, 3)),
+        (2, 1, (-1, 2)),
+        (1, 1, (1, -1)),
+    ],
+)
+def test_upfirdn_is_its_definition(up: int, down: int, padding: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    x, kernel = torch.randn(2, 3, 6, 7).double(), torch.randn(4).double()
+    rows = torch.stack([direct(row, kernel, up, down, padding) for row in x.flatten(0, 2)]).reshape(
+        2, 3, 6, -1
+    )
+    columns = rows.transpose(2, 3)
+    expected = (
+        torch.stack([direct(column, kernel, up, down, padding) for column in columns.flatten(0, 2)])
+        .reshape(*columns.shape[:3], -1)
+        .transpose(2, 3)
+    )
+    assert torch.allclose(upfirdn(x, kernel, up, down, padding), expected)
+
+
+def test_resampling_keeps_constants_and_means() -> None:
+    ones = torch.ones(1, 2, 8, 8)
+    assert Upsample()(ones).shape == (1, 2, 16, 16)
+    assert torch.allclose(Upsample()(ones)[..., 2:-2, 2:-2], torch.tensor(1.0))
+    assert torch.allclose(Downsample()(ones)[..., 1:-1, 1:-1], torch.tensor(1.0))
+    assert torch.allclose(Filter()(ones)[..., 2:-2, 2:-2], torch.tensor(1.0))
+    spot = torch.zeros(1, 1, 8, 8)
+    spot[..., 4, 4] = 1
+    assert Upsample()(spot).sum().item() == pytest.approx(4)
+    assert Downsample()(spot).sum().item() == pytest.approx(0.25)
+
+
+def test_up_is_the_transpose_of_down() -> None:
+    """<up(x), y> = 4 <x, down(y)> for a symmetric filter."""
+    torch.manual_seed(0)
+    x, y = torch.randn(1, 1, 5, 5).double(), torch.randn(1, 1, 10, 10).double()
+    up, down = Upsample().double(), Downsample().double()
+    assert (up(x) * y).sum().item() == pytest.approx(4 * (x * down(y)).sum().item())
+
+
+def test_upsampling_is_centred() -> None:
+    """A linear ramp stays one, with pixel centres at half places."""
+    ramp = torch.arange(8.0).expand(1, 1, 8, 8)
+    middle = Upsample()(ramp)[0, 0, 8, 4:12]
+    assert torch.allclose(middle, torch.arange(4, 12) / 2 - 0.25, atol=1e-5)
+
+
+def grouped(x: Tensor, weight: Tensor, style: Tensor, demodulate: bool) -> Tensor:
+    """Return the convolution of each image with its own weights, as the paper writes them."""
+    images = []
+    for image, s in zip(x, style, strict=True):
+        own = weight * s[None, :, None, None]
+        if demodulate:
+            own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        images.append(conv2d(image[None], own, padding=weight.shape[2] // 2))
+    return torch.cat(images)
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+def test_modulation_equals_weights_of_its_own_for_each_image(demodulate: bool) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(3, 5, 6, 6).double(), torch.randn(4, 5, 3, 3).double()
+    style = torch.randn(3, 5).double()
+    expected = grouped(x, weight, style, demodulate)
+    assert torch.allclose(modulated_conv2d(x, weight, style, demodulate), expected)
+
+
+def test_demodulated_outputs_have_unit_variance_for_unit_variance_inputs() -> None:
+    torch.manual_seed(0)
+    layer = ModulatedConv2d(64, 32, 3, style_dim=16)
+    maps = layer(torch.randn(64, 64, 8, 8), 5 * torch.randn(64, 16))[:, :, 1:-1, 1:-1]
+    assert maps.std().item() == pytest.approx(1, rel=0.03)
+    assert maps.std((0, 2, 3)).max() < 1.1
+
+
+def test_without_style_the_scale_is_one() -> None:
+    torch.manual_seed(0)
+    layer, x = ModulatedConv2d(4, 3, 3, style_dim=2, demodulate=False), torch.randn(2, 4, 5, 5)
+    plain = conv2d(x, layer.weight / 6, padding=1)
+    assert torch.allclose(layer(x, torch.zeros(2, 2)), plain, atol=1e-5)
+
+
+def test_adain_by_its_formula() -> None:
+    torch.manual_seed(0)
+    layer, x, w = AdaIN(3, 5), torch.randn(2, 3, 4, 4), torch.randn(2, 5)
+    scale, bias = layer.style(w).chunk(2, dim=1)
+    expected = torch.empty_like(x)
+    for i in range(2):
+        for c in range(3):
+            maps = x[i, c]
+            normal = (maps - maps.mean()) / (maps.var(correction=0) + 1e-5).sqrt()
+            expected[i, c] = normal * (1 + scale[i, c]) + bias[i, c]
+    assert torch.allclose(layer(x, w), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [Filter(), Upsample(), Downsample()])
+def test_filters_are_differentiable_twice(layer: nn.Module) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 4, 4).double().requires_grad_()
+    assert gradgradcheck(lambda x: layer.double()(x).square(), x)
+
+
+def test_modulation_is_differentiable_twice() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 2, 3, 3).double(), torch.randn(2, 2, 3, 3).double()
+    style = torch.rand(2, 2).double() + 0.5
+    inputs = [tensor.requires_grad_() for tensor in (x, weight, style)]
+    assert gradgradcheck(modulated_conv2d, inputs, atol=1e-4)
