@@ -54,10 +54,36 @@ def source(patches: Patches) -> RealSource:
     return cast(RealSource, patches)
 
 
+class Eyes:
+    """A backbone that sees in an image the class that its code was."""
+
+    def __init__(self, knows_labels: bool) -> None:
+        self.knows_labels = knows_labels
+        players = game()
+        z = players.prior.sample_each(7, range(150))
+        self.images, (codes, *_) = players.decode(z), players.prior.split(z)[1]
+        self.classes = torch.tensor([2, 0, 1])[codes.argmax(1)]
+
+    def __call__(self, images: torch.Tensor) -> Any:
+        nearest = torch.cdist(images.flatten(1), self.images.flatten(1)).argmin(1)
+        seen = self.classes[nearest].clone()
+        seen[::5] = 0  # wrong in two of three
+        return SimpleNamespace(logits=torch.eye(3)[seen])
+
+
 def test_a_code_that_is_the_class_is_right_every_time() -> None:
-    backbone = cast(Any, SimpleNamespace())
-    measured = CodeAccuracy().measure(game().eval(), source(Patches()), backbone, seed=0)
+    measured = CodeAccuracy().measure(
+        game().eval(), source(Patches()), cast(Any, Eyes(False)), seed=0
+    )
     assert measured == {"code_accuracy": 1.0}
+
+
+def test_the_consistency_is_what_the_backbone_sees() -> None:
+    eyes = Eyes(True)
+    measured = CodeAccuracy(150).measure(game().eval(), source(Patches()), cast(Any, eyes), seed=7)
+    wrong = int((eyes.classes[::5] != 0).sum())
+    assert wrong > 10
+    assert measured["code_consistency"] == pytest.approx(1 - wrong / 150)
 
 
 def test_codes_that_do_not_count_the_classes_are_refused() -> None:
