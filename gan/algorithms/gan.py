@@ -164,6 +164,16 @@ class GAN(LatentGame):
         logits, h = (real_logits, fake_logits), (h_real, h_fake)
         return Verdict(critic, real, fake, *logits, *h, batch.epsilon, batch.z, generate)
 
+    def _penalties(
+        self, due: Mapping[str, Regularizer], ask: Callable[[Regularizer], Tensor | None]
+    ) -> Terms:
+        """Return what regularizers say when asked, in full precision, worth the turns they skip."""
+        with full_precision(self.device):
+            said = {
+                name: (regularizer.every, ask(regularizer)) for name, regularizer in due.items()
+            }
+        return {name: every * term for name, (every, term) in said.items() if term is not None}
+
     def discriminator_loss(self, batch: Batch) -> Terms:
         """Return the adversarial term, those of further tasks and of regularizers that are due."""
         due = self._due(self._critic_turn())
@@ -172,10 +182,8 @@ class GAN(LatentGame):
         self.readings["logits/real"] = verdict.real_logits.detach().mean()
         self.readings["logits/fake"] = verdict.fake_logits.detach().mean()
         adversarial = self.loss.discriminator(verdict.real_logits, verdict.fake_logits)
-        with full_precision(batch.real.device):
-            penalties = {name: (r.every, r.penalty(verdict)) for name, r in due.items()}
-        terms = {name: n * term for name, (n, term) in penalties.items() if term is not None}
-        return {"adversarial": adversarial, **self.discriminator_tasks(verdict, batch), **terms}
+        penalties = self._penalties(due, lambda regularizer: regularizer.penalty(verdict))
+        return {"adversarial": adversarial, **self.discriminator_tasks(verdict, batch), **penalties}
 
     def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
         """Return what the discriminator is asked beside real or fake: nothing."""
@@ -217,7 +225,5 @@ class GAN(LatentGame):
         for regularizer in due.values():
             fake_logits = regularizer.select(fake_logits, self.clock.images)
         adversarial = self.loss.generator(fake_logits, real_logits)
-        with full_precision(batch.real.device):
-            penalties = {name: (r.every, r.generator_penalty(attempt)) for name, r in due.items()}
-        terms = {name: n * term for name, (n, term) in penalties.items() if term is not None}
-        return {"adversarial": adversarial, **self.generator_tasks(attempt, batch), **terms}
+        penalties = self._penalties(due, lambda regularizer: regularizer.generator_penalty(attempt))
+        return {"adversarial": adversarial, **self.generator_tasks(attempt, batch), **penalties}
