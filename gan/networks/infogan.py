@@ -30,6 +30,11 @@ def _draw(network: nn.Module) -> None:
     draw(network, lambda weight: nn.init.normal_(weight, std=0.02))
 
 
+def _normalised(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
+    """Return a layer of the generator and what follows it."""
+    return layer, norm, nn.ReLU(inplace=True)
+
+
 class InfoGANGenerator(Generator):
     """Two linear layers, then two transposed convolutions of stride 2, with batch normalisation.
 
@@ -60,16 +65,13 @@ class InfoGANGenerator(Generator):
         self.enter(latent_dim, conditioning)
         side, maps = resolution // SHRINK, 2 * width * _places(resolution)
         self.layers = nn.Sequential(
-            nn.Linear(self.entry.width, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, maps, bias=False),
-            nn.BatchNorm1d(maps),
-            nn.ReLU(inplace=True),
+            *_normalised(nn.Linear(self.entry.width, hidden, bias=False), nn.BatchNorm1d(hidden)),
+            *_normalised(nn.Linear(hidden, maps, bias=False), nn.BatchNorm1d(maps)),
             nn.Unflatten(1, (2 * width, side, side)),
-            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
+            *_normalised(
+                nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+            ),
             nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
             nn.Tanh(),
         )
@@ -118,13 +120,9 @@ class InfoGANDiscriminator(Discriminator):
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
-            norm(2 * width),
-            nn.LeakyReLU(0.1, inplace=True),
-            nn.Flatten(),
+            *(norm(2 * width), nn.LeakyReLU(0.1, inplace=True), nn.Flatten()),
             nn.Linear(2 * width * _places(resolution), hidden),
-            nn.Unflatten(1, (hidden, 1, 1)),
-            norm(hidden),
-            nn.Flatten(),
+            *(nn.Unflatten(1, (hidden, 1, 1)), norm(hidden), nn.Flatten()),
             nn.LeakyReLU(0.1, inplace=True),
         )
         self.crown(hidden, conditioning, minibatch)
