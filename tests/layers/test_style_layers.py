@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import gradgradcheck
 from torch.nn.functional import conv2d
 
+from gan.layers.deviation import MinibatchDeviation
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
 from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
@@ -175,3 +176,22 @@ def test_modulation_is_differentiable_twice() -> None:
     style = torch.rand(2, 2).double() + 0.5
     inputs = [tensor.requires_grad_() for tensor in (x, weight, style)]
     assert gradgradcheck(modulated_conv2d, inputs, atol=1e-4)
+
+
+def test_minibatch_deviation_by_hand() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(6, 2, 3, 3)
+    out = MinibatchDeviation(size=4)(x)  # 4 does not divide 6: groups of 3
+    assert torch.equal(out[:, :2], x)
+    for group in range(2):
+        images = x[[group, group + 2, group + 4]]
+        deviation = torch.stack(
+            [((images - images.mean(0)) ** 2).mean(0)[c].add(1e-8).sqrt() for c in range(2)]
+        ).mean()
+        for i in (group, group + 2, group + 4):
+            assert torch.allclose(out[i, 2], deviation.expand(3, 3), atol=1e-6)
+
+
+def test_equal_images_do_not_deviate() -> None:
+    out = MinibatchDeviation()(torch.randn(1, 2, 3, 3).expand(4, -1, -1, -1))
+    assert out[:, 2].max() <= 1.01e-4
