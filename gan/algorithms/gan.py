@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import Batch, Terms, full_precision
 from gan.augment.base import Augmentation
+from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.layers.precision import widened
 from gan.losses.base import AdversarialLoss
@@ -72,7 +73,7 @@ class GAN(LatentGame):
                 f"{self.discriminator.logits}: loss=multi_hinge and conditioning=multi_hinge need "
                 "each other"
             )
-        if self.discriminator.head.classifies and not self.classifies:
+        if isinstance(self.discriminator.head, ClassHead) and not self.classifies:
             raise InputError(
                 "conditioning: the discriminator has a classifier that this game does not teach: "
                 "choose model=acgan, contragan or reacgan, or conditioning=projection"

@@ -12,8 +12,6 @@ from gan.layers.precision import widened
 class ClassHead(Head, ABC):
     """The logit knows no label; beside it, the class is learned from the features."""
 
-    classifies = True
-
     @abstractmethod
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return how badly features (B, F) tell their labels (B,), a scalar in 32 bits or more."""

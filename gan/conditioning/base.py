@@ -45,20 +45,19 @@ class Head(nn.Module):
 
     Args:
         features: numbers in h.
+        outputs: numbers that the linear map returns.
 
     Attributes:
         width: numbers in h.
         logits: an image is given.
-        classifies: it learns the classes beside, if the game asks for it.
     """
 
     logits: int = 1
-    classifies: bool = False
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, outputs: int = 1) -> None:
         super().__init__()
         self.width = features
-        self.linear = nn.Linear(features, 1)
+        self.linear = nn.Linear(features, outputs)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,), unused here."""

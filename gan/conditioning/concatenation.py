@@ -20,19 +20,16 @@ class ConcatenationHead(Head):
     """
 
     def __init__(self, features: int, num_classes: int, embedding_dim: int, hidden: int) -> None:
-        super().__init__(features)
+        super().__init__(hidden)
+        self.width = features
         self.embedding = nn.Embedding(num_classes, embedding_dim)
-        self.joint = nn.Sequential(
-            nn.Linear(features + embedding_dim, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)
-        )
-        del self.linear
+        self.joint = nn.Sequential(nn.Linear(features + embedding_dim, hidden), nn.LeakyReLU(0.2))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
-        logits: Tensor = self.joint(torch.cat([h, self.embedding(y).to(h)], dim=1))
-        return logits.squeeze(1)
+        return super().forward(self.joint(torch.cat([h, self.embedding(y).to(h)], dim=1)))
 
 
 class Concatenation(Labelled):

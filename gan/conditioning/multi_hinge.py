@@ -1,7 +1,7 @@
 """One classifier over the classes and "fake" (Kavalerov et al., 2021)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan.conditioning.base import Head, Labelled
 
@@ -19,8 +19,7 @@ class MarginHead(Head):
     logits = 2
 
     def __init__(self, features: int, num_classes: int) -> None:
-        super().__init__(features)
-        self.linear = nn.Linear(features, num_classes + 1)
+        super().__init__(features, num_classes + 1)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the margins of the label and of "fake", (B, 2), from features and labels."""

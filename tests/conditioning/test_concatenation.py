@@ -12,8 +12,8 @@ def head() -> ConcatenationHead:
         "embedding.weight": [[3.0], [-1.0]],
         "joint.0.weight": [[1.0, 2.0, 1.0], [0.0, 1.0, -2.0]],
         "joint.0.bias": [0.5, 0.0],
-        "joint.2.weight": [[1.0, 10.0]],
-        "joint.2.bias": [0.25],
+        "linear.weight": [[1.0, 10.0]],
+        "linear.bias": [0.25],
     }
     made.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
     return made
