@@ -1,5 +1,6 @@
 """The clock of a run: steps and images seen."""
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 
 
@@ -27,3 +28,11 @@ class Clock:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Set the two counts from :meth:`state_dict`."""
         self.step, self.images = state["step"], state["images"]
+
+
+class Paced(ABC):
+    """What changes with the images seen, such as a network that grows."""
+
+    @abstractmethod
+    def follow(self, images: int) -> None:
+        """Become what is due after ``images`` real images; called before every step."""

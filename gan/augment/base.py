@@ -16,3 +16,7 @@ class Augmentation(nn.Module):
 
     def observe(self, real_logits: Tensor) -> None:
         """Take note of the logits on real images, once a discriminator turn."""
+
+    def readings(self) -> dict[str, Tensor]:
+        """Return what is worth logging, by log name."""
+        return {}

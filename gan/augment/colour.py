@@ -1,0 +1,103 @@
+"""Transformations of what colour things have, as homogeneous matrices."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gan.augment.dice import Dice
+from gan.augment.stage import Stage
+from gan.errors import InputError
+
+Change = Callable[[Dice], Tensor]
+
+
+def _grey(like: Tensor) -> Tensor:
+    """Return the projection (3, 3) onto the luma axis, on which red, green and blue are equal."""
+    return torch.full((3, 3), 1 / 3, device=like.device)
+
+
+def _affine(linear: Tensor, offset: Tensor | None = None) -> Tensor:
+    """Return matrices (B, 4, 4) of a linear part (B, 3, 3) and what each channel gains, (B,)."""
+    matrix = torch.eye(4, device=linear.device).repeat(len(linear), 1, 1)
+    matrix[:, :3, :3] = linear
+    if offset is not None:
+        matrix[:, :3, 3] = offset[:, None]
+    return matrix
+
+
+def _scaled(grey: Tensor, colour: Tensor) -> Tensor:
+    """Return matrices (B, 4, 4) that multiply luma and what is orthogonal to it, by (B,) each."""
+    eye, luma = torch.eye(3, device=grey.device), _grey(grey)
+    return _affine(colour[:, None, None] * eye + (grey - colour)[:, None, None] * luma)
+
+
+def brightness(dice: Dice) -> Tensor:
+    """Add N(0, 0.2^2) to every channel."""
+    offset = dice.normal(0.2)
+    return _affine(torch.eye(3, device=offset.device).expand(len(offset), 3, 3), offset)
+
+
+def contrast(dice: Dice) -> Tensor:
+    """Multiply every channel by 2 to the power of N(0, 0.5^2)."""
+    factor = dice.normal(0.5).exp2()
+    return _scaled(factor, factor)
+
+
+def luma_flip(dice: Dice) -> Tensor:
+    """Mirror in the plane orthogonal to the luma axis, or not: dark becomes bright."""
+    sign = 1 - 2 * dice.whole(2)
+    return _scaled(sign, torch.ones_like(sign))
+
+
+def hue(dice: Dice) -> Tensor:
+    """Rotate about the luma axis by any angle."""
+    angle = dice.uniform(math.pi)[:, None, None]
+    eye, luma = torch.eye(3, device=angle.device), _grey(angle)
+    cross = (eye.roll(1, 0) - eye.roll(-1, 0)) / math.sqrt(3)  # product with the axis
+    return _affine(eye + (angle.cos() - 1) * (eye - luma) + angle.sin() * cross)
+
+
+def saturation(dice: Dice) -> Tensor:
+    """Multiply the distance from the luma axis by 2 to the power of N(0, 1)."""
+    factor = dice.normal(1.0).exp2()
+    return _scaled(torch.ones_like(factor), factor)
+
+
+CHANGES: tuple[Change, ...] = (brightness, contrast, luma_flip, hue, saturation)
+
+
+class Colour(Stage):
+    """Brightness, contrast, luma flip, hue and saturation, executed as one map.
+
+    Of Karras et al., 2020b, appendix B. Grey images (C = 1) get the mean of what the
+    three channels would.
+
+    Args:
+        multiplier: see :class:`Stage`.
+    """
+
+    def forward(self, images: Tensor, p: Tensor) -> Tensor:
+        """Return recoloured images; see :class:`Stage`.
+
+        Raises:
+            InputError: if they have neither 1 nor 3 channels.
+        """
+        channels = images.shape[1]
+        if channels not in (1, 3):
+            raise InputError(
+                f"augment.colour={self.multiplier:g} needs 1 or 3 channels, but the images have "
+                f"{channels}: set augment.colour=0"
+            )
+        dice = self.dice(images, p)
+        matrix = eye = torch.eye(4, device=images.device)
+        for change in CHANGES:
+            matrix = change(dice) @ matrix
+        same = (matrix == eye).all((1, 2))[:, None, None, None]
+        rows = matrix[:, :3].to(images.dtype)
+        if channels == 1:
+            mean = rows.mean(1, keepdim=True)
+            rows = torch.stack([mean[..., :3].sum(-1), mean[..., 3]], -1)
+        changed = torch.baddbmm(rows[..., -1:], rows[..., :-1], images.flatten(2))
+        return torch.where(same, images, changed.view_as(images))

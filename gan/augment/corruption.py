@@ -1,0 +1,43 @@
+"""Transformations that destroy what images show."""
+
+import torch
+from torch import Tensor
+
+from gan.augment.stage import Stage
+
+
+class Noise(Stage):
+    """Noise of a strength |N(0, 0.1^2)| that each image draws, independent in every number.
+
+    Of Karras et al., 2020b, appendix B.
+
+    Args:
+        multiplier: see :class:`Stage`.
+    """
+
+    def forward(self, images: Tensor, p: Tensor) -> Tensor:
+        """Return noisy images; see :class:`Stage`."""
+        strength = self.dice(images, p).normal(0.1).abs()[:, None, None, None]
+        return images + strength.to(images.dtype) * torch.randn_like(images)
+
+
+class Cutout(Stage):
+    """A grey rectangle of half the sides, its middle anywhere in the image.
+
+    Of Karras et al., 2020b, appendix B.
+
+    Args:
+        multiplier: see :class:`Stage`.
+    """
+
+    def forward(self, images: Tensor, p: Tensor) -> Tensor:
+        """Return images with a hole of 0; see :class:`Stage`."""
+        dice, device = self.dice(images, p), images.device
+
+        def covered(side: int) -> Tensor:
+            middle = torch.rand(len(images), 1, device=device)
+            return ((torch.arange(side, device=device) + 0.5) / side - middle).abs() < 0.25
+
+        down, across = (covered(side) for side in images.shape[2:])
+        hole = dice.land()[:, None, None] & down[:, :, None] & across[:, None, :]
+        return images.masked_fill(hole[:, None], 0.0)

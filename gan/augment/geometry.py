@@ -1,0 +1,118 @@
+"""Transformations of where things are, as inverse homogeneous matrices."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from gan.augment.dice import Dice
+from gan.augment.resampling import Resampling, copy
+from gan.augment.stage import Stage
+
+Move = Callable[[Dice, int, int], Tensor]
+
+
+def _matrix(*entries: Tensor) -> Tensor:
+    """Return matrices (B, 3, 3) of two rows of entries (B,); the third is 0 0 1."""
+    zero, one = torch.zeros_like(entries[0]), torch.ones_like(entries[0])
+    return torch.stack([*entries, zero, zero, one], -1).view(-1, 3, 3)
+
+
+def translation(x: Tensor, y: Tensor) -> Tensor:
+    """Return matrices (B, 3, 3) that move points by ``x`` and ``y``, (B,)."""
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrix(one, zero, x, zero, one, y)
+
+
+def scaling(x: Tensor, y: Tensor) -> Tensor:
+    """Return matrices (B, 3, 3) that multiply coordinates by ``x`` and ``y``, (B,)."""
+    zero = torch.zeros_like(x)
+    return _matrix(x, zero, zero, zero, y, zero)
+
+
+def rotation(angle: Tensor) -> Tensor:
+    """Return matrices (B, 3, 3) that turn the x axis towards y by ``angle``, (B,) in radians."""
+    zero, cos, sin = torch.zeros_like(angle), angle.cos(), angle.sin()
+    return _matrix(cos, -sin, zero, sin, cos, zero)
+
+
+def flip(dice: Dice, height: int, width: int) -> Tensor:
+    """Mirror from left to right, or not."""
+    sign = 1 - 2 * dice.whole(2)
+    return scaling(sign, torch.ones_like(sign))
+
+
+def quarter_turn(dice: Dice, height: int, width: int) -> Tensor:
+    """Turn by 0, 90, 180 or 270 degrees."""
+    return rotation(-math.pi / 2 * dice.whole(4))
+
+
+def whole_shift(dice: Dice, height: int, width: int) -> Tensor:
+    """Move by whole pixels, by up to an eighth of the side each way."""
+    x, y = dice.uniform(0.125, 2)
+    return translation(-(x * width).round(), -(y * height).round())
+
+
+def zoom(dice: Dice, height: int, width: int) -> Tensor:
+    """Scale isotropically, by 2 to the power of N(0, 0.2^2)."""
+    factor = dice.normal(0.2).exp2()
+    return scaling(1 / factor, 1 / factor)
+
+
+def turn(dice: Dice, height: int, width: int) -> Tensor:
+    """Rotate by any angle; of two such moves at least one happens with probability p."""
+    return rotation(-dice.either().uniform(math.pi))
+
+
+def stretch(dice: Dice, height: int, width: int) -> Tensor:
+    """Scale anisotropically, x by 2 to the power of N(0, 0.2^2) and y by its reciprocal."""
+    factor = dice.normal(0.2).exp2()
+    return scaling(1 / factor, factor)
+
+
+def fractional_shift(dice: Dice, height: int, width: int) -> Tensor:
+    """Move by N(0, 0.125^2) of the side each way."""
+    x, y = dice.normal(0.125, 2)
+    return translation(-x * width, -y * height)
+
+
+BLITS = (flip, quarter_turn, whole_shift)
+WARPS = (zoom, turn, stretch, turn, fractional_shift)
+
+
+def compose(moves: Sequence[Move], dice: Dice, height: int, width: int) -> Tensor:
+    """Return the inverse matrices (B, 3, 3) of moves made one after the other."""
+    inverse = torch.eye(3, device=dice.p.device).expand(dice.count, 3, 3)
+    for move in moves:
+        inverse = inverse @ move(dice, height, width)
+    return inverse
+
+
+class Geometry(Stage):
+    """Pixel blitting, then general geometric transformations, executed as one map.
+
+    Of Karras et al., 2020b, appendix B. What is blitted alone is copied pixel by pixel
+    and what stays where it is comes back bit for bit; the rest is resampled. A turn by 90 degrees
+    leaves the frame of oblong images as it is.
+
+    Args:
+        blit: multiplier of the probability of blits.
+        warp: multiplier of the probability of the others; at 0 nothing is resampled.
+    """
+
+    def __init__(self, blit: float = 1.0, warp: float = 1.0) -> None:
+        super().__init__(blit)
+        self.warp = warp
+        self.resampling = Resampling()
+
+    def forward(self, images: Tensor, p: Tensor) -> Tensor:
+        """Return moved images; see :class:`Stage`."""
+        sides = images.shape[2], images.shape[3]
+        blit = compose(BLITS, self.dice(images, p), *sides)
+        if not self.warp:
+            return copy(images, blit)
+        warp = compose(WARPS, Dice(len(images), self.warp * p), *sides)
+        still = (warp == torch.eye(3, device=warp.device)).all((1, 2))[:, None, None, None]
+        inverse = blit @ warp
+        return torch.where(still, copy(images, inverse), self.resampling(images, inverse))

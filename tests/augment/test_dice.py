@@ -1,0 +1,63 @@
+import math
+
+import pytest
+import torch
+
+from gan.augment.dice import Dice
+
+COUNT = 20_000
+
+
+def dice(p: float) -> Dice:
+    return Dice(COUNT, torch.tensor(p))
+
+
+def assert_frequency(hits: torch.Tensor, p: float) -> None:
+    """Four standard deviations of a binomial."""
+    assert abs(hits.float().mean().item() - p) <= 4 * math.sqrt(p * (1 - p) / len(hits))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_each_draw_lands_with_probability_p(p: float) -> None:
+    torch.manual_seed(0)
+    assert_frequency(dice(p).land(), p)
+    assert_frequency(dice(p).uniform(1.0) != 0, p)
+    assert_frequency(dice(p).normal(1.0) != 0, p)
+    assert_frequency(dice(p).whole(1000) != 0, p * 0.999)
+
+
+def test_one_coin_decides_on_all_numbers_of_an_image() -> None:
+    torch.manual_seed(0)
+    for drawn in (dice(0.3).uniform(1.0, 2), dice(0.3).normal(1.0, 2)):
+        assert drawn.shape == (2, COUNT)
+        assert torch.equal(drawn[0] != 0, drawn[1] != 0)
+        assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_distributions() -> None:
+    torch.manual_seed(0)
+    uniform, normal, whole = dice(1.0).uniform(2.0), dice(1.0).normal(0.5), dice(1.0).whole(4)
+    assert uniform.min() >= -2
+    assert uniform.max() < 2
+    assert uniform.std().item() == pytest.approx(2 / math.sqrt(3), rel=0.02)
+    assert uniform.mean().item() == pytest.approx(0, abs=0.04)
+    assert normal.std().item() == pytest.approx(0.5, rel=0.03)
+    assert (normal.abs() < 0.5).float().mean().item() == pytest.approx(0.6827, abs=0.015)
+    assert set(whole.tolist()) == {0, 1, 2, 3}
+    for value in range(4):
+        assert_frequency(whole == value, 0.25)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0, 1.5])
+def test_one_of_two_throws_lands_with_probability_p(p: float) -> None:
+    torch.manual_seed(0)
+    either = dice(p).either()
+    assert_frequency(either.land() | either.land(), min(p, 1.0))
+
+
+def test_draws_repeat_with_the_random_state_of_the_device() -> None:
+    state = torch.get_rng_state()
+    first = dice(0.5).normal(1.0), dice(0.5).uniform(1.0), dice(0.5).whole(3)
+    torch.set_rng_state(state)
+    again = dice(0.5).normal(1.0), dice(0.5).uniform(1.0), dice(0.5).whole(3)
+    assert all(map(torch.equal, first, again))

@@ -1,0 +1,170 @@
+import math
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.augment import geometry
+from gan.augment.dice import Dice
+from gan.augment.geometry import (
+    BLITS,
+    WARPS,
+    Geometry,
+    Move,
+    compose,
+    rotation,
+    scaling,
+    translation,
+)
+from gan.augment.resampling import Resampling, copy
+
+COUNT, HEIGHT, WIDTH = 20_000, 600_000, 1_000_000
+EYE = torch.eye(3)
+
+
+def dice(p: float) -> Dice:
+    return Dice(COUNT, torch.tensor(p))
+
+
+def drawn(move: Move, p: float = 1.0) -> Tensor:
+    torch.manual_seed(0)
+    return move(dice(p), HEIGHT, WIDTH)
+
+
+def images(side: int = 16, count: int = 200) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(count, 3, side, side, generator=generator) * 2 - 1
+
+
+def test_inverses_and_compositions() -> None:
+    a, b, c = torch.randn(3, 50, generator=torch.Generator().manual_seed(0)).double()
+    eye = EYE.double().expand(50, 3, 3)
+    assert torch.allclose(translation(a, b) @ translation(-a, -b), eye)
+    assert torch.allclose(scaling(a, b) @ scaling(1 / a, 1 / b), eye)
+    assert torch.allclose(rotation(a) @ rotation(-a), eye)
+    assert torch.allclose(translation(a, b) @ translation(b, c), translation(a + b, b + c))
+    assert torch.allclose(scaling(a, b) @ scaling(b, c), scaling(a * b, b * c))
+    assert torch.allclose(rotation(a) @ rotation(b), rotation(a + b))
+    assert torch.allclose(rotation(a), torch.linalg.inv(rotation(-a)))
+    point = torch.tensor([2.0, 0.0, 1.0]).double()
+    turned = rotation(torch.tensor([math.pi / 2], dtype=torch.float64)) @ point
+    assert torch.allclose(turned, torch.tensor([[0.0, 2.0, 1.0]]).double())
+
+
+@pytest.mark.parametrize(
+    ("move", "share"),
+    [
+        (geometry.flip, 0.5),  # of two outcomes one is no change
+        (geometry.quarter_turn, 0.75),
+        (geometry.whole_shift, 1.0),
+        (geometry.zoom, 1.0),
+        (geometry.stretch, 1.0),
+        (geometry.fractional_shift, 1.0),
+    ],
+)
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_each_move_happens_with_probability_p(move: Move, share: float, p: float) -> None:
+    moved = (drawn(move, p) != EYE).any((1, 2)).float().mean().item()
+    expected = p * share
+    assert abs(moved - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_one_of_the_two_turns_happens_with_probability_p(p: float) -> None:
+    torch.manual_seed(0)
+    turns = [move(dice(p), HEIGHT, WIDTH) for move in WARPS if move is geometry.turn]
+    first, second = ((t != EYE).any((1, 2)) for t in turns)
+    each, either = 1 - math.sqrt(1 - p), p
+    for happened, expected in ((first, each), (second, each), (first | second, either)):
+        error = happened.float().mean().item() - expected
+        assert abs(error) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
+
+
+def test_amounts_are_those_of_the_paper() -> None:
+    zoom, stretch = drawn(geometry.zoom), drawn(geometry.stretch)
+    assert torch.equal(zoom[:, 0, 0], zoom[:, 1, 1])
+    assert torch.allclose(stretch[:, 0, 0] * stretch[:, 1, 1], torch.ones(COUNT))
+    for matrices in (zoom, stretch):
+        logs = matrices[:, 0, 0].log2()
+        assert logs.std().item() == pytest.approx(0.2, rel=0.02)
+        assert logs.mean().item() == pytest.approx(0, abs=0.006)
+    angle = torch.atan2(*drawn(geometry.turn)[:, :2, 0].T.flip(0))
+    assert angle.abs().max().item() == pytest.approx(math.pi, rel=1e-3)
+    assert angle.std().item() == pytest.approx(math.pi / math.sqrt(3), rel=0.02)
+    sides = torch.tensor([WIDTH, HEIGHT])
+    shift = drawn(geometry.fractional_shift)[:, :2, 2] / sides
+    assert shift.std(0).tolist() == pytest.approx([0.125, 0.125], rel=0.02)
+    whole = drawn(geometry.whole_shift)[:, :2, 2]
+    assert torch.equal(whole, whole.round())
+    assert (whole / sides).abs().amax(0).tolist() == pytest.approx([0.125, 0.125], rel=1e-3)
+    assert (whole / sides).std(0).tolist() == pytest.approx([0.125 / 3**0.5] * 2, rel=0.02)
+
+
+def test_moves_follow_one_another() -> None:
+    """The place that a pixel of the result comes from goes back through the last move first."""
+    magnify = scaling(torch.tensor([0.5]), torch.tensor([0.5]))
+    right = translation(torch.tensor([-3.0]), torch.tensor([0.0]))
+    one = Dice(1, torch.tensor(1.0))
+    inverse = compose([lambda *_: magnify, lambda *_: right], one, 8, 8)
+    assert (inverse[0] @ torch.tensor([3.0, 0.0, 1.0])).tolist() == [0.0, 0.0, 1.0]
+    assert (inverse[0] @ torch.tensor([5.0, 2.0, 1.0])).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_blits_are_flips_turns_and_shifts_of_pixels() -> None:
+    """Each result is among all that torch's own operations make of an image."""
+    torch.manual_seed(0)
+    x = images(16, 400)
+    found = set()
+    for before, after in zip(x, Geometry(warp=0.0)(x, torch.tensor(1.0)), strict=True):
+        for flipped, turns in product((False, True), range(4)):
+            start = torch.rot90(before.flip(2) if flipped else before, turns, (1, 2))
+            wide = torch.nn.functional.pad(start, (2, 2, 2, 2), mode="reflect")
+            for y, x_ in product(range(5), range(5)):
+                if torch.equal(wide[:, y : y + 16, x_ : x_ + 16], after):
+                    found.add((flipped, turns, y, x_))
+                    break
+            else:
+                continue
+            break
+        else:
+            pytest.fail("neither flipped, turned nor shifted")
+    assert {f[:2] for f in found} == set(product((False, True), range(4)))
+    assert {f[2:] for f in found} == set(product(range(5), range(5)))
+
+
+def test_images_that_are_only_blitted_are_copied_and_others_resampled_after_their_blits() -> None:
+    torch.manual_seed(0)
+    x = images()
+    state, p = torch.get_rng_state(), torch.tensor(0.2)
+    moved = Geometry()(x, p)
+    torch.set_rng_state(state)
+    blit, warp = (compose(m, Dice(len(x), p), 16, 16) for m in (BLITS, WARPS))
+    still = (warp == EYE).all((1, 2))
+    assert 0 < still.sum() < len(x)
+    assert torch.equal(moved[still], copy(x, blit)[still])
+    assert torch.equal(moved[~still], Resampling()(x, blit @ warp)[~still])
+
+
+def test_constant_images_stay_constant_however_they_are_moved() -> None:
+    torch.manual_seed(0)
+    x = torch.full((200, 2, 9, 13), 0.7)
+    assert torch.allclose(Geometry()(x, torch.tensor(1.0)), x, atol=1e-5)
+
+
+def test_never_is_the_identity_and_always_changes_every_image() -> None:
+    torch.manual_seed(0)
+    x = images()
+    assert torch.equal(Geometry()(x, torch.tensor(0.0)), x)
+    moved = Geometry()(x, torch.tensor(1.0))
+    assert ((moved - x).abs().amax((1, 2, 3)) > 0.1).all()
+
+
+def test_multipliers_switch_each_kind() -> None:
+    x, p = images(), torch.tensor(1.0)
+    assert torch.equal(Geometry(0.0, 0.0)(x, p), x)
+    assert not torch.equal(Geometry(1.0, 0.0)(x, p), x)
+    assert not torch.equal(Geometry(0.0, 1.0)(x, p), x)
+    torch.manual_seed(0)
+    same = (Geometry(0.0, 0.3)(x, p) == x).flatten(1).all(1).float().mean().item()
+    assert same == pytest.approx(0.7**4, abs=4 * math.sqrt(0.24 * 0.76 / 200))
