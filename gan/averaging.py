@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import nn
 
+from gan.schedules import Constant, Schedule
+
 
 class Averaging(ABC):
     """How the weights that a run is judged by follow the weights that it trains."""
@@ -46,15 +48,21 @@ class ExponentialAverage(Averaging):
 
     Args:
         half_life: images.
-        ramp: fraction of the images seen; ``None`` keeps the half-life constant.
+        ramp: fraction of the images seen; ``None`` does not bound the half-life.
+        schedule: multiplier of the half-life by images seen.
     """
 
-    def __init__(self, half_life: float = 20_000, ramp: float | None = 0.05) -> None:
+    def __init__(
+        self,
+        half_life: float = 20_000,
+        ramp: float | None = 0.05,
+        schedule: Schedule | None = None,
+    ) -> None:
         if half_life <= 0:
             raise ValueError(f"averaging.half_life={half_life}: give a positive number of images")
         if ramp is not None and ramp <= 0:
             raise ValueError(f"averaging.ramp={ramp}: give a positive fraction or null")
-        self.half_life, self.ramp = half_life, ramp
+        self.half_life, self.ramp, self.schedule = half_life, ramp, schedule or Constant()
 
     def copy(self, network: nn.Module) -> nn.Module:
         """Return a frozen copy of ``network`` in evaluation mode."""
@@ -62,7 +70,8 @@ class ExponentialAverage(Averaging):
 
     def decay(self, images: int, seen: int) -> float:
         """Return the weight of the old average for a step of ``images``."""
-        ramped = self.half_life if self.ramp is None else min(self.half_life, self.ramp * seen)
+        due = self.half_life * self.schedule(seen)
+        ramped = due if self.ramp is None else min(due, self.ramp * seen)
         return float(0.5 ** (images / max(ramped, 1e-8)))
 
     @torch.no_grad()

@@ -8,8 +8,8 @@ from tests.configs import ROOT
 
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(["clock", "latents", "schedules", "averaging", "processes"], 1),
-    **dict.fromkeys(["layers", "losses", "regularizers", "augment"], 2),
+    **dict.fromkeys(["clock", "latents", "schedules", "optimizers", "processes"], 1),
+    **dict.fromkeys(["averaging", "layers", "losses", "regularizers", "augment"], 2),
     "conditioning": 3,
     "networks": 4,
     "algorithms": 5,

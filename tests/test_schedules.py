@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gan.schedules import Constant, Cosine, Linear, Schedule
+from gan.schedules import Constant, Cosine, Growth, Linear, Schedule
 
 
 @pytest.mark.parametrize("images", [0, 1, 10**9])
@@ -45,3 +45,44 @@ def test_a_schedule_is_a_function_of_images_alone() -> None:
     back = [schedule(images) for images in reversed(range(0, 1000, 100))]
     assert there == back[::-1]
     assert there == sorted(there, reverse=True)
+
+
+@pytest.mark.parametrize(("images", "expected"), [(0, 0.0), (50, 0.5), (100, 1.0), (500, 1.0)])
+@pytest.mark.parametrize("kind", [Linear, Cosine])
+def test_a_ramp_may_rise(kind: type[Linear] | type[Cosine], images: int, expected: float) -> None:
+    assert kind(end=100, start=0.0, final=1.0)(images) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "level"),
+    [
+        (0, 3.0),
+        (599, 3.0),
+        (600, 3.0),
+        (750, 3.25),
+        (1199, 3 + 599 / 600),
+        (1200, 4.0),
+        (1800, 4.0),
+        (2100, 4.5),
+        (2400, 5.0),
+        (10**9, 5.0),
+    ],
+)
+def test_growth_trains_and_fades_in_turn(images: int, level: float) -> None:
+    """Resolution 8 until 600, fading into 16 until 1,200, and so on to 32."""
+    assert Growth(32, start=8, stable=600, fade=600)(images) == pytest.approx(level)
+
+
+def test_growth_may_switch_or_start_at_the_end() -> None:
+    assert Growth(32, stable=10, fade=0)(9) == 3
+    assert Growth(32, stable=10, fade=0)(10) == 4
+    assert Growth(32, progressive=False)(0) == 5
+    assert Growth(4, start=8)(0) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"start": 2}, {"start": 12}, {"stable": -1}, {"stable": 0, "fade": 0}]
+)
+def test_impossible_growth_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="growth: start="):
+        Growth(32, **wrong)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from gan.algorithms.two_player import Batch, Terms, full_precision
 from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
+from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.precision import widened
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
@@ -105,6 +106,17 @@ class GAN(LatentGame):
             raise InputError(f"{alone}minibatch compares it with others: set minibatch=none")
         if regularizer.per_sample and self.pack > 1:
             raise InputError(f"{alone}pack={self.pack} judges several together: set pack=1")
+        self._refuse_meddling(name, regularizer)
+
+    def _refuse_meddling(self, name: str, regularizer: Regularizer) -> None:
+        """Refuse one that changes weights or logits which cannot be changed."""
+        if regularizer.clips and any(
+            isinstance(m, EqualisedLinear | EqualisedConv2d) for m in self.discriminator.modules()
+        ):
+            raise InputError(
+                f"regularizers.{name} bounds weights near 0, but the discriminator has equalised "
+                "weights of size 1: choose loss=wgan_gp"
+            )
         if regularizer.selective and self.loss.paired:
             raise InputError(
                 f"regularizers.{name} leaves fakes out, but the loss judges images in pairs: "
@@ -180,6 +192,7 @@ class GAN(LatentGame):
         due = self._due(self._critic_turn())
         verdict = self._verdict(batch, due.values())
         self.augment.observe(verdict.real_logits.detach())
+        self.readings |= self.augment.readings()
         self.readings["logits/real"] = verdict.real_logits.detach().mean()
         self.readings["logits/fake"] = verdict.fake_logits.detach().mean()
         adversarial = self.loss.discriminator(verdict.real_logits, verdict.fake_logits)
@@ -213,7 +226,8 @@ class GAN(LatentGame):
             with torch.no_grad():
                 return self.features(batch.real)
 
-        return Attempt(self.generator, generate, batch.z, fake, fake_logits, h, real_features)
+        made, said = (generate, batch.z, fake), (fake_logits, h, real_features)
+        return Attempt(self.generator, *made, *said, batch.labels, self.generator.trace)
 
     def generator_loss(self, batch: Batch) -> Terms:
         """Return the adversarial term, those of further tasks and of regularizers that are due."""

@@ -57,7 +57,7 @@ class LatentGame(TwoPlayerGame):
         total, start = len(real) * self.trainer.world_size, len(real) * self.global_rank
         drawn = self.prior.sample(total, key), torch.rand(total, generator=key)
         mine = (noise[start : start + len(real)].to(real) for noise in drawn)
-        return Batch(real, labels, *mine)
+        return Batch(self.generator.comparable(real), labels, *mine)
 
     def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:
         """Return image k of ``seed`` for each k of ``indices``, on the game's device.

@@ -15,6 +15,7 @@ from gan.algorithms.latent import LatentGame, evaluating
 from gan.errors import InputError
 from gan.latents import Truncated, keyed_generator, keyed_seed
 from gan.networks.base import Discriminator
+from gan.networks.style import StyleGenerator
 
 _BATCH = 100  # images at once
 _COUNT = "num_batches_tracked"
@@ -87,6 +88,8 @@ class Sampling:
         truncation: bound on each number of a latent, or ``None``.
         standing: batches of standing statistics, those of the truncated prior; 0 keeps the
             statistics of training.
+        psi: how far a style may lie from the mean style, as a share (Karras et al., 2019, section
+            2.2), or ``None``.
 
     Raises:
         InputError: if one is out of range.
@@ -94,6 +97,7 @@ class Sampling:
 
     truncation: float | None = None
     standing: int = 0
+    psi: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
@@ -101,13 +105,19 @@ class Sampling:
             raise InputError(f"truncation={self.truncation}: give a number above 0")
         if self.standing < 0:
             raise InputError(f"standing={self.standing}: give a number of batches from 0")
+        if self.psi is not None and not math.isfinite(self.psi):
+            raise InputError(f"psi={self.psi}: give a number, 0 for the mean style, 1 for all")
 
     def apply(self, game: LatentGame) -> LatentGame:
         """Change ``game`` in place and return it.
 
         Raises:
-            InputError: if its prior cannot be cut, or it has no batch normalisation.
+            InputError: if its prior cannot be cut, or it has no batch normalisation or styles.
         """
+        if self.psi is not None:
+            if not isinstance(game.averaged, StyleGenerator):
+                raise InputError("psi: the generator has no styles: give truncation instead")
+            game.averaged.psi = float(self.psi)
         if self.truncation is not None:
             game.prior = Truncated(game.prior, self.truncation)
         if self.standing:
@@ -121,6 +131,8 @@ class Sampling:
             stamp["truncation"] = float(self.truncation)
         if self.standing:
             stamp["standing"] = f"{self.standing} batches of {_BATCH}"
+        if self.psi is not None:
+            stamp["psi"] = float(self.psi)
         return stamp
 
 

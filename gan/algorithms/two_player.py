@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,7 +16,7 @@ from torch.optim import Optimizer
 
 from gan import processes
 from gan.averaging import Averaging, NoAveraging
-from gan.clock import Clock
+from gan.clock import Clock, Paced
 from gan.errors import InputError
 from gan.latents import keyed_seed
 from gan.schedules import Constant, Schedule
@@ -98,6 +99,7 @@ class Player:
         opponent: what stays idle meanwhile.
         schedule: multiplier of the learning rate.
         clip_norm: largest norm of its gradient, or ``None``.
+        beta2: multiplier of Adam's second decay, or ``None``.
         loss: of its latest turn, without graph.
     """
 
@@ -107,13 +109,17 @@ class Player:
     opponent: nn.Module
     schedule: Schedule
     clip_norm: float | None
+    beta2: Schedule | None = None
     loss: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def tune(self, optimizer: Optimizer, images: int) -> float:
-        """Set the learning rate for a turn after ``images`` real images and return it."""
+        """Set what a turn after ``images`` real images is due and return the learning rate."""
         for group in optimizer.param_groups:
             base = group.setdefault("initial_lr", group["lr"])
             group["lr"] = base * self.schedule(images)
+            if self.beta2 is not None:
+                first, second = group.setdefault("initial_betas", group["betas"])
+                group["betas"] = (first, second * self.beta2(images))
         rate: float = optimizer.param_groups[0]["lr"]
         return rate
 
@@ -143,6 +149,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         optimizer: for each player, parameters -> optimizer.
         schedule: for each player, multiplier of the learning rate by images seen.
         clip_norm: for each player, largest norm of the gradient or ``None``.
+        beta2: for each player, multiplier of Adam's second decay by images seen; others keep it.
         averaging: of the generator's weights.
         n_critic: discriminator turns a step.
         accumulate: parts into which each batch is cut to save memory; without batch statistics
@@ -170,6 +177,7 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         optimizer: Mapping[str, Callable[..., Optimizer]],
         schedule: Mapping[str, Schedule] | None = None,
         clip_norm: Mapping[str, float | None] | None = None,
+        beta2: Mapping[str, Schedule] | None = None,
         averaging: Averaging | None = None,
         n_critic: int = 1,
         accumulate: int = 1,
@@ -188,22 +196,28 @@ class TwoPlayerGame(pl.LightningModule, ABC):
         self.clock, self.turn, self.measuring = Clock(), 0, True
         self.readings: dict[str, Tensor | float] = {}
         self._random: list[list[Tensor]] = []
-        self.players = self._seat(schedule or {}, clip_norm or {})
+        self.players = self._seat(schedule or {}, clip_norm or {}, beta2 or {})
         self.active = self.players[0]
 
     def _seat(
-        self, schedule: Mapping[str, Schedule], clip_norm: Mapping[str, float | None]
+        self,
+        schedule: Mapping[str, Schedule],
+        clip_norm: Mapping[str, float | None],
+        beta2: Mapping[str, Schedule],
     ) -> list[Player]:
         """Return generator and discriminator with what each learns by."""
         sides = {"generator": self.generator, "discriminator": self.discriminator}
-        for name in {*self.optimizer, *schedule, *clip_norm} - sides.keys():
+        for name in {*self.optimizer, *schedule, *clip_norm, *beta2} - sides.keys():
             raise InputError(f"{name} is no player: name generator or discriminator")
         for name, bound in clip_norm.items():
             if bound is not None and not (isinstance(bound, int | float) and bound > 0):
                 raise InputError(f"clip_norm.{name}={bound}: give a positive number or null")
         opponents = reversed(sides.values())
         return [
-            Player(name, i, own, other, schedule.get(name, Constant()), clip_norm.get(name))
+            Player(
+                *(name, i, own, other),
+                *(schedule.get(name, Constant()), clip_norm.get(name), beta2.get(name)),
+            )
             for i, ((name, own), other) in enumerate(zip(sides.items(), opponents, strict=True))
         ]
 
@@ -219,6 +233,11 @@ class TwoPlayerGame(pl.LightningModule, ABC):
                 player.network = nn.ModuleList([player.network, network])
             else:
                 player.opponent = nn.ModuleList([player.opponent, network])
+
+    @cached_property
+    def paced(self) -> list[Paced]:
+        """Return what changes with the images seen."""
+        return [module for module in self.modules() if isinstance(module, Paced)]
 
     @abstractmethod
     def deal(self, images: Images, turn: int) -> Batch:
@@ -246,13 +265,22 @@ class TwoPlayerGame(pl.LightningModule, ABC):
             InputError: if an optimizer refuses its settings.
         """
         try:
-            return [self.optimizer[p.name](p.network.parameters()) for p in self.players]
+            made = [self.optimizer[p.name](p.network.parameters()) for p in self.players]
         except ValueError as error:
             raise InputError(f"optimizer: {error}") from error
+        for player, optimizer in zip(self.players, made, strict=True):
+            if player.beta2 is not None and "betas" not in optimizer.param_groups[0]:
+                raise InputError(
+                    f"optimizer.{player.name}: model.beta2 moves a decay that it does not have: "
+                    "choose optimizer=adam, or set model.beta2=null"
+                )
+        return made
 
     def training_step(self, batches: Sequence[Images], batch_idx: int) -> dict[str, Any]:
         """Play one step on ``n_critic`` batches and return its readings."""
         self.readings = {}
+        for part in self.paced:
+            part.follow(self.clock.images)
         generator, discriminator = self.players
         for self.turn, images in enumerate(batches):
             self._play(discriminator, self.discriminator_loss, self.deal(images, self.turn))

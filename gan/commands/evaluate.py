@@ -43,6 +43,7 @@ class EvaluateOptions:
         min_fakes: least ``n`` that is accepted.
         truncation: bound on each number of a latent.
         standing: batches over which the statistics of batch normalisation are taken anew.
+        psi: how far styles may lie from their mean: 0.7 gives fewer kinds of images, better ones.
         allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
@@ -59,6 +60,7 @@ class EvaluateOptions:
     min_fakes: int = 1000
     truncation: float | None = None
     standing: int = 0
+    psi: float | None = None
     allow_targets: list[str] = field(default_factory=list)
 
 
@@ -114,7 +116,7 @@ def _evaluation(options: EvaluateOptions, config: DictConfig) -> Evaluation:
 
 def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
     """Return what measures a run as the options say."""
-    sampling = Sampling(options.truncation, options.standing)
+    sampling = Sampling(options.truncation, options.standing, options.psi)
     config = run.config
     composed = _composed(options, config)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -45,12 +45,13 @@ def register() -> None:
     """Make the resolvers known.
 
     ``${began:%H-%M-%S}`` (when the run began), ``${unique:}`` (four hex digits of its own),
-    ``${product:a,b,...}``, ``${job_folder:OVERRIDES}``, ``${workers:}`` and
+    ``${product:a,b,...}``, ``${quotient:a,b}``, ``${job_folder:OVERRIDES}``, ``${workers:}`` and
     ``${of_a_run:X,${hydra.mode}}`` (X, or null in a sweep, whose jobs are runs themselves).
     """
     OmegaConf.register_new_resolver("began", began, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: beginning()[1], replace=True)
     OmegaConf.register_new_resolver("product", lambda *xs: math.prod(xs), replace=True)
+    OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)
     OmegaConf.register_new_resolver("of_a_run", of_a_run, replace=True)

@@ -25,6 +25,7 @@ class SampleOptions:
         columns: of the grid.
         truncation: bound on each number of a latent: fewer kinds of images, better ones.
         standing: batches over which the statistics of batch normalisation are taken anew.
+        psi: how far styles may lie from their mean: 0.7 gives fewer kinds of images, better ones.
         langevin: steps of each latent towards what the discriminator finds likelier.
         langevin_step: their size.
         allow_targets: packages whose classes the run's config may name besides this project's.
@@ -39,6 +40,7 @@ class SampleOptions:
     columns: int = 8
     truncation: float | None = None
     standing: int = 0
+    psi: float | None = None
     langevin: int = 0
     langevin_step: float = 0.01
     allow_targets: list[str] = field(default_factory=list)
@@ -51,7 +53,7 @@ def sample(options: SampleOptions) -> None:
         raise InputError(f"out={out}: give a name that ends in .png")
     if options.columns < 1:
         raise InputError(f"columns={options.columns}: give a number from 1")
-    sampling = Sampling(options.truncation, options.standing)
+    sampling = Sampling(options.truncation, options.standing, options.psi)
     langevin = _langevin(options)
     game = sampling.apply(load(options.run, options.checkpoint, options.allow_targets))
     labels = None if options.labels is None else list(options.labels)

@@ -20,6 +20,8 @@ class TrainConfig:
     n_critic: int = MISSING
     label_dim: int = MISSING
     pack: int = MISSING
+    progressive: bool = MISSING
+    burn_in: float = MISSING
     accumulate: int = MISSING
     clip_norm: Any = MISSING
     nan_to_num: bool = MISSING

@@ -49,6 +49,7 @@ class Head(nn.Module):
 
     Attributes:
         width: numbers in h.
+        outputs: numbers that the linear map returns.
         logits: an image is given.
     """
 
@@ -56,8 +57,12 @@ class Head(nn.Module):
 
     def __init__(self, features: int, outputs: int = 1) -> None:
         super().__init__()
-        self.width = features
+        self.width, self.outputs = features, outputs
         self.linear = nn.Linear(features, outputs)
+
+    def replace(self, linear: nn.Module) -> None:
+        """Take another linear map from h to as many outputs, such as one of equalised weights."""
+        self.add_module("linear", linear)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,), unused here."""

@@ -69,7 +69,22 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images (B, C, H, W) in [-1, 1] from z (B, latent_dim) and labels y (B,)."""
+        """Return images (B, C, H, W) in [-1, 1] from z (B, latent_dim) and labels y (B,).
+
+        Networks without a bounded last layer keep to [-1, 1] outside training alone.
+        """
+
+    def trace(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return what images are a smooth function of, (B, ...), and the images.
+
+        The latents; a network with styles returns those.
+        """
+        z = z.detach().requires_grad_()
+        return z, self(z, y)
+
+    def comparable(self, real: Tensor) -> Tensor:
+        """Return real images (B, C, H, W) no finer than the generator's own are now."""
+        return real
 
 
 class Discriminator(nn.Module, ABC):

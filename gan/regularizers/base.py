@@ -49,6 +49,8 @@ class Attempt:
         fake_logits: what the discriminator says of them.
         fake_features: h of the fakes, of which the logits are scores.
         real_features: -> h of as many real images, without gradients.
+        labels: (B,), or ``None``.
+        trace: latents and labels -> what images are a smooth function of, and the images.
     """
 
     generator: nn.Module
@@ -58,6 +60,8 @@ class Attempt:
     fake_logits: Tensor
     fake_features: Tensor
     real_features: Callable[[], Tensor]
+    labels: Tensor | None
+    trace: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 class Regularizer(nn.Module, ABC):
@@ -72,12 +76,14 @@ class Regularizer(nn.Module, ABC):
         needs_fake_gradient: the verdict's fake images must be attached to their logits.
         per_sample: the term means something only if an image's logit depends on that image alone,
             so it excludes batch normalisation and packing in the discriminator.
+        clips: it bounds weights as they are stored, which excludes equalised ones.
         selective: it chooses among the generator's logits, which excludes losses in pairs.
     """
 
     needs_real_gradient: bool = False
     needs_fake_gradient: bool = False
     per_sample: bool = False
+    clips: bool = False
     selective: bool = False
 
     def __init__(self, every: int = 1) -> None:

@@ -6,7 +6,9 @@ The game asks for them in full precision, whatever the precision of training.
 import torch
 from torch import Tensor
 
+from gan.clock import Paced
 from gan.regularizers.base import Regularizer, Verdict
+from gan.schedules import Constant, Schedule
 
 
 def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
@@ -15,44 +17,53 @@ def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(dim=1)
 
 
-class R1(Regularizer):
+class _ZeroCentred(Regularizer, Paced):
+    """gamma/2 times the mean squared gradient norm of some images."""
+
+    per_sample = True
+
+    def __init__(
+        self, gamma: float = 10.0, every: int = 1, schedule: Schedule | None = None
+    ) -> None:
+        super().__init__(every)
+        self.gamma, self.schedule = gamma, schedule or Constant()
+        self.follow(0)
+
+    def follow(self, images: int) -> None:
+        """Set gamma as is due after ``images`` real images."""
+        self.weight = 0.5 * self.gamma * self.schedule(images)
+
+
+class R1(_ZeroCentred):
     """gamma/2 times E |grad D(x)|^2 on real images (Mescheder et al., 2018, eq. 9).
 
     Args:
         gamma: weight; 10 in the paper, 0.01 to 10 by resolution and batch in StyleGAN2.
         every: as in :class:`Regularizer`.
+        schedule: multiplier of gamma by images seen.
     """
 
     needs_real_gradient = True
-    per_sample = True
-
-    def __init__(self, gamma: float = 10.0, every: int = 1) -> None:
-        super().__init__(every)
-        self.gamma = gamma
 
     def penalty(self, verdict: Verdict) -> Tensor:
         """Return the term from the graph of the verdict."""
-        return 0.5 * self.gamma * squared_gradient_norm(verdict.real_logits, verdict.real).mean()
+        return self.weight * squared_gradient_norm(verdict.real_logits, verdict.real).mean()
 
 
-class R2(Regularizer):
+class R2(_ZeroCentred):
     """gamma/2 times E |grad D(G(z))|^2 on generated images (Mescheder et al., 2018).
 
     Args:
         gamma: weight.
         every: as in :class:`Regularizer`.
+        schedule: multiplier of gamma by images seen.
     """
 
     needs_fake_gradient = True
-    per_sample = True
-
-    def __init__(self, gamma: float = 10.0, every: int = 1) -> None:
-        super().__init__(every)
-        self.gamma = gamma
 
     def penalty(self, verdict: Verdict) -> Tensor:
         """Return the term from the graph of the verdict."""
-        return 0.5 * self.gamma * squared_gradient_norm(verdict.fake_logits, verdict.fake).mean()
+        return self.weight * squared_gradient_norm(verdict.fake_logits, verdict.fake).mean()
 
 
 class GradientPenalty(Regularizer):

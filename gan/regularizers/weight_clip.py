@@ -16,6 +16,8 @@ class WeightClip(Regularizer):
         every: discriminator updates between two projections.
     """
 
+    clips = True
+
     def __init__(self, bound: float = 0.01, every: int = 1) -> None:
         super().__init__(every)
         if bound <= 0:

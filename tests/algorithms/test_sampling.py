@@ -11,11 +11,12 @@ from gan.algorithms.gan import GAN
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import Langevin, Sampling, stand
 from gan.averaging import ExponentialAverage, NoAveraging
-from gan.conditioning.base import Head
+from gan.conditioning.base import Head, Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian, Truncated, Uniform, keyed_generator
 from gan.losses.logistic import NonSaturating
 from gan.networks.base import Discriminator, Generator
+from gan.networks.stylegan2 import StyleGAN2Generator
 
 DRAWN = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 
@@ -213,7 +214,24 @@ def test_what_is_changed_is_stamped() -> None:
     assert isinstance(played.prior, Gaussian)
 
 
-@pytest.mark.parametrize("given", [{"truncation": 0.0}, {"truncation": -1.0}, {"standing": -1}])
+def test_psi_draws_styles_to_their_mean() -> None:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {"style_dim": 8, "depth": 2, "capacity": 64}
+    played = game(StyleGAN2Generator(3, 1, 8, Unconditional(), **settings))
+    assert isinstance(played.averaged, StyleGAN2Generator)
+    whole = played.sample(6)
+    assert torch.equal(Sampling(psi=1.0).apply(played).sample(6), whole)
+    alike = Sampling(psi=0.0).apply(played).sample(6)
+    assert torch.allclose(alike, alike[:1].expand(6, -1, -1, -1), atol=1e-6)
+    assert Sampling(psi=0.5).stamp() == {"psi": 0.5}
+    with pytest.raises(InputError, match="psi: the generator has no styles"):
+        Sampling(psi=0.5).apply(game(Plain()))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"truncation": 0.0}, {"truncation": -1.0}, {"standing": -1}, {"psi": float("nan")}],
+)
 def test_impossible_sampling(given: dict[str, Any]) -> None:
     (name, value), *_ = given.items()
     with pytest.raises(InputError, match=f"{name}={value}"):

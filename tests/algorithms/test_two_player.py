@@ -165,6 +165,34 @@ def test_learning_rates_follow_images_seen_for_each_player() -> None:
     assert game.readings["lr/generator"] == 2e-3
 
 
+def test_adam_s_second_decay_follows_images_seen() -> None:
+    game = plain(beta2={"discriminator": Linear(end=32, final=1.1)})
+    play(game, images, steps=3)
+    optimizers = game.optimizers()
+    assert isinstance(optimizers, list)
+    generator, discriminator = (o.param_groups[0]["betas"] for o in optimizers)
+    assert generator == (0.5, 0.9)
+    assert discriminator == pytest.approx((0.5, 0.9 * 1.05))  # 16 of 32 images
+
+
+def test_a_second_decay_needs_an_optimizer_that_has_one() -> None:
+    game = plain(partial(torch.optim.SGD, lr=0.1), beta2={"generator": Linear(end=32)})
+    with pytest.raises(InputError, match=r"optimizer\.generator: model\.beta2"):
+        game.configure_optimizers()
+
+
+def test_what_changes_with_images_seen_is_told_before_every_step() -> None:
+    heard: list[int] = []
+
+    class Listener(R1):
+        def follow(self, images: int) -> None:
+            super().follow(images)
+            heard.append(images)
+
+    play(plain(regularizers={"r1": Listener()}), images, steps=3)
+    assert heard == [0, 0, 8, 16]  # once when it is made
+
+
 def test_lazy_terms_are_due_every_so_many_turns_and_worth_as_much_more() -> None:
     game = plain(n_critic=2, regularizers={"r1": R1(gamma=1.0, every=3)})
     terms: list[dict[str, Tensor]] = []
@@ -201,6 +229,13 @@ def test_ramp_shortens_the_half_life_early() -> None:
     average = ExponentialAverage(half_life=1000, ramp=0.05)
     assert average.decay(64, seen=2000) == pytest.approx(0.5 ** (64 / 100))
     assert average.decay(64, seen=10**6) == pytest.approx(0.5 ** (64 / 1000))
+
+
+def test_half_life_may_follow_a_schedule() -> None:
+    average = ExponentialAverage(1000, ramp=None, schedule=Linear(end=100, start=0.0, final=1.0))
+    assert average.decay(64, seen=0) == 0
+    assert average.decay(64, seen=50) == pytest.approx(0.5 ** (64 / 500))
+    assert average.decay(64, seen=200) == pytest.approx(0.5 ** (64 / 1000))
 
 
 def test_average_copies_batch_statistics() -> None:

@@ -19,8 +19,14 @@ from tests.conftest import Compose
 
 WIDTHS = ["model.generator.width=8", "model.discriminator.width=8"]
 PERCEPTRONS = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
+STYLES = ["prior.dim=8", "model.generator.style_dim=8", "model.generator.depth=2"]
+STYLES += ["model.generator.capacity=64", "model.discriminator.capacity=64"]
+GROUPS = ["model.generator.group_size=4", "model.discriminator.group_size=4"]
 SMALL = {
     "mlp": PERCEPTRONS,
+    "stylegan": STYLES,
+    "stylegan2": STYLES,
+    "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
     "unrolled": [*PERCEPTRONS, "model.unroll=2"],
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
 }
@@ -61,6 +67,10 @@ def test_every_model_trains_with_every_loss_or_is_refused(
         with pytest.raises(InstantiationException, match=NEEDING_TWO_LOGITS):
             train(node)
         return
+    if loss == "wgan" and model in ("stylegan", "stylegan2"):
+        with pytest.raises(InstantiationException, match=r"equalised weights.*loss=wgan_gp"):
+            train(node)
+        return
     train(node)
     rows, game = table(tmp_path / "run"), gan.load(tmp_path / "run")
     assert game.clock.step == len(rows) == 20
@@ -82,14 +92,28 @@ def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
 
 
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_trains(config: Compose, tmp_path: Path, name: str) -> None:
+    node = config(f"experiment={name}", "steps=2", "batch_size=4", "metrics=none")
+    if node.data.channels != 2:  # no points of the plane
+        node = config(
+            f"experiment={name}", "steps=2", "batch_size=4", "metrics=none", "data=digits"
+        )
+    train(node)
+    assert gan.load(tmp_path / "run").clock.images == 2 * 4 * node.n_critic
+
+
 TAUGHT = {"auxiliary", "contrastive", "data_to_data"}
-TOLD = {"projection", "concatenation", "multi_hinge"}
+TOLD = {"projection", "concatenation", "multi_hinge", "inner_product", "mapped"}
 KNOWN = {
     "dcgan": TOLD,
     "mlp": TOLD,
     "sngan": TOLD | {"class_norm"},
     "sngan_cnn": TOLD | {"class_norm"},
     "biggan": TOLD,
+    "stylegan": TOLD,
+    "stylegan2": TOLD,
+    "r3gan": TOLD,
     "acgan": TAUGHT,
     "contragan": TAUGHT,
 }

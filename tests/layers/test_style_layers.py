@@ -12,6 +12,7 @@ from gan.layers.deviation import MinibatchDeviation
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
 from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
+from gan.layers.noise import PixelNoise
 
 
 def test_equalised_linear_by_its_formula() -> None:
@@ -195,3 +196,65 @@ def test_minibatch_deviation_by_hand() -> None:
 def test_equal_images_do_not_deviate() -> None:
     out = MinibatchDeviation()(torch.randn(1, 2, 3, 3).expand(4, -1, -1, -1))
     assert out[:, 2].max() <= 1.01e-4
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_upsampling_convolution_is_the_plain_one_between_stuffed_pixels(size: int) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 6, 6).double(), torch.randn(4, 3, size, size).double()
+    stuffed = torch.zeros(2, 3, 12, 12).double()
+    stuffed[:, :, ::2, ::2] = x
+    maps = conv2d(stuffed, weight.flip(2, 3), padding=size // 2)
+    filtered = upfirdn(maps, 2 * Upsample().double().kernel, padding=(2, 1))
+    found = Upsample().double().convolved(x, weight)
+    assert found.shape == (2, 4, 12, 12)
+    assert torch.allclose(found[..., 2:-2, 2:-2], filtered[..., 2:-2, 2:-2])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_downsampling_convolution_is_every_other_pixel_of_the_filtered_one(size: int) -> None:
+    torch.manual_seed(0)
+    x, convolution = torch.randn(2, 3, 12, 12), EqualisedConv2d(3, 4, size)
+    whole = convolution(Filter()(x))  # centred half a pixel before
+    found = Downsample().convolved(x, convolution)
+    assert found.shape == (2, 4, 6, 6)
+    assert torch.allclose(found[..., 1:-1, 1:-1], whole[..., 3:-1:2, 3:-1:2], atol=1e-5)
+
+
+def test_modulated_upsampling_is_the_paper_s() -> None:
+    torch.manual_seed(0)
+    x, style = torch.randn(3, 4, 5, 5), torch.rand(3, 4) + 0.5
+    weight, up = torch.randn(6, 4, 3, 3), Upsample()
+    found = modulated_conv2d(x, weight, style, convolve=up.convolved)
+    for image, s, expected in zip(x, style, found, strict=True):
+        own = weight * s[None, :, None, None]
+        own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        assert torch.allclose(up.convolved(image[None], own)[0], expected, atol=1e-5)
+
+
+def test_gain_scales_weights_and_bias() -> None:
+    torch.manual_seed(0)
+    plain, scaled, x = (
+        EqualisedConv2d(3, 4, 3),
+        EqualisedConv2d(3, 4, 3, gain=2.0),
+        torch.randn(1, 3, 5, 5),
+    )
+    with torch.no_grad():
+        plain.bias.normal_()  # type: ignore[union-attr]
+    scaled.load_state_dict(plain.state_dict())
+    assert torch.allclose(scaled(x), 2 * plain(x), atol=1e-5)
+
+
+def test_noise_is_new_in_training_and_fixed_outside() -> None:
+    torch.manual_seed(0)
+    noise, x = PixelNoise(8, channels=3), torch.zeros(4, 3, 8, 8)
+    assert torch.equal(noise(x), x)  # of no strength at first
+    with torch.no_grad():
+        noise.strength.copy_(torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1))
+    drawn = noise(x)
+    assert drawn[:, 0].abs().max() == 0
+    assert torch.equal(drawn[:, 2], 2 * drawn[:, 1])
+    assert not torch.equal(drawn[0], drawn[1])
+    noise.eval()
+    assert torch.equal(noise(x)[0, 1], noise.constant[0, 0])
+    assert torch.equal(noise(x)[0], noise(x)[3])

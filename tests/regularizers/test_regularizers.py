@@ -12,6 +12,7 @@ from gan.regularizers.base import Regularizer, Verdict
 from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
 from gan.regularizers.lecam import LeCam
 from gan.regularizers.weight_clip import WeightClip
+from gan.schedules import Cosine
 from tests.configs import ROOT, options
 from tests.regularizers import turns
 
@@ -32,10 +33,11 @@ def weight(norm: float) -> Tensor:
 def test_every_regularizer_has_a_yaml_named_as_its_log_name() -> None:
     kinds: set[str] = set()
     for path in Path(gan.regularizers.__path__[0]).glob("[!_]*.py"):
-        for _, kind in inspect.getmembers(
+        for name, kind in inspect.getmembers(
             import_module(f"gan.regularizers.{path.stem}"), inspect.isclass
         ):
-            if issubclass(kind, Regularizer) and kind is not Regularizer:
+            public = not name.startswith("_")
+            if public and issubclass(kind, Regularizer) and kind is not Regularizer:
                 kinds.add(f"{kind.__module__}.{kind.__name__}")
     nodes = {
         name: yaml.safe_load((ROOT / f"conf/regularizers/{name}.yaml").read_text())["regularizers"]
@@ -52,6 +54,16 @@ def test_zero_centred_penalties_of_a_linear_critic(kind: type[R1]) -> None:
     assert penalty.item() == pytest.approx(3.0 / 2 * 1.7**2, rel=1e-5)
     (gradient,) = torch.autograd.grad(penalty, w)
     assert torch.allclose(gradient, 3.0 * w, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [R1, R2])
+def test_gamma_follows_images_seen(kind: type[R1]) -> None:
+    regularizer = kind(gamma=3.0, schedule=Cosine(end=100, final=0.1))
+    w = weight(1.7)
+    for images, gamma in ((0, 3.0), (50, 1.65), (100, 0.3), (900, 0.3)):
+        regularizer.follow(images)
+        penalty = regularizer.penalty(verdict(w)).item()
+        assert penalty == pytest.approx(gamma / 2 * 1.7**2, rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", [GradientPenalty, DRAGAN])

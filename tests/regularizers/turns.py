@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from gan.networks.base import Generator
 from gan.regularizers.base import Attempt, Verdict
 
 Map = Callable[[Tensor], Tensor]
@@ -36,6 +37,13 @@ def verdict(
 
 def attempt(generator: nn.Module, z: Tensor, real: Tensor | None = None) -> Attempt:
     """Return what ``generator`` makes of latents; flat images are their own features."""
+
+    def trace(z: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        if isinstance(generator, Generator):
+            return generator.trace(z, y)
+        z = z.detach().requires_grad_()
+        return z, generator(z)
+
     fake = generator(z)
     flat = fake.flatten(1)
     return Attempt(
@@ -46,4 +54,6 @@ def attempt(generator: nn.Module, z: Tensor, real: Tensor | None = None) -> Atte
         flat.sum(1),
         flat,
         lambda: (fake if real is None else real).detach().flatten(1),
+        None,
+        trace,
     )

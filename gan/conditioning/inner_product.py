@@ -1,0 +1,117 @@
+"""The logit of a label is an inner product with it, and there is none without."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from gan.conditioning.base import Entry, Head, Labelled
+from gan.layers.equalised import EqualisedLinear
+from gan.layers.mapping import Mapping, normalised
+
+
+class InnerProductHead(Head):
+    """<A h, e(y)> (Huang et al., 2024).
+
+    Args:
+        features: numbers in h, and in A h.
+        num_classes: labels known.
+    """
+
+    def __init__(self, features: int, num_classes: int) -> None:
+        super().__init__(features, features)
+        self.embedding = nn.Embedding(num_classes, features)
+        nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(features * num_classes))
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (B,) from features (B, F) and labels (B,)."""
+        if y is None:
+            raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
+        logits: Tensor = (self.linear(h) * self.embedding(y)).sum(1)
+        return logits
+
+
+class InnerProduct(Labelled):
+    """Label embedding beside z in G, an inner product in D (Huang et al., 2024).
+
+    Args:
+        num_classes: labels known, at least 1.
+        embedding_dim: numbers in the generator's label embedding.
+    """
+
+    name = "inner_product"
+
+    def head(self, features: int) -> Head:
+        """Return an inner product."""
+        return InnerProductHead(features, self.num_classes)
+
+
+class NormalisedEntry(Entry):
+    """z beside a linear map of its label, each of mean square 1 (Karras et al., 2020b).
+
+    Args:
+        latent_dim: numbers in z.
+        num_classes: labels known.
+        embedding_dim: numbers that stand for the label.
+    """
+
+    def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
+        super().__init__(latent_dim + embedding_dim)
+        self.num_classes = num_classes
+        self.linear = EqualisedLinear(num_classes, embedding_dim)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return (B, width) from latents (B, latent_dim) and labels (B,)."""
+        if y is None:
+            raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
+        label = self.linear(one_hot(y, self.num_classes).to(z.dtype))
+        return torch.cat([normalised(z), normalised(label)], dim=1)
+
+
+class MappedHead(Head):
+    """<A h, m(y)> / sqrt(F), m being a mapping network of the label (Karras et al., 2020b).
+
+    Args:
+        features: F, numbers in h.
+        num_classes: labels known.
+        depth: layers of m.
+    """
+
+    def __init__(self, features: int, num_classes: int, depth: int) -> None:
+        super().__init__(features, features)
+        self.num_classes = num_classes
+        self.embedding = EqualisedLinear(num_classes, features)
+        self.mapping = Mapping(features, features, depth)
+
+    def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return logits (B,) from features (B, F) and labels (B,)."""
+        if y is None:
+            raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
+        label = self.mapping(self.embedding(one_hot(y, self.num_classes).to(h.dtype)))
+        logits: Tensor = (self.linear(h) * label).sum(1) / math.sqrt(self.width)
+        return logits
+
+
+class Mapped(Labelled):
+    """A linear map of the label beside z in G, a mapping network of it in D (Karras et al., 2020b).
+
+    Args:
+        num_classes: labels known, at least 1.
+        embedding_dim: numbers that stand for the label in G.
+        depth: layers of D's mapping network.
+    """
+
+    name = "mapped"
+
+    def __init__(self, num_classes: int, embedding_dim: int = 512, depth: int = 8) -> None:
+        super().__init__(num_classes, embedding_dim)
+        self.depth = depth
+
+    def entry(self, latent_dim: int) -> Entry:
+        """Return z beside the label, normalised."""
+        return NormalisedEntry(latent_dim, self.num_classes, self.embedding_dim)
+
+    def head(self, features: int) -> Head:
+        """Return an inner product with the mapped label."""
+        return MappedHead(features, self.num_classes, self.depth)

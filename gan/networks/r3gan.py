@@ -1,0 +1,189 @@
+"""R3GAN: networks without normalisation, for the regularised relativistic game."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from gan.conditioning.base import Conditioning
+from gan.layers.filtering import Downsample, Upsample
+from gan.networks.base import BASE, Discriminator, Generator, halvings
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+
+_TAPS = (1.0, 2.0, 1.0)
+_GAIN = math.sqrt(2 / (1 + 0.2**2))  # of the leaky rectifier (He et al., 2015)
+
+
+def _drawn(layer: Layer, gain: float = 1.0) -> Layer:
+    """Return ``layer`` with weights N(0, gain^2 / inputs of an output)."""
+    nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
+    return layer
+
+
+def _convolution(
+    before: int, after: int, kernel_size: int, groups: int = 1, gain: float = 1.0
+) -> nn.Conv2d:
+    """Return a convolution without bias; maps keep their size."""
+    padding = kernel_size // 2
+    return _drawn(
+        nn.Conv2d(before, after, kernel_size, padding=padding, groups=groups, bias=False), gain
+    )
+
+
+class BiasedRectifier(nn.Module):
+    """A learned bias, then a leaky rectifier."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of the shape of x, (B, channels, H, W)."""
+        return leaky_relu(x + self.bias.to(x.dtype), 0.2)
+
+
+class Bottleneck(nn.Module):
+    """x + what an inverted, grouped bottleneck makes of it; 0 at the start.
+
+    1x1, 3x3 in groups, 1x1, drawn as in Fixup (Zhang et al., 2019): the first two by
+    L^(-1/4) for L blocks in a network, the last at 0 (Huang et al., 2024, section 3.4).
+
+    Args:
+        width: channels.
+        groups: of the 3x3 convolution.
+        expansion: channels inside, in widths.
+        blocks: L.
+    """
+
+    def __init__(self, width: int, groups: int, expansion: int, blocks: int) -> None:
+        super().__init__()
+        inner, gain = width * expansion, _GAIN * blocks**-0.25
+        self.layers = nn.Sequential(
+            _convolution(width, inner, 1, gain=gain),
+            BiasedRectifier(inner),
+            _convolution(inner, inner, 3, groups, gain),
+            BiasedRectifier(inner),
+            _convolution(inner, width, 1, gain=0.0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of the shape of x, (B, width, H, W)."""
+        residual: Tensor = self.layers(x)
+        return x + residual
+
+
+def _stage(width: int, groups: int, expansion: int, depth: int, stages: int) -> list[nn.Module]:
+    """Return the blocks of one resolution."""
+    return [Bottleneck(width, groups, expansion, depth * stages) for _ in range(depth)]
+
+
+def _widened(width: int | Sequence[int], resolution: int) -> list[int]:
+    """Return the channels at 4, 8, ... pixels."""
+    stages = halvings(resolution) + 1
+    widths = [width] * stages if isinstance(width, int) else list(width)
+    if len(widths) != stages:
+        raise ValueError(
+            f"width={widths}: data.resolution={resolution} has {stages} stages: give one number, "
+            "or one each"
+        )
+    return widths
+
+
+class R3GANGenerator(Generator):
+    """A learned basis of 4x4 maps that z weighs, then residual blocks and filtered upsampling.
+
+    Huang et al., 2024, section 3.4 and appendix. Images are clipped to [-1, 1] outside training.
+
+    Args:
+        latent_dim: numbers in z.
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        width: channels, of all resolutions or of 4, 8, ... pixels.
+        group_size: channels of a group of the 3x3 convolutions.
+        expansion: channels inside a block, in widths.
+        depth: blocks a resolution.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int | Sequence[int] = 768,
+        group_size: int = 16,
+        expansion: int = 2,
+        depth: int = 2,
+    ) -> None:
+        super().__init__()
+        self.enter(latent_dim, conditioning)
+        widths = _widened(width, resolution)
+        self.basis = nn.Parameter(torch.randn(widths[0], BASE, BASE))
+        self.weigh = _drawn(nn.Linear(self.entry.width, widths[0], bias=False))
+        layers: list[nn.Module] = []
+        for before, after in pairwise([widths[0], *widths]):
+            if layers:
+                if before != after:
+                    layers.append(_convolution(before, after, 1))
+                layers.append(Upsample(_TAPS))
+            groups = after * expansion // group_size
+            layers += _stage(after, groups, expansion, depth, len(widths))
+        self.layers = nn.Sequential(*layers, _convolution(widths[-1], channels, 1))
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W), in [-1, 1] outside training."""
+        coefficients = self.weigh(self.entry(z, y))
+        images: Tensor = self.layers(self.basis * coefficients[:, :, None, None])
+        return images if self.training else images.clamp(-1, 1)
+
+
+class R3GANDiscriminator(Discriminator):
+    """The generator's layers in reverse order; each feature is its own 4x4 map's inner product.
+
+    Huang et al., 2024, section 3.4 and appendix.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        width: channels, of all resolutions or of 4, 8, ... pixels.
+        group_size: channels of a group of the 3x3 convolutions.
+        expansion: channels inside a block, in widths.
+        depth: blocks a resolution.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        width: int | Sequence[int] = 768,
+        group_size: int = 16,
+        expansion: int = 2,
+        depth: int = 2,
+    ) -> None:
+        super().__init__()
+        widths = _widened(width, resolution)[::-1]
+        layers: list[nn.Module] = [_convolution(channels, widths[0], 1)]
+        for before, after in pairwise([*widths, widths[-1]]):
+            groups = before * expansion // group_size
+            layers += _stage(before, groups, expansion, depth, len(widths))
+            layers.append(Downsample(_TAPS))
+            if before != after:
+                layers.append(_convolution(before, after, 1))
+        last = widths[-1]
+        layers[-1] = _drawn(nn.Conv2d(last, last, BASE, groups=last, bias=False))
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.crown(last, conditioning)
+        self.head.replace(_drawn(nn.Linear(last, self.head.outputs, bias=False)))
+
+    def body(self, x: Tensor) -> Tensor:
+        """Return features (B, F) of images (B, C, H, W)."""
+        h: Tensor = self.layers(x)
+        return h

@@ -1,0 +1,187 @@
+"""StyleGAN (Karras et al., 2019)."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from gan.conditioning.base import Conditioning
+from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gan.layers.filtering import Upsample
+from gan.layers.modulation import AdaIN
+from gan.layers.noise import PixelNoise
+from gan.networks.base import BASE, Discriminator
+from gan.networks.growing import Growing, coarse, repeated
+from gan.networks.style import StyleGenerator
+from gan.networks.stylegan2 import DownBlock, Epilogue, activated, stage_widths
+from gan.schedules import Growth
+
+TAPS = (1.0, 2.0, 1.0)
+
+
+class StyledMaps(nn.Module):
+    """Noise, bias, a leaky rectifier, and the maps' means and deviations set by a style.
+
+    Args:
+        channels: of the maps.
+        resolution: of the maps.
+        style_dim: numbers in w.
+    """
+
+    def __init__(self, channels: int, resolution: int, style_dim: int) -> None:
+        super().__init__()
+        self.noise = PixelNoise(resolution, channels)
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.norm = AdaIN(channels, style_dim)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """Return maps of the shape of x, (B, channels, H, W)."""
+        maps: Tensor = self.norm(leaky_relu(self.noise(x) + self.bias.to(x.dtype), 0.2), w)
+        return maps
+
+
+class StyleBlock(nn.Module):
+    """Twice the resolution, then two convolutions under a style each.
+
+    Args:
+        before: channels that come in.
+        after: channels that go out.
+        resolution: of the maps that go out.
+        style_dim: numbers in w.
+    """
+
+    def __init__(self, before: int, after: int, resolution: int, style_dim: int) -> None:
+        super().__init__()
+        self.upsample = Upsample(TAPS)
+        self.first = EqualisedConv2d(before, after, 3, bias=False)
+        self.second = EqualisedConv2d(after, after, 3, bias=False)
+        self.styled = nn.ModuleList(StyledMaps(after, resolution, style_dim) for _ in range(2))
+
+    def forward(self, x: Tensor, w: tuple[Tensor, ...]) -> Tensor:
+        """Return maps (B, after, 2H, 2W) from (B, before, H, W) under two styles (B, style_dim)."""
+        weight = self.first.weight * self.first.scale
+        maps = self.styled[0](self.upsample.convolved(x, weight), w[0])
+        styled: Tensor = self.styled[1](self.second(maps), w[1])
+        return styled
+
+
+class StyleGANGenerator(StyleGenerator, Growing):
+    """Adaptive instance normalisation from a learned constant, grown from small images.
+
+    Deviation: one filtered transposed convolution at every resolution (the authors repeat pixels
+    below 128 pixels, then convolve and blur).
+
+    Args:
+        latent_dim: numbers in z.
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters the mapping network.
+        growth: resolution after so many images.
+        style_dim: numbers in w.
+        depth: layers of the mapping network.
+        mixing: probability that an image of training has two styles.
+        capacity: feature maps times pixels a side.
+        most: feature maps at most.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        growth: Growth,
+        style_dim: int = 512,
+        depth: int = 8,
+        mixing: float = 0.9,
+        capacity: int = 16384,
+        most: int = 512,
+    ) -> None:
+        super().__init__()
+        self.begin(growth)
+        widths = stage_widths(resolution, capacity, most)
+        layers = 2 * len(widths)
+        self.map_styles(latent_dim, conditioning, style_dim, depth, layers, mixing)
+        self.constant = nn.Parameter(torch.ones(widths[0], BASE, BASE))
+        self.convolution = EqualisedConv2d(widths[0], widths[0], 3, bias=False)
+        self.styled = nn.ModuleList(StyledMaps(widths[0], BASE, style_dim) for _ in range(2))
+        self.blocks = nn.ModuleList(
+            StyleBlock(*pair, BASE << stage, style_dim)
+            for stage, pair in enumerate(pairwise(widths), 1)
+        )
+        self.to_image = nn.ModuleList(
+            EqualisedConv2d(width, channels, 1) for width in widths[self.bottom :]
+        )
+
+    def paint(self, styles: Tensor) -> Tensor:
+        """Return unbounded images (B, C, H, W), of large pixels while the network is small."""
+        w = styles.unbind(1)
+        x = self.styled[0](self.constant.expand(len(styles), -1, -1, -1), w[0])
+        x = before = self.styled[1](self.convolution(x), w[1])
+        for stage, block in enumerate(self.blocks[: self.top], 1):
+            before, x = x, block(x, w[2 * stage : 2 * stage + 2])
+        last = self.top - self.bottom
+        images: Tensor = self.to_image[last](x)
+        if self.share < 1:
+            images = torch.lerp(repeated(self.to_image[last - 1](before), 2), images, self.share)
+        return repeated(images, 1 << (len(self.blocks) - self.top))
+
+    def comparable(self, real: Tensor) -> Tensor:
+        """Return real images no finer than the generator's own are now."""
+        factor = 1 << (len(self.blocks) - self.top)
+        images = coarse(real, factor)
+        if self.share < 1:
+            images = torch.lerp(repeated(coarse(images, 2), 2), images, self.share)
+        return repeated(images, factor)
+
+
+class StyleGANDiscriminator(Discriminator, Growing):
+    """Convolutions with equalised learning rate down to 4x4, grown as the generator is.
+
+    Args:
+        channels: of the images.
+        resolution: height and width of the images, a power of two from 8.
+        conditioning: how the label enters.
+        growth: resolution after so many images, the generator's.
+        capacity: feature maps times pixels a side.
+        most: feature maps at most.
+        group: images over which the minibatch deviation is taken; 1 leaves it out.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        growth: Growth,
+        capacity: int = 16384,
+        most: int = 512,
+        group: int = 4,
+    ) -> None:
+        super().__init__()
+        self.begin(growth)
+        widths = stage_widths(resolution, capacity, most)
+        self.from_image = nn.ModuleList(
+            EqualisedConv2d(channels, width, 1) for width in widths[self.bottom :]
+        )
+        self.blocks = nn.ModuleList(
+            DownBlock(after, before, residual=False, taps=TAPS)
+            for before, after in pairwise(widths)
+        )
+        self.last = Epilogue(widths[0], group)
+        self.crown(widths[0], conditioning)
+        self.head.replace(EqualisedLinear(self.head.width, self.head.outputs))
+
+    def body(self, x: Tensor) -> Tensor:
+        """Return features (B, F) of images (B, C, H, W), of which it sees the present detail."""
+        images = coarse(x, 1 << (len(self.blocks) - self.top))
+        last = self.top - self.bottom
+        h = activated(self.from_image[last](images))
+        for stage in range(self.top, 0, -1):
+            h = self.blocks[stage - 1](h)
+            if stage == self.top and self.share < 1:
+                before = activated(self.from_image[last - 1](coarse(images, 2)))
+                h = torch.lerp(before, h, self.share)
+        features: Tensor = self.last(h)
+        return features

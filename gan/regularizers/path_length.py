@@ -1,0 +1,63 @@
+"""Path length regularization of the generator."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.autograd import grad
+
+from gan import processes
+from gan.errors import InputError
+from gan.regularizers.base import Attempt, Regularizer
+
+
+class PathLength(Regularizer):
+    """weight * E (|J^T y| - a)^2: a step in w moves the image by as much everywhere.
+
+    J = d image / d w, y normal noise whose variance is one over the pixels of the image, a the
+    running mean of |J^T y| over all devices; of styles, |J^T y|^2 is their mean over layers. A
+    generator without styles is taken at its latents.
+
+    Source: Karras et al., 2020a, eq. 4 and appendix B.
+
+    Args:
+        weight: of the term.
+        decay: of the mean, per use.
+        shrink: the first 1 / shrink of a device's batch is used.
+        every: as in :class:`Regularizer`.
+
+    Raises:
+        InputError: if a number is out of range.
+    """
+
+    mean: Tensor
+
+    def __init__(
+        self, weight: float = 2.0, decay: float = 0.01, shrink: int = 2, every: int = 4
+    ) -> None:
+        super().__init__(every)
+        if not 0 < decay <= 1 or shrink < 1:
+            raise InputError(
+                f"regularizers.path_length: decay={decay} must lie in (0, 1], shrink={shrink} be "
+                "1 or more"
+            )
+        self.weight, self.decay, self.shrink = weight, decay, shrink
+        self.register_buffer("mean", torch.zeros(()))
+
+    def lengths(self, attempt: Attempt) -> Tensor:
+        """Return |J^T y| of each image, (B / shrink,), differentiable."""
+        part = slice(max(len(attempt.z) // self.shrink, 1))
+        labels = None if attempt.labels is None else attempt.labels[part]
+        w, images = attempt.trace(attempt.z[part], labels)
+        y = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+        (direction,) = grad((images * y).sum(), w, create_graph=True)
+        squares = direction.square().sum(-1).reshape(len(w), -1)
+        return squares.mean(1).sqrt()
+
+    def generator_penalty(self, attempt: Attempt) -> Tensor:
+        """Return the term; the mean moves first."""
+        lengths = self.lengths(attempt)
+        mean = lengths.detach().mean()
+        processes.average([mean])
+        self.mean.lerp_(mean.to(self.mean.dtype), self.decay)
+        return self.weight * (lengths - self.mean).square().mean()

@@ -1,0 +1,313 @@
+"""Style networks and R3GAN's: published sizes, and what their formulas promise."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from gan.conditioning.base import Conditioning, Unconditional
+from gan.conditioning.inner_product import InnerProduct, Mapped
+from gan.conditioning.projection import Projection
+from gan.errors import InputError
+from gan.networks.base import Discriminator, Generator
+from gan.networks.r3gan import Bottleneck, R3GANDiscriminator, R3GANGenerator
+from gan.networks.style import StyleGenerator
+from gan.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
+from gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from gan.schedules import Growth
+
+SMALL: dict[str, Any] = {"capacity": 64, "most": 12}
+STYLES: dict[str, Any] = {**SMALL, "style_dim": 8, "depth": 2}
+RESNEXT: dict[str, Any] = {"width": 8, "group_size": 4, "depth": 1}
+Players = tuple[Generator, Discriminator]
+Make = Callable[[int, int, Conditioning], Players]
+
+
+def stylegan(
+    channels: int, resolution: int, y: Conditioning, growth: Growth | None = None, mixing: float = 0
+) -> Players:
+    grown = growth or Growth(resolution, progressive=False)
+    return (
+        StyleGANGenerator(6, channels, resolution, y, grown, mixing=mixing, **STYLES),
+        StyleGANDiscriminator(channels, resolution, y, grown, **SMALL),
+    )
+
+
+def stylegan2(plain: bool, channels: int, resolution: int, y: Conditioning) -> Players:
+    return (
+        StyleGAN2Generator(6, channels, resolution, y, skip=not plain, mixing=0, **STYLES),
+        StyleGAN2Discriminator(channels, resolution, y, residual=not plain, **SMALL),
+    )
+
+
+def r3gan(channels: int, resolution: int, y: Conditioning) -> Players:
+    return (
+        R3GANGenerator(6, channels, resolution, y, **RESNEXT),
+        R3GANDiscriminator(channels, resolution, y, **RESNEXT),
+    )
+
+
+MAKERS: dict[str, Make] = {
+    "stylegan": stylegan,
+    "stylegan2": partial(stylegan2, False),
+    "stylegan2_plain": partial(stylegan2, True),
+    "r3gan": r3gan,
+}
+NETWORKS = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_stylegan2_has_the_published_parameters_for_cifar10() -> None:
+    """20.2 and 23.1 million: the conditional networks of Karras et al. (2020b), layer by layer."""
+    y = Mapped(10)
+    generator = StyleGAN2Generator(512, 3, 32, y, depth=2, capacity=32768)
+    discriminator = StyleGAN2Discriminator(3, 32, y, capacity=32768, residual=False, group=32)
+    assert count(generator) == 20_215_315
+    assert count(discriminator) == 23_089_664
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "sizes"),
+    [
+        (InnerProduct(10), (20_781_952, 21_280_512)),  # CIFAR-10: 20.78 and 21.28 million
+        (Unconditional(), (20_732_160, 20_683_776)),  # StackedMNIST: 20.73 and 20.68 million
+    ],
+)
+def test_r3gan_has_the_published_parameters(
+    conditioning: Conditioning, sizes: tuple[int, int]
+) -> None:
+    generator = R3GANGenerator(64, 3, 32, conditioning)
+    discriminator = R3GANDiscriminator(3, 32, conditioning)
+    assert (count(generator), count(discriminator)) == sizes
+
+
+@NETWORKS
+@pytest.mark.parametrize("resolution", [8, 32])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "conditioning",
+    [Unconditional(), Projection(3), Mapped(3, 5, 2), InnerProduct(3, 5)],
+    ids=["none", "projection", "mapped", "inner_product"],
+)
+def test_players_by_their_contract(
+    make: Make, resolution: int, channels: int, conditioning: Conditioning
+) -> None:
+    generator, discriminator = make(channels, resolution, conditioning)
+    y = torch.arange(4) % 3 if conditioning.num_classes else None
+    images = generator(torch.randn(4, 6), y)
+    assert images.shape == (4, channels, resolution, resolution)
+    assert discriminator(images, y).shape == (4,)
+    generator.eval()
+    z = 30 * torch.randn(4, 6)
+    assert generator(z, y).abs().max() <= 1
+    assert torch.equal(generator(z, y), generator(z, y))
+    trained = [*generator.parameters(), *discriminator.parameters()]
+    torch.autograd.backward(discriminator(generator.train()(z, y), y).square().sum())
+    unused = sum(p.grad is None for p in trained)
+    assert unused == 0
+
+
+@NETWORKS
+def test_labels_and_latents_change_images_and_logits(make: Make) -> None:
+    generator, discriminator = make(1, 8, Mapped(3, 5, 2))
+    with torch.no_grad():
+        for weight in generator.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))  # R3GAN's blocks and noise begin at 0
+    generator.eval()
+    z, y = torch.randn(2, 6), torch.tensor([0, 1])
+    images = generator(z, y)
+    assert not torch.allclose(images[0], images[1], atol=1e-3)
+    assert not torch.allclose(generator(z, 1 - y), images, atol=1e-3)
+    logits = discriminator(images, y)
+    assert not torch.allclose(discriminator(images, 1 - y), logits, atol=1e-4)
+
+
+@NETWORKS
+def test_every_path_is_differentiable_twice(make: Make) -> None:
+    """What R1 asks of D and path lengths of G, with gradients in every weight."""
+    generator, discriminator = make(1, 8, Unconditional())
+    images = torch.randn(4, 1, 8, 8, requires_grad=True)
+    (slope,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
+    torch.autograd.backward(slope.square().sum())
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in weights(discriminator))
+    w, fake = generator.trace(torch.randn(4, 6))
+    (slope,) = torch.autograd.grad((fake * torch.randn_like(fake)).sum(), w, create_graph=True)
+    torch.autograd.backward(slope.square().sum())
+    assert all(p.grad is None or p.grad.isfinite().all() for p in generator.parameters())
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters())
+
+
+def weights(network: nn.Module) -> list[Tensor]:
+    """Return what a gradient of the logits depends on: all but biases behind the last rectifier."""
+    return [p for n, p in network.named_parameters() if n != "head.linear.bias"]
+
+
+@NETWORKS
+def test_bfloat16_is_near(make: Make) -> None:
+    generator, discriminator = make(3, 16, Mapped(3, 5, 2))
+    generator.eval()
+    z, y = torch.randn(4, 6), torch.tensor([0, 1, 2, 0])
+    exact = generator(z, y)
+    with torch.autocast("cpu", torch.bfloat16):
+        images = generator(z, y)
+        logits = discriminator(exact, y)
+    assert images.dtype != torch.float32 or logits.dtype != torch.float32
+    assert (images - exact).square().mean() < 0.01 * exact.square().mean()
+    assert (logits - discriminator(exact, y)).abs().max() < 0.1
+
+
+def test_a_new_generator_s_images_have_unit_power() -> None:
+    """The promise of equalised weights, sqrt(2) and demodulation, up to the sum of images."""
+    generator = StyleGAN2Generator(64, 3, 32, Unconditional(), mixing=0, capacity=4096, skip=False)
+    assert generator(torch.randn(64, 64)).std().item() == pytest.approx(1, rel=0.3)
+
+
+def test_a_residual_block_begins_as_the_identity() -> None:
+    block, x = Bottleneck(8, groups=2, expansion=2, blocks=8), torch.randn(2, 8, 4, 4)
+    assert torch.equal(block(x), x)
+    first = Bottleneck(256, groups=8, expansion=2, blocks=16).layers[0]
+    assert isinstance(first, nn.Conv2d)
+    gain = (2 / 1.04) ** 0.5 * 16**-0.25
+    assert first.weight.std().item() == pytest.approx(gain / 256**0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [R3GANDiscriminator, partial(R3GANGenerator, 6)])
+def test_widths_must_fit_the_resolution(kind: Callable[..., nn.Module]) -> None:
+    kind(channels=1, resolution=16, conditioning=Unconditional(), width=[16, 32, 16])
+    with pytest.raises(ValueError, match="resolution=16 has 3 stages"):
+        kind(channels=1, resolution=16, conditioning=Unconditional(), width=[16, 32])
+
+
+def style_generator(mixing: float = 0.0) -> StyleGenerator:
+    return StyleGAN2Generator(6, 1, 16, Unconditional(), mixing=mixing, **STYLES)
+
+
+def test_mixing_takes_the_styles_of_one_other_latent_from_a_layer_on() -> None:
+    generator, z = style_generator(mixing=1.0), torch.randn(50, 6)
+    styles = generator.styles(z)
+    generator.mixing = 0.0
+    own = generator.styles(z)[:, 0]
+    begins = []
+    for k, layers in enumerate(styles):
+        foreign = [not torch.allclose(w, own[k]) for w in layers]
+        begins.append(foreign.index(True))
+        assert foreign == [layer >= begins[-1] for layer in range(generator.layers)]
+        assert all(torch.allclose(w, own[k - 1], atol=1e-6) for w in layers[begins[-1] :])
+    assert set(begins) == set(range(1, generator.layers))
+
+
+def test_the_share_of_mixed_images() -> None:
+    generator, z = style_generator(mixing=0.9), torch.randn(2000, 6)
+    styles = generator.styles(z)
+    mixed = (styles != styles[:, :1]).any(2).any(1).float().mean().item()
+    assert mixed == pytest.approx(0.9, abs=4 * (0.09 / 2000) ** 0.5)
+
+
+def test_truncation_draws_w_to_its_mean() -> None:
+    generator, z = style_generator().eval(), torch.randn(5, 6)
+    generator.w_mean.normal_()
+    full = generator.styles(z)
+    generator.psi = 0.3
+    expected = generator.w_mean + 0.3 * (full - generator.w_mean)
+    assert torch.allclose(generator.styles(z), expected, atol=1e-6)
+    generator.psi = 0.0
+    assert torch.allclose(generator(z), generator(z)[:1].expand(5, -1, -1, -1), atol=1e-6)
+
+
+def test_the_mean_of_w_follows_in_the_generator_s_own_turn_alone() -> None:
+    generator, z = style_generator(), torch.randn(40, 6)
+    with torch.no_grad():
+        generator(z)
+    assert generator.w_mean.abs().max() == 0
+    generator(z)
+    expected = 0.005 * generator.mapping(z).mean(0)
+    assert torch.allclose(generator.w_mean, expected, atol=1e-7)
+    before = generator.w_mean.clone()
+    generator.eval()(z)
+    assert torch.equal(generator.w_mean, before)
+
+
+@pytest.mark.parametrize("wrong", [{"depth": 0}, {"mixing": 1.5}, {"style_dim": 0}])
+def test_impossible_mappings_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=r"depth=.*style_dim=.*mixing="):
+        StyleGAN2Generator(6, 1, 8, Unconditional(), **{**STYLES, **wrong})
+
+
+GROWTH = Growth(16, start=4, stable=100, fade=100)
+
+
+def at(images: int) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
+    generator, discriminator = stylegan(1, 16, Unconditional(), GROWTH)
+    assert isinstance(generator, StyleGANGenerator)
+    assert isinstance(discriminator, StyleGANDiscriminator)
+    for network in (generator, discriminator):
+        network.follow(images)
+    return generator.eval(), discriminator
+
+
+def repeated(images: Tensor, factor: int) -> Tensor:
+    return interpolate(images, scale_factor=factor)
+
+
+@pytest.mark.parametrize(("images", "factor"), [(0, 4), (99, 4), (200, 2), (400, 1)])
+def test_a_small_network_paints_large_pixels(images: int, factor: int) -> None:
+    generator, discriminator = at(images)
+    painted = generator(torch.randn(3, 6))
+    assert torch.equal(painted, repeated(painted[..., ::factor, ::factor], factor))
+    if factor > 1:
+        assert not torch.equal(
+            painted, repeated(painted[..., :: 2 * factor, :: 2 * factor], 2 * factor)
+        )
+    real = torch.randn(3, 1, 16, 16)
+    shown = generator.comparable(real)
+    assert torch.allclose(shown, repeated(avg_pool2d(real, factor), factor), atol=1e-6)
+    assert torch.allclose(discriminator(real), discriminator(shown), atol=1e-5)
+
+
+def test_a_resolution_fades_in_without_a_jump() -> None:
+    """At the fade's ends the network is the one before and the one after; between, a blend."""
+    generator, discriminator = at(100)
+    z, real = torch.randn(3, 6), torch.rand(3, 1, 16, 16) * 2 - 1
+    seen = {}
+    for images in (100, 101, 150, 199, 200):
+        generator.follow(images)
+        discriminator.follow(images)
+        shown = generator.comparable(real)
+        seen[images] = generator.paint(generator.styles(z)), discriminator(shown), shown
+    for early, late, near in ((100, 101, 0.05), (199, 200, 0.05)):
+        for a, b in zip(seen[early], seen[late], strict=True):
+            assert (a - b).abs().max() <= near * max(a.abs().max(), 1)
+    for k in (0, 2):  # pictures blend linearly
+        assert torch.allclose(seen[150][k], (seen[100][k] + seen[200][k]) / 2, atol=1e-5)
+    assert not torch.allclose(seen[100][0], seen[200][0], atol=1e-3)
+
+
+def test_the_detail_is_part_of_the_state() -> None:
+    generator, discriminator = at(150)
+    for network, fresh in zip((generator, discriminator), at(0), strict=True):
+        assert fresh.detail == 2.0
+        fresh.load_state_dict(network.state_dict())
+        assert fresh.detail == network.detail == 2.5
+    z = torch.randn(2, 6)
+    restored, _ = at(0)
+    restored.load_state_dict(generator.state_dict())
+    assert torch.equal(restored(z), generator(z))
+
+
+def test_one_that_does_not_grow_is_whole_at_once() -> None:
+    generator, _ = stylegan(1, 16, Unconditional())
+    assert isinstance(generator, StyleGANGenerator)
+    assert (generator.top, generator.share) == (2, 1.0)
+    assert torch.equal(generator.comparable(z := torch.randn(1, 1, 16, 16)), z)
