@@ -9,11 +9,13 @@ from PIL import Image
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
+from gan.commands.mix import Styles
 from gan.commands.run import load
 from gan.errors import InputError
+from gan.networks.style import StyleGenerator
 from gan.pictures import picture, save_grid
 
-_FRAMES = 4  # of the animation, a step of the picture
+FRAMES = 4  # of an animation, a step of the picture
 _PAUSE = 60  # milliseconds a frame
 
 
@@ -27,6 +29,8 @@ class InterpolateOptions:
         steps: images of a row, both ends included.
         seed: of the latents.
         labels: of a conditional model, one or one a row; by default the classes in turn.
+        styles: go straight from style to style, not from latent to latent; by default wherever
+            the generator has styles.
         out: PNG to write; by default ``interpolation.png`` in the run folder.
         gif: also write the walk there and back as an animation, beside the picture.
         checkpoint: "best" or "last"; by default the best if there is one.
@@ -38,6 +42,7 @@ class InterpolateOptions:
     steps: int = 10
     seed: int = 0
     labels: list[int] | None = None
+    styles: bool | None = None
     out: str | None = None
     gif: bool = True
     checkpoint: str | None = None
@@ -54,32 +59,43 @@ def interpolate(options: InterpolateOptions) -> None:
     print(out)
     if options.gif:
         animation = out.with_suffix(".gif")
-        film = walk(game, options, _FRAMES * (options.steps - 1) + 1)
-        _save_animation(film.transpose(0, 1), animation)
+        film = walk(game, options, FRAMES * (options.steps - 1) + 1)
+        save_animation(there_and_back(film.transpose(0, 1)), animation)
         print(animation)
 
 
 def walk(game: LatentGame, options: InterpolateOptions, steps: int) -> Tensor:
-    """Return images (rows, steps, C, H, W) in [-1, 1] along the prior's own way of each row.
+    """Return images (rows, steps, C, H, W) in [-1, 1] along the way of each row.
+
+    The straight line between styles, or the prior's own way between latents. Straight lines in W
+    are the smoother ones (Karras et al., 2019, section 4.1).
+
+    Raises:
+        InputError: on labels that the model does not know, or if there are no styles to follow.
+    """
+    z = game.prior.sample_each(options.seed, range(2 * options.rows))
+    labels, t = _labels(game, options), torch.linspace(0, 1, steps)[:, None]
+    followed = options.styles
+    if followed is None:
+        followed = isinstance(game.averaged, StyleGenerator)
+    if followed:
+        styles = Styles(game, options.run)
+        a, b = (styles.of(end, labels)[:, None] for end in (z[::2], z[1::2]))
+        return styles.images(torch.lerp(a, b, t[:, None].to(a)))
+    latents = game.prior.interpolate(z[::2, None], z[1::2, None], t)
+    along = None if labels is None else labels.repeat_interleave(steps)
+    images = game.decode(latents.flatten(0, 1), along)
+    return images.reshape(options.rows, steps, *images.shape[1:])
+
+
+def _labels(game: LatentGame, options: InterpolateOptions) -> Tensor | None:
+    """Return the label of each row.
 
     Raises:
         InputError: on labels that the model does not know.
     """
-    z = game.prior.sample_each(options.seed, range(2 * options.rows))
-    t = torch.linspace(0, 1, steps)[:, None]
-    latents = game.prior.interpolate(z[::2, None], z[1::2, None], t)
-    images = game.decode(latents.flatten(0, 1), _labels(game, options, steps))
-    return images.reshape(options.rows, steps, *images.shape[1:])
-
-
-def _labels(game: LatentGame, options: InterpolateOptions, steps: int) -> Tensor | None:
-    """Return the label of each image, the same all along a row."""
-    classes = game.generator.num_classes
-    if options.labels is None:
-        labels = torch.arange(options.rows) % classes if classes else None
-    else:
-        labels = torch.tensor(options.labels).expand(options.rows)
-    return None if labels is None else labels.repeat_interleave(steps)
+    labels = None if options.labels is None else list(options.labels)
+    return game.labels_for(options.rows, labels)
 
 
 def _check(options: InterpolateOptions, out: Path) -> None:
@@ -95,9 +111,14 @@ def _check(options: InterpolateOptions, out: Path) -> None:
         raise InputError(f"labels: {given} given for rows={options.rows}: give one, or one a row")
 
 
-def _save_animation(film: Tensor, path: Path) -> None:
-    """Write images (frames, rows, C, H, W) as a walk there and back that repeats for ever."""
+def there_and_back(film: Tensor) -> Tensor:
+    """Return frames (F, ...) followed by those between the last and the first."""
+    return torch.cat([film, film.flip(0)[1:-1]])
+
+
+def save_animation(film: Tensor, path: Path) -> None:
+    """Write images (frames, n, C, H, W) as an animation that repeats for ever, n in a grid."""
     columns = min(film.shape[1], 4)
     frames = [picture(images, columns).permute(1, 2, 0).numpy() for images in film]
-    first, *others = [Image.fromarray(frame) for frame in (*frames, *frames[-2:0:-1])]
+    first, *others = [Image.fromarray(frame) for frame in frames]
     first.save(path, save_all=True, append_images=others, duration=_PAUSE, loop=0)

@@ -7,14 +7,18 @@ from typing import TypeVar
 
 from omegaconf import MISSING, OmegaConf
 
+from gan.commands.directions import DirectionsOptions, directions
 from gan.commands.evaluate import EvaluateOptions, evaluate
 from gan.commands.explanation import explain as explain
 from gan.commands.interpolate import InterpolateOptions, interpolate
 from gan.commands.leaderboard import LeaderboardOptions, leaderboard
+from gan.commands.mix import MixOptions, mix
 from gan.commands.models import ModelsOptions, models
+from gan.commands.project import ProjectOptions, project
 from gan.commands.report import ReportOptions, report
 from gan.commands.sample import SampleOptions, sample
 from gan.commands.traverse import TraverseOptions, traverse
+from gan.commands.truncate import TruncateOptions, truncate
 from gan.commands.validation import nearest
 from gan.errors import DIVERGED, DivergedError, InputError
 
@@ -26,6 +30,10 @@ COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
     "evaluate": (EvaluateOptions, evaluate),
     "interpolate": (InterpolateOptions, interpolate),
     "traverse": (TraverseOptions, traverse),
+    "mix": (MixOptions, mix),
+    "truncate": (TruncateOptions, truncate),
+    "directions": (DirectionsOptions, directions),
+    "project": (ProjectOptions, project),
     "models": (ModelsOptions, models),
     "report": (ReportOptions, report),
     "leaderboard": (LeaderboardOptions, leaderboard),

@@ -1,6 +1,7 @@
 """Conditioning: how a label enters the two players."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +50,6 @@ class Head(nn.Module):
 
     Attributes:
         width: numbers in h.
-        outputs: numbers that the linear map returns.
         logits: an image is given.
     """
 
@@ -57,12 +57,12 @@ class Head(nn.Module):
 
     def __init__(self, features: int, outputs: int = 1) -> None:
         super().__init__()
-        self.width, self.outputs = features, outputs
+        self.width = features
         self.linear = nn.Linear(features, outputs)
 
-    def replace(self, linear: nn.Module) -> None:
-        """Take another linear map from h to as many outputs, such as one of equalised weights."""
-        self.add_module("linear", linear)
+    def replace(self, make: Callable[[int, int], nn.Module]) -> None:
+        """Take another linear map, such as one of equalised weights, from inputs and outputs."""
+        self.add_module("linear", make(self.linear.in_features, self.linear.out_features))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,), unused here."""

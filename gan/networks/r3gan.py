@@ -181,7 +181,7 @@ class R3GANDiscriminator(Discriminator):
         layers[-1] = _drawn(nn.Conv2d(last, last, BASE, groups=last, bias=False))
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.crown(last, conditioning)
-        self.head.replace(_drawn(nn.Linear(last, self.head.outputs, bias=False)))
+        self.head.replace(lambda before, after: _drawn(nn.Linear(before, after, bias=False)))
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W)."""

@@ -171,7 +171,7 @@ class StyleGANDiscriminator(Discriminator, Growing):
         )
         self.last = Epilogue(widths[0], group)
         self.crown(widths[0], conditioning)
-        self.head.replace(EqualisedLinear(self.head.width, self.head.outputs))
+        self.head.replace(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W), of which it sees the present detail."""

@@ -184,7 +184,7 @@ class StyleGAN2Discriminator(Discriminator):
         self.blocks = nn.ModuleList(DownBlock(*pair, residual) for pair in pairwise(widths))
         self.last = Epilogue(widths[-1], group)
         self.crown(widths[-1], conditioning)
-        self.head.replace(EqualisedLinear(self.head.width, self.head.outputs))
+        self.head.replace(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W)."""

@@ -338,6 +338,29 @@ KINDS = [
         "chain out of bounds", "sample run=run langevin=9 langevin_step=1e9", "1000000000.0 lower"
     ),
     after("codes that are not there", "traverse run=run", "run=run no codes prior=codes"),
+    after("styles that are not there", "mix run=run", "run=run no styles model=stylegan"),
+    after("no share of a style", "truncate run=run psis=[]", "psis=[] one number or more"),
+    after("walk of no length", "directions run=run extent=0", "extent=0.0 above 0"),
+    after("lines between no styles", "interpolate run=run styles=true", "run=run no styles"),
+    after("no image to project", "project run=run", "image index=K"),
+    after("image that is not there", "project run=run image=0.png", "image=0.png no such file PNG"),
+    after(
+        "text as image to project",
+        "project run=run image=0.png",
+        "image=0.png no whole picture PNG",
+        text("0.png"),
+    ),
+    after(
+        "image of another size",
+        "project run=run image=0.png",
+        "image=0.png 20x20 16x16 resize",
+        lambda given: given.image("0.png", 20),
+    ),
+    after("test image that is not there", "project run=run index=400", "index=400 0..359"),
+    after(
+        "hole out of the image", "project run=run index=0 hole=[8,0,9,4]", "hole=[8, 0, 9, 4] 16x16"
+    ),
+    after("layers of no styles", "project run=run index=0 extended=true", "extended no styles"),
     after("unknown model", "models model=dcgna", "model=dcgna did you mean 'dcgan'"),
     after("path of one step", "interpolate run=run steps=1", "steps=1 2 or more"),
     after("unknown measure", "evaluate run=run metrics=[fdi]", "no 'fdi' did you mean 'fid'"),

@@ -8,7 +8,9 @@ from gan.commands.interpolate import InterpolateOptions, walk
 from gan.commands.main import dispatch
 from gan.commands.run import load
 from gan.errors import InputError
+from gan.networks.style import StyleGenerator
 from tests.commands.test_cli import MLP, TINY, cli
+from tests.commands.test_mix import STYLED, TOLD, trained
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,41 @@ def test_decoding_the_latents_of_samples_gives_the_samples(
 def test_latents_that_do_not_fit(plain: Path) -> None:
     with pytest.raises(InputError, match=r"latents of shape \(2, 3\): give \(n, \d+\)"):
         load(plain).decode(torch.zeros(2, 3))
+
+
+@pytest.fixture(params=[[], [TOLD]], ids=["unconditional", "conditional"])
+def styled(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Return the folder of a run of a style generator."""
+    return trained(tmp_path_factory.getbasetemp(), *STYLED, *request.param)
+
+
+def test_straight_lines_between_styles(styled: Path) -> None:
+    game = load(styled)
+    generator = game.averaged
+    assert isinstance(generator, StyleGenerator)
+    images = walk(game, InterpolateOptions(str(styled), rows=2, seed=4), 5)
+    labels = torch.tensor([0, 1]) if game.generator.num_classes else None
+    with torch.no_grad():
+        z = game.prior.sample_each(4, range(4))
+        a, b = (generator.styles(end, labels) for end in (z[::2], z[1::2]))
+        for column, t in enumerate([0.0, 0.25, 0.5, 0.75, 1.0]):
+            expected = generator.synthesise((1 - t) * a + t * b)
+            torch.testing.assert_close(images[:, column], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_priors_way_for_a_style_generator(styled: Path) -> None:
+    game = load(styled)
+    options = [InterpolateOptions(str(styled), rows=2, seed=4, styles=s) for s in (None, False)]
+    straight, bent = (walk(game, given, 5) for given in options)
+    torch.testing.assert_close(straight[:, [0, 4]], bent[:, [0, 4]])
+    assert (straight[:, 2] - bent[:, 2]).abs().max() > 1e-4
+    z = game.prior.sample_each(4, range(2))
+    middle = game.prior.interpolate(z[:1], z[1:], torch.tensor([[0.5]]))
+    torch.testing.assert_close(bent[0, 2], game.decode(middle)[0])
+
+
+def test_a_run_without_styles_takes_the_priors_way(plain: Path) -> None:
+    game = load(plain)
+    given = [InterpolateOptions(str(plain), rows=1, styles=styles) for styles in (None, False)]
+    first, second = (walk(game, options, 3) for options in given)
+    assert torch.equal(first, second)

@@ -223,6 +223,25 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     config: Compose, tmp_path: Path, players: list[str]
 ) -> None:
     common = [*players, "batch_size=500", "callbacks.telemetry.every=1", "n_critic=2"]
+    _resume(config, tmp_path, common)
+
+
+def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(
+    config: Compose, tmp_path: Path
+) -> None:
+    growth = [f"model.generator.growth.{k}" for k in ("stable=500", "fade=2000")]
+    ada = ["augment=ada", "augment.p=0.5", "augment.interval=1", "augment.images=4000"]
+    common = ["model=stylegan", "data=digits", "data.resolution=16", "batch_size=100", *STYLES]
+    common += ["n_critic=2", "callbacks.telemetry.every=1", *growth, *ada]
+    state = _resume(config, tmp_path, common)
+    assert state["generator.level"] == 3.25  # 1,000 images at the last step's start
+    p = [float(row["augment/p"]) for row in table(tmp_path / "whole")]
+    assert len({p[1], p[2], p[3], p[4]}) == 4  # in motion where the run was cut
+    assert all(0 < value < 1 for value in p)
+
+
+def _resume(config: Compose, tmp_path: Path, common: list[str]) -> dict[str, torch.Tensor]:
+    """Check that a run of six steps equals one cut after three, and return its state."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(config(*common, f"run_dir={whole}", "steps=6"))
     train(config(*common, f"run_dir={parts}", "steps=3"))
@@ -234,6 +253,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         assert {k: v for k, v in one.items() if k not in drop} == {
             k: v for k, v in other.items() if k not in drop
         }
+    return a
 
 
 def test_resuming_a_finished_run_asks_for_more_steps(config: Compose, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Directions of W that change images most, in closed form (Shen & Zhou, 2021, SeFa)."""
+
+import torch
+from torch import Tensor, nn
+
+from gan.algorithms.latent import evaluating
+from gan.errors import InputError
+from gan.layers.equalised import EqualisedLinear
+from gan.layers.modulation import AdaIN, ModulatedConv2d
+from gan.networks.style import StyleGenerator
+
+
+def affine_maps(generator: StyleGenerator) -> list[tuple[int, Tensor]]:
+    """Return each map from w to a layer's styles: the number of its w, and weights (N, style_dim).
+
+    Found by what each is given when every layer's style is its own number; maps that take no part
+    in the image now are left out.
+    """
+    found: list[tuple[int, Tensor]] = []
+
+    def note(affine: nn.Module, given: tuple[Tensor]) -> None:
+        assert isinstance(affine, EqualisedLinear)
+        found.append((round(float(given[0][0, 0])), affine.weight * affine.gain))
+
+    affines = [m.style for m in generator.modules() if isinstance(m, AdaIN | ModulatedConv2d)]
+    hooks = [affine.register_forward_pre_hook(note) for affine in affines]
+    numbers = torch.arange(generator.layers).to(generator.w_mean)
+    try:
+        with evaluating(generator):
+            generator.synthesise(numbers[None, :, None].expand(1, -1, generator.style_dim))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def stacked_weights(generator: StyleGenerator, layers: slice) -> Tensor:
+    """Return A, (N, style_dim): the weights of all maps that hear some layers, one above another.
+
+    Deviation from the authors' code, not from the paper: rows are not brought to unit length.
+    """
+    chosen = set(range(generator.layers)[layers])
+    return torch.cat([weight for layer, weight in affine_maps(generator) if layer in chosen])
+
+
+def semantic_directions(weight: Tensor, count: int) -> Tensor:
+    """Return the unit vectors n that make |A n| largest, (count, dim), the largest first.
+
+    Eigenvectors of A^T A, eqs. 4 to 6; the number of largest size in each is positive.
+
+    Args:
+        weight: A, (N, dim).
+        count: from 1 to dim.
+
+    Raises:
+        InputError: if there are not so many.
+    """
+    if not 1 <= count <= weight.shape[1]:
+        raise InputError(f"count={count}: give a number from 1 to {weight.shape[1]}, those of w")
+    a = weight.detach().double()
+    _, vectors = torch.linalg.eigh(a.T @ a)  # the smallest first, as columns
+    found: Tensor = vectors.T.flip(0)[:count]
+    found *= found.gather(1, found.abs().argmax(1, keepdim=True)).sign()
+    return found.to(weight.dtype)
+
+
+def moved(styles: Tensor, direction: Tensor, values: Tensor, layers: slice) -> Tensor:
+    """Return styles with ``values`` times a direction added at some layers.
+
+    Args:
+        styles: (n, layers, style_dim).
+        direction: (style_dim,).
+        values: (V,).
+        layers: that move.
+
+    Returns:
+        (n, V, layers, style_dim).
+    """
+    found = styles[:, None].repeat(1, len(values), 1, 1)
+    found[:, :, layers] += values[:, None, None] * direction
+    return found
