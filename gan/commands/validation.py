@@ -110,7 +110,10 @@ def validate(config: DictConfig) -> None:
     for group in _CHOOSE_MANY:
         for name, node in config[group].items():
             if "_target_" not in node:
-                raise InputError(f"{group}.{name} is not chosen: add it to {group}=[...]")
+                raise InputError(
+                    f"{group}.{name} is not chosen: add it to {group}=[...], or drop what is set "
+                    f"of it by ~{group}.{name}"
+                )
     allowed = list(config.allow_targets)
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)
     for path, node in _nodes(config):
