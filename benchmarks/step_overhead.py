@@ -1,12 +1,15 @@
-"""Time of a DCGAN step in Ganymede over a bare PyTorch loop with the same players.
+"""Time of a step in Ganymede over a bare PyTorch loop with the same players.
 
 Both train the same networks with the same loss, optimizers, average and data, in one process, turn
 about in blocks of steps; Ganymede with logging, progress bar and CSV on. Prints each block's
 CPU seconds a step (what other processes take does not count), the medians and their ratio. One
-thread gives the steadiest figures: OMP_NUM_THREADS=1. With width=1 resolution=8 the networks cost
+thread gives the steadiest figures: OMP_NUM_THREADS=1. With one feature map and 8 pixels the networks cost
 next to nothing and the difference is the overhead itself, in milliseconds a step.
 
-    python benchmarks/step_overhead.py [blocks=9] [steps=10] [resolution=32] [channels=3] [width=64]
+    python benchmarks/step_overhead.py [model=dcgan] [blocks=9] [steps=10] [OVERRIDE ...]
+
+``model`` is dcgan, stylegan2 (with its lazy R1 and path lengths) or r3gan (with R1 and R2); further
+arguments are those of train.py, such as data.resolution=16 model.generator.width=32.
 """
 
 import statistics
@@ -14,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -37,21 +41,82 @@ CONF = Path(__file__).parent.parent / "conf"
 BATCH = 64
 
 
-def bare_loop(game: GAN, data: Tensor) -> Iterator[None]:
+def slope(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """Return the differentiable gradient of a sum."""
+    return torch.autograd.grad(outputs.sum(), inputs, create_graph=True)[0]
+
+
+class Plain:
+    """What a player of DCGAN minimises, by hand."""
+
+    def __init__(self, game: GAN) -> None:
+        self.g, self.d = game.generator, game.discriminator
+
+    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+        return softplus(-self.d(real)).mean() + softplus(self.d(fake)).mean()
+
+    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+        return softplus(-self.d(self.g(z))).mean()
+
+
+class Style(Plain):
+    """What a player of StyleGAN2 minimises."""
+
+    mean = torch.zeros(())
+
+    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+        if step % 16:
+            return super().critic(real, fake, step)
+        real = real.requires_grad_()
+        logits = self.d(real)
+        penalty = 16 * 0.005 * slope(logits, real).square().sum((1, 2, 3)).mean()
+        return softplus(-logits).mean() + softplus(self.d(fake)).mean() + penalty
+
+    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+        loss = super().deceit(real, z, step)
+        if step % 4:
+            return loss
+        w, images = self.g.trace(z[: BATCH // 2])
+        y = torch.randn_like(images) / images.shape[2]
+        lengths = slope(images * y, w).square().sum(2).mean(1).sqrt()
+        self.mean = self.mean.lerp(lengths.detach().mean(), 0.01)
+        return loss + 4 * 2 * (lengths - self.mean).square().mean()
+
+
+class Relativistic(Plain):
+    """What a player of R3GAN minimises."""
+
+    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+        real, fake = real.requires_grad_(), fake.requires_grad_()
+        ours, theirs = self.d(real), self.d(fake)
+        slopes = slope(ours, real).square().sum() + slope(theirs, fake).square().sum()
+        return softplus(theirs - ours).mean() + 0.025 * slopes / BATCH
+
+    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+        with torch.no_grad():
+            ours = self.d(real)
+        return softplus(ours - self.d(self.g(z))).mean()
+
+
+KINDS = {"dcgan": Plain, "stylegan2": Style, "r3gan": Relativistic}
+
+
+def bare_loop(game: GAN, data: Tensor, kind: type[Plain]) -> Iterator[None]:
     """Train the players of ``game`` by hand, one step an iteration."""
-    g, d, average = game.generator, game.discriminator, game.averaged
+    g, d, average, losses = game.generator, game.discriminator, game.averaged, kind(game)
     adam_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     adam_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    while True:
+    for step in count():
         chosen = data[torch.randint(len(data), (BATCH,))]
         real = chosen.float().div_(127.5).sub_(1)
         with torch.no_grad():
             fake = g(torch.randn(BATCH, g.latent_dim))
-        torch.autograd.backward(softplus(-d(real)).mean() + softplus(d(fake)).mean())
+        torch.autograd.backward(losses.critic(real, fake, step))
         adam_d.step()
         adam_d.zero_grad()
         d.requires_grad_(False)
-        torch.autograd.backward(softplus(-d(g(torch.randn(BATCH, g.latent_dim)))).mean())
+        loss = losses.deceit(real.detach(), torch.randn(BATCH, g.latent_dim), step)
+        torch.autograd.backward(loss)
         d.requires_grad_(True)
         adam_g.step()
         adam_g.zero_grad()
@@ -107,17 +172,16 @@ def game(config: DictConfig) -> GAN:
     return made.to(memory_format=torch.channels_last)
 
 
-def main(
-    blocks: int = 9, steps: int = 10, resolution: int = 32, channels: int = 3, width: int = 64
-) -> None:
+def main(*given: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) -> None:
     resolvers.register()
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"), tempfile.TemporaryDirectory() as run:
-        overrides = [f"data.channels={channels}", f"data.resolution={resolution}", f"run_dir={run}"]
-        overrides += [f"+model.{player}.width={width}" for player in ("generator", "discriminator")]
+        overrides = [f"model={model}", "data.channels=3", "data.resolution=32", f"run_dir={run}"]
+        overrides += [f"batch_size={BATCH}", *given]
         config = compose("train", overrides)
-        data = torch.randint(256, (2048, channels, resolution, resolution), dtype=torch.uint8)
-        about = TurnAbout(bare_loop(game(config), data), steps)
+        shape = (2048, config.data.channels, config.data.resolution, config.data.resolution)
+        data = torch.randint(256, shape, dtype=torch.uint8)
+        about = TurnAbout(bare_loop(game(config), data, KINDS[model]), steps)
         trainer = pl.Trainer(
             accelerator="cpu",
             max_epochs=1,
@@ -147,4 +211,10 @@ def report(about: TurnAbout) -> None:
 
 
 if __name__ == "__main__":
-    main(**{key: int(value) for key, value in (pair.split("=") for pair in sys.argv[1:])})
+    own = {"blocks", "steps"}
+    pairs = [pair.split("=", 1) for pair in sys.argv[1:]]
+    model = dict(pairs).get("model", "dcgan")
+    rest = [
+        "+" * (k.startswith("model.")) + f"{k}={v}" for k, v in pairs if k not in {*own, "model"}
+    ]
+    main(*rest, model=model, **{k: int(v) for k, v in pairs if k in own})
