@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
-from gan.commands.mix import Styles
 from gan.commands.run import load
+from gan.commands.styles import Styles
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
 from gan.pictures import picture, save_grid

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import LatentSpace, Observation, Projection, Space, StyleSpace
 from gan.commands.interpolate import save_animation
-from gan.commands.mix import destination
 from gan.commands.run import Run, load
+from gan.commands.styles import destination
 from gan.commands.trust import build
 from gan.errors import InputError
 from gan.latents import keyed_generator

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 
 from gan.commands.main import dispatch
-from gan.commands.mix import MixOptions, Styles, layer_range, mixing
+from gan.commands.mix import MixOptions, mixing
 from gan.commands.run import load
+from gan.commands.styles import Styles, layer_range
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
 from tests.commands.test_cli import MLP, TINY, cli
