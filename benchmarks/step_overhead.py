@@ -3,8 +3,8 @@
 Both train the same networks with the same loss, optimizers, average and data, in one process, turn
 about in blocks of steps; Ganymede with logging, progress bar and CSV on. Prints each block's
 CPU seconds a step (what other processes take does not count), the medians and their ratio. One
-thread gives the steadiest figures: OMP_NUM_THREADS=1. With one feature map and 8 pixels the networks cost
-next to nothing and the difference is the overhead itself, in milliseconds a step.
+thread gives the steadiest figures: OMP_NUM_THREADS=1. With one feature map and 8 pixels the
+networks cost next to nothing and the difference is the overhead itself, in milliseconds a step.
 
     python benchmarks/step_overhead.py [model=dcgan] [blocks=9] [steps=10] [OVERRIDE ...]
 

@@ -92,13 +92,19 @@ def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
 
 
+LARGE = {
+    "stylegan2_cifar10": ["model.generator.capacity=64", "model.discriminator.capacity=64"],
+    "r3gan_cifar10": SMALL["r3gan"],
+    "r3gan_stackedmnist": SMALL["r3gan"],
+}
+
+
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_trains(config: Compose, tmp_path: Path, name: str) -> None:
-    node = config(f"experiment={name}", "steps=2", "batch_size=4", "metrics=none")
+    brief = [f"experiment={name}", "steps=2", "batch_size=4", "metrics=none", *LARGE.get(name, [])]
+    node = config(*brief)
     if node.data.channels != 2:  # no points of the plane
-        node = config(
-            f"experiment={name}", "steps=2", "batch_size=4", "metrics=none", "data=digits"
-        )
+        node = config(*brief, "data=digits")
     train(node)
     assert gan.load(tmp_path / "run").clock.images == 2 * 4 * node.n_critic
 
