@@ -60,7 +60,7 @@ def table(run: Path) -> list[dict[str, str]]:
 def test_every_model_trains_with_every_loss_or_is_refused(
     config: Compose, tmp_path: Path, model: str, loss: str
 ) -> None:
-    brief = ["data=digits", "data.resolution=8", "steps=20", "batch_size=4"]
+    brief = ["data=digits", "data.resolution=8", "steps=20", "batch_size=4", "n_critic=1"]
     brief += ["callbacks.telemetry.every=1", *SMALL.get(model, WIDTHS)]
     node = config(f"model={model}", f"loss={loss}", *brief)
     if loss == "multi_hinge" and "MultiHinge" not in node.conditioning._target_:
