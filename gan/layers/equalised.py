@@ -40,24 +40,20 @@ class EqualisedLinear(nn.Module):
 
 
 class EqualisedConv2d(nn.Module):
-    """A convolution whose weights are N(0, 1) times gain / sqrt(inputs of an output).
+    """A convolution whose weights are N(0, 1) times 1 / sqrt(inputs of an output).
 
     Args:
         before: channels that come in.
         after: channels that go out.
         kernel_size: odd; maps keep their size.
         bias: learn one, from 0.
-        gain: of weights and bias, such as the sqrt(2) that a leaky rectifier takes.
     """
 
-    def __init__(
-        self, before: int, after: int, kernel_size: int, bias: bool = True, gain: float = 1.0
-    ) -> None:
+    def __init__(self, before: int, after: int, kernel_size: int, bias: bool = True) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(after, before, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(after)) if bias else None
-        self.gain, self.padding = gain, kernel_size // 2
-        self.scale = gain / math.sqrt(before * kernel_size**2)
+        self.gain, self.padding = 1 / math.sqrt(before * kernel_size**2), kernel_size // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (B, after, H, W) from (B, before, H, W)."""
@@ -65,5 +61,4 @@ class EqualisedConv2d(nn.Module):
 
     def convolve(self, x: Tensor, stride: int, padding: int) -> Tensor:
         """Return the maps of every ``stride``-th pixel, ``padding`` zeros put around."""
-        bias = None if self.bias is None else self.bias * self.gain
-        return conv2d(x, self.weight * self.scale, bias, stride=stride, padding=padding)
+        return conv2d(x, self.weight * self.gain, self.bias, stride=stride, padding=padding)

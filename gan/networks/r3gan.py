@@ -82,7 +82,7 @@ def _stage(width: int, groups: int, expansion: int, depth: int, stages: int) -> 
     return [Bottleneck(width, groups, expansion, depth * stages) for _ in range(depth)]
 
 
-def _widened(width: int | Sequence[int], resolution: int) -> list[int]:
+def _stage_widths(width: int | Sequence[int], resolution: int) -> list[int]:
     """Return the channels at 4, 8, ... pixels."""
     stages = halvings(resolution) + 1
     widths = [width] * stages if isinstance(width, int) else list(width)
@@ -123,7 +123,7 @@ class R3GANGenerator(Generator):
     ) -> None:
         super().__init__()
         self.enter(latent_dim, conditioning)
-        widths = _widened(width, resolution)
+        widths = _stage_widths(width, resolution)
         self.basis = nn.Parameter(torch.randn(widths[0], BASE, BASE))
         self.weigh = _drawn(nn.Linear(self.entry.width, widths[0], bias=False))
         layers: list[nn.Module] = []
@@ -169,7 +169,7 @@ class R3GANDiscriminator(Discriminator):
         depth: int = 2,
     ) -> None:
         super().__init__()
-        widths = _widened(width, resolution)[::-1]
+        widths = _stage_widths(width, resolution)[::-1]
         layers: list[nn.Module] = [_convolution(channels, widths[0], 1)]
         for before, after in pairwise([*widths, widths[-1]]):
             groups = before * expansion // group_size

@@ -60,7 +60,7 @@ class StyleBlock(nn.Module):
 
     def forward(self, x: Tensor, w: tuple[Tensor, ...]) -> Tensor:
         """Return maps (B, after, 2H, 2W) from (B, before, H, W) under two styles (B, style_dim)."""
-        weight = self.first.weight * self.first.scale
+        weight = self.first.weight * self.first.gain
         maps = self.styled[0](self.upsample.convolved(x, weight), w[0])
         styled: Tensor = self.styled[1](self.second(maps), w[1])
         return styled

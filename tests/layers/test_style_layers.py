@@ -232,19 +232,6 @@ def test_modulated_upsampling_is_the_paper_s() -> None:
         assert torch.allclose(up.convolved(image[None], own)[0], expected, atol=1e-5)
 
 
-def test_gain_scales_weights_and_bias() -> None:
-    torch.manual_seed(0)
-    plain, scaled, x = (
-        EqualisedConv2d(3, 4, 3),
-        EqualisedConv2d(3, 4, 3, gain=2.0),
-        torch.randn(1, 3, 5, 5),
-    )
-    with torch.no_grad():
-        plain.bias.normal_()  # type: ignore[union-attr]
-    scaled.load_state_dict(plain.state_dict())
-    assert torch.allclose(scaled(x), 2 * plain(x), atol=1e-5)
-
-
 def test_noise_is_new_in_training_and_fixed_outside() -> None:
     torch.manual_seed(0)
     noise, x = PixelNoise(8, channels=3), torch.zeros(4, 3, 8, 8)
