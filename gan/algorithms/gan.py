@@ -168,7 +168,8 @@ class GAN(LatentGame):
                 images = images.detach().requires_grad_(attached)
                 return images, *self.judge(images, batch.labels)
 
-        real, real_logits, h_real = judged(batch.real, any(r.needs_real_gradient for r in due))
+        real = self.augment.disguise(batch.real, fake)
+        real, real_logits, h_real = judged(real, any(r.needs_real_gradient for r in due))
         fake, fake_logits, h_fake = judged(fake, any(r.needs_fake_gradient for r in due))
 
         def critic(images: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class UnrolledGAN(GAN):
         """Return the weights after one more update of D, differentiable in the fakes."""
         said = [
             functional_call(judge, weights, (self.augment(images), batch.labels))[0]
-            for images in (batch.real, fake)
+            for images in (self.augment.disguise(batch.real, fake), fake)
         ]
         loss = self.loss.discriminator(*said)
         gradients = torch.autograd.grad(

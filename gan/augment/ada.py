@@ -1,22 +1,18 @@
 """Adaptive discriminator augmentation."""
 
-import torch
 from torch import Tensor
 
-from gan import processes
-from gan.augment.base import Augmentation
+from gan.augment.adaptive import Adaptive
 from gan.augment.pipeline import Pipeline
 from gan.clock import Paced
 from gan.errors import InputError
 from gan.schedules import Schedule
 
 
-class ADA(Augmentation, Paced):
-    """Augmentations whose probability p follows how far D overfits (Karras et al., 2020b).
+class ADA(Adaptive, Paced):
+    """Transformations that both players' images undergo, each with probability p.
 
-    Every ``interval`` turns of D, r_t = E[sign D(x)] over the augmented reals of all devices is
-    compared with ``target``; p moves by the images of those turns, divided by ``images``, up if r_t
-    is above and down if below (section 3, eq. 1). Here p ends at 1, unlike in the authors' code.
+    Karras et al., 2020b; see :class:`~gan.augment.adaptive.Adaptive` for how p moves.
 
     Args:
         p: probability of each transformation, to begin with or for good.
@@ -26,16 +22,9 @@ class ADA(Augmentation, Paced):
         schedule: multiplier of p by images seen, in place of ``target``.
         blit, geometric, colour, filtering, noise, cutout: multipliers of p; see :class:`Pipeline`.
 
-    Attributes:
-        p: probability at present, without dimensions.
-
     Raises:
         InputError: if a number lies outside its range, or target and schedule are both given.
     """
-
-    p: Tensor
-    tally: Tensor  # of the turns since p changed: sum of signs, images
-    turns: Tensor
 
     def __init__(
         self,
@@ -51,30 +40,15 @@ class ADA(Augmentation, Paced):
         noise: float = 0.0,
         cutout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.base, self.target, self.schedule = p, target, schedule
-        self.interval, self.images = interval, images
-        self._refuse_illegal()
-        self.pipeline = Pipeline(blit, geometric, colour, filtering, noise, cutout)
-        self.register_buffer("p", torch.tensor(float(p)))
-        self.register_buffer("tally", torch.zeros(2))
-        self.register_buffer("turns", torch.zeros((), dtype=torch.int64))
-        self.follow(0)
-
-    def _refuse_illegal(self) -> None:
-        """Refuse what the arguments cannot be."""
-        if not 0 <= self.base <= 1:
-            raise InputError(f"augment.p={self.base}: give a probability")
-        if self.target is not None and not -1 < self.target < 1:
-            raise InputError(f"augment.target={self.target}: give a number between -1 and 1")
-        for name, count in {"interval": self.interval, "images": self.images}.items():
-            if count < 1:
-                raise InputError(f"augment.{name}={count}: give a number from 1")
-        if self.schedule is not None and self.target is not None:
+        super().__init__(p, target, interval, images)
+        if schedule is not None and target is not None:
             raise InputError(
-                f"augment.schedule and augment.target={self.target} would both set p: set "
+                f"augment.schedule and augment.target={target} would both set p: set "
                 "augment.target=null, or leave the schedule out"
             )
+        self.schedule = schedule
+        self.pipeline = Pipeline(blit, geometric, colour, filtering, noise, cutout)
+        self.follow(0)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return augmented images of the shape and type of ``images``, differentiable twice.
@@ -82,39 +56,12 @@ class ADA(Augmentation, Paced):
         Raises:
             InputError: if there is ``colour`` and they have neither 1 nor 3 channels.
         """
-        if self.target is None and self.base == 0:
+        if self.idle:
             return images
         augmented: Tensor = self.pipeline(images, self.p)
         return augmented
-
-    def readings(self) -> dict[str, Tensor]:
-        """Return p at present."""
-        return {"augment/p": self.p.clone()}
 
     def follow(self, images: int) -> None:
         """Set p as the schedule, if there is one, has it after ``images`` real images."""
         if self.schedule is not None:
             self.p.fill_(min(max(self.base * self.schedule(images), 0.0), 1.0))
-
-    @torch.no_grad()
-    def observe(self, real_logits: Tensor) -> None:
-        """Count a turn and, at the end of an interval, move p.
-
-        The counts are those of all devices after every turn, so that any process can save them.
-
-        Args:
-            real_logits: of this device's augmented reals, (B, ...); NaN has no sign.
-        """
-        if self.target is None:
-            return
-        sign = real_logits.sign().mean(dtype=torch.float32)
-        seen = len(real_logits) * torch.stack([sign, torch.ones_like(sign)])
-        processes.average([seen])
-        self.tally += processes.world_size() * seen
-        self.turns += 1
-        signs, images = self.tally
-        due = self.turns >= self.interval
-        self.p += due * (signs / images - self.target).sign() * images / self.images
-        self.p.clamp_(0, 1)
-        self.tally *= ~due
-        self.turns *= ~due

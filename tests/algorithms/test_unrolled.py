@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Batch
 from gan.algorithms.unrolled import UnrolledGAN
+from gan.augment.apa import APA
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
@@ -101,3 +102,12 @@ def test_impossible_settings_are_refused() -> None:
         perceptrons(UnrolledGAN, unroll=-1)
     with pytest.raises(InputError, match="pack=1"):
         perceptrons(UnrolledGAN, pack=2)
+
+
+def test_the_updates_see_fakes_in_disguise() -> None:
+    """Where every real one is a fake, L_D = 0 and b_K = b."""
+    players = toy(unroll=3)
+    players.augment = APA(1.0, None)
+    x, z = torch.randn(6, 1, 1, 1).double(), torch.randn(6, 1).double()
+    loss = players.generator_loss(Batch(x, None, z, torch.rand(6)))["adversarial"]
+    assert loss.item() == pytest.approx(-(z + 0.5).square().mean().item(), rel=1e-9)

@@ -1,0 +1,102 @@
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.algorithms.gan import GAN
+from gan.algorithms.two_player import Batch
+from gan.augment.ada import ADA
+from gan.augment.apa import APA
+from gan.conditioning.base import Unconditional
+from gan.errors import InputError
+from gan.latents import Gaussian
+from gan.losses.hinge import Hinge
+from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+
+REAL, FAKE = torch.full((4000, 1, 2, 2), 1.0), torch.full((4000, 1, 2, 2), -1.0)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_whole_images_are_replaced_with_probability_p(p: float) -> None:
+    torch.manual_seed(0)
+    shown = APA(p, None).disguise(REAL, FAKE)
+    assert (shown == shown[:, :, :1, :1]).all()
+    share = (shown[:, 0, 0, 0] == -1).float().mean().item()
+    assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 4000) ** 0.5)
+
+
+def test_an_image_is_replaced_by_the_fake_of_its_place() -> None:
+    torch.manual_seed(0)
+    number = torch.arange(100.0).view(-1, 1, 1, 1)
+    shown = APA(0.5, None).disguise(number, number + 1000)
+    assert torch.equal(shown % 1000, number)
+
+
+def test_p_moves_as_that_of_ada() -> None:
+    ours, theirs = APA(0.1, 0.5, 2, 100), ADA(0.1, 0.5, 2, 100)
+    for sign in (1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0):
+        for augment in (ours, theirs):
+            augment.observe(torch.full((8,), sign))
+    # by 0.16 each two turns of 8 images: 0.26, 0.10, at r_t = 0 down to 0, 0.16
+    assert ours.p.item() == pytest.approx(0.16)
+    assert torch.equal(ours.p, theirs.p)
+    assert {name for name, _ in ours.named_buffers()} == {"p", "tally", "turns"}
+
+
+def test_no_deception_for_good_draws_nothing() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert APA(0.0, None).disguise(REAL, FAKE) is REAL
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def game(augment: APA) -> GAN:
+    torch.manual_seed(0)
+    sgd = partial(torch.optim.SGD, lr=0.1)
+    return GAN(
+        MLPGenerator(3, 1, 4, Unconditional(), hidden=(8,)),
+        MLPDiscriminator(1, 4, Unconditional(), dropout=0.0),
+        prior=Gaussian(3),
+        optimizer={"generator": sgd, "discriminator": sgd},
+        loss=Hinge(),
+        augment=augment,
+    )
+
+
+def seen(players: GAN) -> tuple[list[Tensor], Batch]:
+    """Return what the discriminator has judged at its turn, and the batch."""
+    batch = Batch(torch.rand(16, 1, 4, 4), None, torch.randn(16, 3), torch.rand(16))
+    judged: list[Tensor] = []
+    features = players.discriminator.features
+
+    def recorded(images: Tensor) -> Tensor:
+        judged.append(images)
+        return features(images)
+
+    players.discriminator.features = recorded  # type: ignore[assignment,method-assign]
+    players.discriminator_loss(batch)
+    return judged, batch
+
+
+def test_the_game_shows_fakes_as_reals() -> None:
+    always, _ = seen(game(APA(1.0, None)))
+    assert torch.equal(always[0], always[1])
+    never, batch = seen(game(APA(0.0, None)))
+    assert torch.equal(never[0], batch.real)
+    assert not torch.equal(never[0], never[1])
+
+
+def test_the_game_drives_p() -> None:
+    augment = APA(0.5, 0.0, 1, 64)
+    players = game(augment)
+    seen(players)
+    assert augment.p.item() in (0.25, 0.75)
+    assert players.readings["augment/p"] == augment.p
+
+
+@pytest.mark.parametrize("arguments", [{"p": 1.5}, {"target": -1.0}, {"interval": 0}])
+def test_impossible_arguments_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"augment\."):
+        APA(**arguments)
