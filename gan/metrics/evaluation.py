@@ -94,7 +94,8 @@ class Evaluation:
         """Refuses a monitor that nothing gives."""
         if monitor is not None and self.monitor not in self.ranking:
             known = ", ".join(key.partition("/")[2] for key in self.ranking)
-            raise InputError(f"metrics.monitor={monitor} is none of {known or 'the measures'}")
+            known = known or "the measures: give metrics.monitor=null, or metrics=none"
+            raise InputError(f"metrics.monitor={monitor} is none of {known}")
 
     @property
     def ranking(self) -> dict[str, FeatureMetric]:

@@ -176,6 +176,11 @@ def test_unknown_monitor(tmp_path: Path) -> None:
         )
 
 
+def test_a_monitor_without_measures(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="or metrics=none"):
+        Evaluation(Corners(), {}, 0, 10, str(tmp_path), monitor="fid", min_fakes=2)
+
+
 def test_no_evaluation_asks_for_nothing(source: TinySource) -> None:
     result = NoEvaluation()
     result.prepare(source, torch.device("cpu"))
