@@ -9,6 +9,7 @@ import torch
 from hydra.errors import InstantiationException
 from PIL import Image
 from pytorch_lightning import seed_everything
+from torch._dynamo.utils import counters
 
 import gan
 from gan.commands.train import train
@@ -230,6 +231,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 ) -> None:
     common = [*players, "batch_size=500", "callbacks.telemetry.every=1", "n_critic=2"]
     _resume(config, tmp_path, common)
+
+
+@pytest.mark.slow
+def test_a_compiled_generator_learns_the_same(config: Compose, tmp_path: Path) -> None:
+    losses, graphs = [], []
+    for name in ("false", "true"):
+        graphs.append(counters["stats"]["unique_graphs"])
+        common = [*TINY, "steps=3", "optimizer=sgd", "callbacks.telemetry.every=1"]
+        train(config(*common, f"run_dir={tmp_path / name}", f"accelerator.compile={name}"))
+        losses.append([float(row["generator/adversarial"]) for row in table(tmp_path / name)])
+    assert counters["stats"]["unique_graphs"] > graphs[1] == graphs[0]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert len(set(losses[0])) == 3
+    eager, compiled = (weights(tmp_path / name) for name in ("false", "true"))
+    assert eager.keys() == compiled.keys()
 
 
 def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(
