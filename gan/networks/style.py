@@ -5,6 +5,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from gan import processes
 from gan.conditioning.base import Conditioning
 from gan.errors import InputError
 from gan.layers.mapping import Mapping
@@ -22,7 +23,7 @@ class StyleGenerator(Generator):
     Attributes:
         style_dim: numbers in w.
         layers: that hear a style each.
-        w_mean: running mean of w over training, (style_dim,).
+        w_mean: running mean of w over training and devices, (style_dim,).
         psi: how far w may lie from its mean, as a share; 1 leaves it where it is.
     """
 
@@ -78,8 +79,10 @@ class StyleGenerator(Generator):
         return styles
 
     def _follow(self, w: Tensor) -> None:
-        """Move the running mean of w."""
-        self.w_mean.lerp_(w.mean(0).to(self.w_mean.dtype), 0.005)
+        """Move the running mean of w over all devices."""
+        mean = w.mean(0)
+        processes.average([mean])
+        self.w_mean.lerp_(mean.to(self.w_mean.dtype), 0.005)
 
     def _mixed(self, count: int, device: torch.device) -> Tensor:
         """Return which layers of which images hear the other style, (count, layers, 1)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan import processes
 from gan.algorithms.gan import GAN
@@ -18,6 +18,7 @@ from gan.averaging import ExponentialAverage
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import Projection
 from gan.latents import Codes, Gaussian
+from gan.layers.noise import PixelNoise
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.losses.hinge import Hinge
 from gan.losses.logistic import NonSaturating
@@ -25,16 +26,20 @@ from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.losses.wasserstein import Wasserstein
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
+from gan.optimizers import LazyAdam
 from gan.regularizers.feature_matching import FeatureMatching
 from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
 from gan.regularizers.lecam import LeCam
 from gan.regularizers.orthogonal import Orthogonal
+from gan.schedules import Growth
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 
 STEPS, BATCH = 20, 8
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.5)
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
+LAZY = partial(LazyAdam, every=4)
 
 
 class Shards:
@@ -105,6 +110,28 @@ def informed() -> GAN:
     return game
 
 
+def growing() -> GAN:
+    """Return a StyleGAN without dice that fades in while it trains."""
+    torch.manual_seed(0)
+    growth = Growth(8, start=4, stable=5 * BATCH, fade=10 * BATCH)
+    shape = (1, 8, Unconditional(), growth)
+    generator = StyleGANGenerator(4, *shape, style_dim=8, depth=2, mixing=0.0, capacity=32, most=8)
+    nn.init.normal_(generator.constant)  # else a bias has gradient 0, which Adam makes noise of
+    game = GAN(
+        generator,
+        StyleGANDiscriminator(*shape, capacity=32, most=8, group=1),
+        loss=NonSaturating(),
+        prior=Gaussian(4),
+        optimizer={"generator": LAZY, "discriminator": LAZY},
+        averaging=ExponentialAverage(half_life=100),
+        regularizers={"r1": R1(gamma=1.0, every=4)},
+    )
+    for module in game.modules():
+        if isinstance(module, PixelNoise):
+            module.strength.requires_grad_(False)
+    return game
+
+
 GAMES: dict[str, Callable[[], GAN]] = {
     "n_critic": lambda: plain(n_critic=3),
     "sgd": lambda: plain(optimizer={"generator": SGD, "discriminator": SGD}),
@@ -125,6 +152,7 @@ GAMES: dict[str, Callable[[], GAN]] = {
     "accumulate": lambda: plain(accumulate=2, clip_norm={"generator": 0.1}),
     "batch_norm": convolutional,
     "codes": informed,
+    "growing": growing,
 }
 
 
