@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from gan.algorithms.two_player import Batch, Images, TwoPlayerGame
 from gan.errors import InputError
 from gan.latents import Prior, keyed_generator
+from gan.layers.noise import own_noise
 from gan.networks.base import Generator
 
 _SAMPLE_BATCH = 100  # images generated at once
+_PIXELS = (0, 6)  # end of keys of pixel noise
 
 
 @contextmanager
@@ -72,23 +74,28 @@ class LatentGame(TwoPlayerGame):
         """
         if self.generator.num_classes and labels is None:
             labels = torch.tensor(indices) % self.generator.num_classes
-        return self._images(self.prior.sample_each(seed, indices), labels)
+        return self._images(self.prior.sample_each(seed, indices), labels, seed, indices)
 
-    def _images(self, z: Tensor, labels: Tensor | None) -> Tensor:
+    def _images(self, z: Tensor, labels: Tensor | None, seed: int | None, indices: range) -> Tensor:
         """Return images (n, C, H, W) of latents (n, dim) and labels (n,), on the game's device."""
         y = None if labels is None else labels.to(self.device)
-        with evaluating(self.averaged):
+        keys = () if seed is None else tuple((seed, k, *_PIXELS) for k in indices)
+        with evaluating(self.averaged), own_noise(self.averaged, keys):
             images: Tensor = self.averaged(z.to(self.device), y)
         return images
 
-    def decode(self, z: Tensor, labels: Sequence[int] | Tensor | None = None) -> Tensor:
+    def decode(
+        self, z: Tensor, labels: Sequence[int] | Tensor | None = None, seed: int | None = None
+    ) -> Tensor:
         """Return the images of given latents: (n, C, H, W) in [-1, 1], float32 on the CPU.
 
-        ``decode(prior.sample_each(seed, range(n)))`` is ``sample(n, seed)``.
+        ``decode(prior.sample_each(seed, range(n)), seed=seed)`` is ``sample(n, seed)``.
 
         Args:
             z: (n, dim).
             labels: one for each latent, or one for all; ``None`` takes the classes in turn.
+            seed: of the pixel noise of a style generator, that of image k a function of (seed, k);
+                ``None`` takes one draw for all, so that latents alone make the difference.
 
         Raises:
             InputError: on latents of another shape, or an impossible label.
@@ -96,9 +103,11 @@ class LatentGame(TwoPlayerGame):
         if z.dim() != 2 or z.shape[1] != self.prior.dim:
             raise InputError(f"latents of shape {tuple(z.shape)}: give (n, {self.prior.dim})")
         y = self.labels_for(len(z), labels)
-        parts = torch.split(z, _SAMPLE_BATCH)
-        shares = [None] * len(parts) if y is None else torch.split(y, _SAMPLE_BATCH)
-        images = [self._images(*pair).float().cpu() for pair in zip(parts, shares, strict=True)]
+        images = []
+        for start in range(0, len(z), _SAMPLE_BATCH):
+            part = range(start, min(start + _SAMPLE_BATCH, len(z)))
+            share = None if y is None else y[part.start : part.stop]
+            images.append(self._images(z[part.start : part.stop], share, seed, part).float().cpu())
         return torch.cat(images)
 
     def sample(
@@ -120,7 +129,7 @@ class LatentGame(TwoPlayerGame):
         Raises:
             InputError: on an impossible number, label or truncation.
         """
-        return self.decode(self.latents(n, seed, truncation), labels)
+        return self.decode(self.latents(n, seed, truncation), labels, seed)
 
     def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> Tensor:
         """Return the latents (n, dim) of :meth:`sample`, on the CPU.

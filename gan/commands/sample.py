@@ -60,7 +60,7 @@ def sample(options: SampleOptions) -> None:
     z, y = game.latents(options.n, options.seed), game.labels_for(options.n, labels)
     if langevin is not None:
         z = langevin(game, z, y, options.seed)
-    save_grid(picture(game.decode(z, y), options.columns), out)
+    save_grid(picture(game.decode(z, y, options.seed), options.columns), out)
     print(out)
 
 

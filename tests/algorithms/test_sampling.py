@@ -14,6 +14,7 @@ from gan.averaging import ExponentialAverage, NoAveraging
 from gan.conditioning.base import Head, Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian, Truncated, Uniform, keyed_generator
+from gan.layers.noise import PixelNoise
 from gan.losses.logistic import NonSaturating
 from gan.networks.base import Discriminator, Generator
 from gan.networks.stylegan2 import StyleGAN2Generator
@@ -214,10 +215,29 @@ def test_what_is_changed_is_stamped() -> None:
     assert isinstance(played.prior, Gaussian)
 
 
-def test_psi_draws_styles_to_their_mean() -> None:
+def styled() -> LatentGame:
     torch.manual_seed(0)
     settings: dict[str, Any] = {"style_dim": 8, "depth": 2, "capacity": 64}
-    played = game(StyleGAN2Generator(3, 1, 8, Unconditional(), **settings))
+    return game(StyleGAN2Generator(3, 1, 8, Unconditional(), **settings))
+
+
+def test_samples_have_pixel_noise_of_their_own() -> None:
+    played = styled()
+    for layer in played.averaged.modules():
+        if isinstance(layer, PixelNoise):
+            nn.init.ones_(layer.strength)
+    images, z = played.sample(104, seed=7), played.latents(104, seed=7)
+    assert torch.equal(played.decode(z, seed=7), images)
+    assert torch.equal(played.sample(104, seed=7), images)
+    torch.testing.assert_close(played.generate(7, range(99, 104)).cpu(), images[99:])
+    alike = played.decode(z[:1].expand(2, -1))
+    assert torch.equal(alike[0], alike[1])
+    others = played.decode(z[:1].expand(2, -1), seed=7)
+    assert (others[0] - others[1]).abs().max() > 0.1
+
+
+def test_psi_draws_styles_to_their_mean() -> None:
+    played = styled()
     assert isinstance(played.averaged, StyleGAN2Generator)
     whole = played.sample(6)
     assert torch.equal(Sampling(psi=1.0).apply(played).sample(6), whole)
