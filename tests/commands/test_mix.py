@@ -84,7 +84,7 @@ def test_cells_mix_the_styles_of_row_and_column(
     game = load(styled)
     grid = mixing(game, MixOptions(str(styled), 2, 3, layers, seed=5))
     assert grid.shape == (3, 4, 1, 16, 16)
-    samples = game.sample(5, seed=5)
+    samples = game.decode(game.latents(5, seed=5))
     assert (grid[0, 0] == 1).all()
     torch.testing.assert_close(grid[1:, 0], samples[:2])
     torch.testing.assert_close(grid[0, 1:], samples[2:])
@@ -105,7 +105,7 @@ def test_sources_are_samples_with_their_labels(
     grid = mixing(game, options)
     torch.testing.assert_close(grid[1, 1], by_hand(told, [14, 1], expected, range(3, 6)))
     if labels is None:
-        torch.testing.assert_close(grid[1, 0], game.sample(15, seed=5)[14])
+        torch.testing.assert_close(grid[1, 0], game.decode(game.latents(15, seed=5))[14])
 
 
 def test_styles_of_many_images(styled: Path) -> None:
@@ -113,7 +113,7 @@ def test_styles_of_many_images(styled: Path) -> None:
     styles = Styles(game, "run").sampled(3, 130, None)
     game.train()
     images = Styles(game, "run").images(styles.view(13, 10, *styles.shape[1:]))
-    torch.testing.assert_close(images.flatten(0, 1), game.sample(130, seed=3))
+    torch.testing.assert_close(images.flatten(0, 1), game.decode(game.latents(130, seed=3)))
     assert game.averaged.training
 
 
