@@ -76,7 +76,9 @@ class LatentGame(TwoPlayerGame):
             labels = torch.tensor(indices) % self.generator.num_classes
         return self._images(self.prior.sample_each(seed, indices), labels, seed, indices)
 
-    def _images(self, z: Tensor, labels: Tensor | None, seed: int | None, indices: range) -> Tensor:
+    def _images(
+        self, z: Tensor, labels: Tensor | None, seed: int | None, indices: Sequence[int]
+    ) -> Tensor:
         """Return images (n, C, H, W) of latents (n, dim) and labels (n,), on the game's device."""
         y = None if labels is None else labels.to(self.device)
         keys = () if seed is None else tuple((seed, k, *_PIXELS) for k in indices)
@@ -103,11 +105,11 @@ class LatentGame(TwoPlayerGame):
         if z.dim() != 2 or z.shape[1] != self.prior.dim:
             raise InputError(f"latents of shape {tuple(z.shape)}: give (n, {self.prior.dim})")
         y = self.labels_for(len(z), labels)
-        images = []
-        for start in range(0, len(z), _SAMPLE_BATCH):
-            part = range(start, min(start + _SAMPLE_BATCH, len(z)))
-            share = None if y is None else y[part.start : part.stop]
-            images.append(self._images(z[part.start : part.stop], share, seed, part).float().cpu())
+        parts = torch.split(torch.arange(len(z)), _SAMPLE_BATCH)
+        images = [
+            self._images(z[k], None if y is None else y[k], seed, k.tolist()).float().cpu()
+            for k in parts
+        ]
         return torch.cat(images)
 
     def sample(

@@ -32,7 +32,13 @@ class Adaptive(Augmentation):
     tally: Tensor  # of the turns since p changed: sum of signs, images
     turns: Tensor
 
-    def __init__(self, p: float, target: float | None, interval: int, images: int) -> None:
+    def __init__(
+        self,
+        p: float = 0.0,
+        target: float | None = 0.6,
+        interval: int = 4,
+        images: int = 500_000,
+    ) -> None:
         super().__init__()
         self.base, self.target = p, target
         self.interval, self.images = interval, images

@@ -52,8 +52,8 @@ def own_noise(network: nn.Module, keys: Sequence[Sequence[int]]) -> Iterator[Non
         network: in evaluation mode.
         keys: of the noise, one an image of the batch; none leaves the fixed draw.
     """
-    layers = [m for m in network.modules() if isinstance(m, PixelNoise) and keys]
-    generators = [keyed_generator(*key) for key in keys if layers]
+    layers = [m for m in network.modules() if isinstance(m, PixelNoise)] if keys else []
+    generators = [keyed_generator(*key) for key in keys] if layers else []
     try:
         for layer in layers:
             layer.draw(generators)
