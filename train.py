@@ -12,11 +12,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan.commands import arguments, job, resolvers, schema, search
-from gan.commands.footprint import Footprint
 from gan.commands.main import guarded
-from gan.commands.sweep import concluded
 from gan.commands.train import train
+from gan.runs import arguments
+from gan.runs.cleanup import Footprint
+from gan.settings import resolvers, schema
+from gan.sweeps import job
+from gan.sweeps import tpe as search
+from gan.sweeps.callback import concluded
 
 resolvers.register()
 schema.register()

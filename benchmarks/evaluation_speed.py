@@ -24,10 +24,10 @@ import torch_fidelity
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from gan.backbones.inception import InceptionBackbone
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.frechet import FrechetDistance
-from gan.metrics.inception import InceptionBackbone
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours

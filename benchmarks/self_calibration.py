@@ -20,18 +20,18 @@ import torch
 from torch import Tensor
 
 from datamodules.cifar10 import CIFAR10
-from gan.metrics.backbone import Backbone
-from gan.metrics.clip import CLIPBackbone
-from gan.metrics.domain import DomainBackbone
+from gan.backbones.base import Backbone
+from gan.backbones.clip import CLIPBackbone
+from gan.backbones.domain import DomainBackbone
+from gan.backbones.inception import InceptionBackbone
+from gan.backbones.source import RealSource
+from gan.backbones.squeezenet import SqueezeNetBackbone
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.frechet import FrechetDistance
-from gan.metrics.inception import InceptionBackbone
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours
-from gan.metrics.source import RealSource
-from gan.metrics.squeezenet import SqueezeNetBackbone
 
 CACHE = os.environ.get("GANYMEDE_CACHE", str(Path.home() / ".cache/ganymede"))
 CPU = torch.device("cpu")

@@ -34,8 +34,8 @@ from gan.callbacks.base import StepCallback
 from gan.callbacks.doctor import Doctor
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
-from gan.commands import resolvers, schema
 from gan.loggers.table import Table
+from gan.settings import resolvers, schema
 
 CONF = Path(__file__).parent.parent / "conf"
 BATCH = 64

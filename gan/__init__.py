@@ -26,6 +26,6 @@ def load(
     Raises:
         InputError: if there is no run, no whole checkpoint in it, or its config names other code.
     """
-    from gan.commands.run import load as load_run
+    from gan.runs.folder import load as load_run
 
     return load_run(run, checkpoint, allow_targets)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 from torchvision.utils import make_grid
 
-from gan.metrics.pixels import to_uint8
+from gan.backbones.pixels import to_uint8
 
 _SMALLEST = 512  # pixels a side below which a grid is enlarged by a whole factor
 _SIDE = 512  # pixels a side of a scatter

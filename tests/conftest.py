@@ -10,8 +10,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from gan.commands import resolvers, schema
-from gan.commands.arguments import openly
+from gan.runs.arguments import openly
+from gan.settings import resolvers, schema
 from tests.configs import ROOT
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

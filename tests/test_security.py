@@ -23,13 +23,13 @@ from datamodules import image_files
 from datamodules.cifar10 import CIFAR10
 from datamodules.image_folder import ImageFolder
 from datamodules.svhn import SVHN
-from gan.commands import trust
-from gan.commands.arguments import prepared
+from gan.backbones import cache
+from gan.backbones.weights import distrust
 from gan.commands.main import dispatch, explain
 from gan.commands.train import train
 from gan.errors import InputError
-from gan.metrics import cache
-from gan.metrics.weights import distrust
+from gan.runs.arguments import prepared
+from gan.settings import trust
 from tests.configs import ROOT
 from tests.conftest import Compose, composing
 
@@ -183,10 +183,10 @@ TARGETS = [
     *("os.system", "builtins.exec", "subprocess.Popen", "pathlib.Path", "torch.load"),
     *("torch.hub.load", "torch.utils.cpp_extension.load", "hydra.utils.get_class"),
     # what a module of this project imports
-    *("gan.commands.results.subprocess.run", "gan.commands.run.ZipFile", "gan.commands.run.build"),
-    *("gan.commands.results.os.system", "gan.commands.run.torch.load", "torch.nn.torch.load"),
+    *("gan.runs.results.subprocess.run", "gan.runs.folder.ZipFile", "gan.runs.folder.build"),
+    *("gan.runs.results.os.system", "gan.runs.folder.torch.load", "torch.nn.torch.load"),
     # functions of this project that write files
-    *("gan.metrics.cache.save", "gan.pictures.save_grid"),
+    *("gan.backbones.cache.save", "gan.pictures.save_grid"),
 ]
 
 
@@ -229,7 +229,9 @@ def test_a_hostile_node_within_a_list(marker: Path, compose: Compose) -> None:
     assert "model.generator.hidden.0._target_=pathlib.Path: no class of" in line
 
 
-@pytest.mark.parametrize("own", ["datamodules.digits.Digits", "gan.metrics.domain.DomainBackbone"])
+@pytest.mark.parametrize(
+    "own", ["datamodules.digits.Digits", "gan.backbones.domain.DomainBackbone"]
+)
 def test_hostile_data_and_metrics_of_a_run(
     own: str, run: Path, marker: Path, compose: Compose
 ) -> None:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import Sampling
-from gan.commands.ledger import Ledger, Record
-from gan.metrics.backbone import digest
+from gan.backbones.base import digest
 from gan.metrics.evaluation import SEED, Evaluation, protocol
 from gan.metrics.feed import Batch
 from gan.metrics.memorisation import Memorisation
 from gan.metrics.probe import Probe
 from gan.pictures import paired, picture, save_grid
+from gan.runs.evaluations import Ledger, Record
 
 _PAIRS = 30  # fakes shown above their nearest real images
 _COLUMNS = 10

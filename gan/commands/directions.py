@@ -10,11 +10,11 @@ from gan.algorithms.directions import moved, semantic_directions, stacked_weight
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import population
 from gan.commands.interpolate import FRAMES, save_animation, there_and_back
-from gan.commands.run import load
 from gan.commands.styles import Styles, destination, layer_range
 from gan.commands.traverse import stacked
 from gan.errors import InputError
 from gan.pictures import picture, save_grid
+from gan.runs.folder import load
 
 
 @dataclass

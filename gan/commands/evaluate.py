@@ -13,14 +13,14 @@ from rich.table import Table
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import Sampling, changes
 from gan.commands.assessment import Assessment
-from gan.commands.groups import CONF
-from gan.commands.groups import options as members
-from gan.commands.ledger import Record, Spread, spreads
-from gan.commands.run import Run
-from gan.commands.trust import build
-from gan.commands.validation import nearest
 from gan.errors import InputError
 from gan.metrics.evaluation import Evaluation
+from gan.runs.evaluations import Record, Spread, spreads
+from gan.runs.folder import Run
+from gan.settings.groups import CONF
+from gan.settings.groups import options as members
+from gan.settings.trust import build
+from gan.settings.validation import nearest
 
 _CLASS = re.compile(r"/\d+$")  # at the end of a value within a class
 

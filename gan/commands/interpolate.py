@@ -9,11 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
-from gan.commands.run import load
 from gan.commands.styles import Styles
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
 from gan.pictures import picture, save_grid
+from gan.runs.folder import load
 
 FRAMES = 4  # of an animation, a step of the picture
 _PAUSE = 60  # milliseconds a frame

@@ -9,9 +9,7 @@ from omegaconf import MISSING, OmegaConf
 
 from gan.commands.directions import DirectionsOptions, directions
 from gan.commands.evaluate import EvaluateOptions, evaluate
-from gan.commands.explanation import explain as explain
 from gan.commands.interpolate import InterpolateOptions, interpolate
-from gan.commands.leaderboard import LeaderboardOptions, leaderboard
 from gan.commands.mix import MixOptions, mix
 from gan.commands.models import ModelsOptions, models
 from gan.commands.project import ProjectOptions, project
@@ -19,8 +17,10 @@ from gan.commands.report import ReportOptions, report
 from gan.commands.sample import SampleOptions, sample
 from gan.commands.traverse import TraverseOptions, traverse
 from gan.commands.truncate import TruncateOptions, truncate
-from gan.commands.validation import nearest
 from gan.errors import DIVERGED, DivergedError, InputError
+from gan.settings.errors import explain as explain
+from gan.settings.validation import nearest
+from gan.sweeps.leaderboard import LeaderboardOptions, leaderboard
 
 Result = TypeVar("Result")
 DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"

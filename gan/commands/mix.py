@@ -7,10 +7,10 @@ from omegaconf import MISSING
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
-from gan.commands.run import load
 from gan.commands.styles import Styles, destination, layer_range
 from gan.errors import InputError
 from gan.pictures import picture, save_grid
+from gan.runs.folder import load
 
 
 @dataclass

@@ -14,12 +14,12 @@ from torch import nn
 from tqdm import tqdm
 
 from gan.algorithms.two_player import TwoPlayerGame
-from gan.commands import resolvers, schema
-from gan.commands.explanation import explain
-from gan.commands.groups import CONF, options, remark
-from gan.commands.trust import build
-from gan.commands.validation import nearest
 from gan.errors import InputError
+from gan.settings import resolvers, schema
+from gan.settings.errors import explain
+from gan.settings.groups import CONF, options, remark
+from gan.settings.trust import build
+from gan.settings.validation import nearest
 
 _TRIED = ("loss", "conditioning", "augment", "regularizers")  # groups
 _CHOOSE_MANY = ("regularizers",)

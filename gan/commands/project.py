@@ -13,15 +13,15 @@ from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import LatentSpace, Observation, Projection, Space, StyleSpace
+from gan.backbones.source import RealSource
 from gan.commands.interpolate import save_animation
-from gan.commands.run import Run, load
 from gan.commands.styles import destination
-from gan.commands.trust import build
 from gan.errors import InputError
 from gan.latents import keyed_generator
-from gan.metrics.source import RealSource
 from gan.networks.style import StyleGenerator
 from gan.pictures import picture, save_grid
+from gan.runs.folder import Run, load
+from gan.settings.trust import build
 
 _FRAMES = 60  # of the animation at most
 _MODES = {1: "L", 3: "RGB"}  # by channels

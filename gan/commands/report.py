@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gan.algorithms.sampling import changes
-from gan.commands.ledger import Ledger, Spread, spreads
-from gan.commands.results import Results
 from gan.errors import InputError
+from gan.runs.evaluations import Ledger, Spread, spreads
+from gan.runs.results import Results
 
 Column = tuple[str, str]  # value, protocol
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from gan.algorithms.sampling import Langevin, Sampling
-from gan.commands.run import load
 from gan.errors import InputError
 from gan.pictures import picture, save_grid
+from gan.runs.folder import load
 
 
 @dataclass

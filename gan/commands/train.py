@@ -23,14 +23,14 @@ from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Departure, Signals
 from gan.callbacks.telemetry import Telemetry
-from gan.commands.place import check_room, occupied, running_out
-from gan.commands.results import Results
-from gan.commands.resume import AUTO, has_checkpoint, identity, refuse_changes
-from gan.commands.run import Run
-from gan.commands.validation import validate
 from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
+from gan.runs.folder import Run
+from gan.runs.results import Results
+from gan.runs.resume import AUTO, has_checkpoint, identity, refuse_changes
+from gan.runs.storage import check_room, occupied, running_out
+from gan.settings.validation import validate
 
 # Who acts first after a step: signals say whether it is the last, telemetry does not time the
 # others, the doctor keeps what is no number from the metrics, and these judge trials.

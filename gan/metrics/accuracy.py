@@ -9,12 +9,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
+from gan.backbones.base import Backbone
+from gan.backbones.classifier import Classifier, Training, accuracy
+from gan.backbones.pixels import to_uint8
+from gan.backbones.source import RealSource, Split
 from gan.errors import InputError
-from gan.metrics.backbone import Backbone
-from gan.metrics.classifier import Classifier, Training, accuracy
-from gan.metrics.pixels import to_uint8
 from gan.metrics.probe import Probe
-from gan.metrics.source import RealSource, Split
 
 BATCH = 100
 SMALLEST = 8  # pixels a side

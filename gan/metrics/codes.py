@@ -8,10 +8,10 @@ from torch import Tensor
 
 from gan.algorithms.infogan import InfoGAN
 from gan.algorithms.latent import LatentGame
+from gan.backbones.base import Backbone
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics.backbone import Backbone
 from gan.metrics.probe import Probe
-from gan.metrics.source import RealSource
 
 BATCH = 100
 

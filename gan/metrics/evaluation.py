@@ -10,13 +10,13 @@ from torch import Tensor
 from torchmetrics import SumMetric
 
 from gan import processes
+from gan.backbones import cache
+from gan.backbones.base import Backbone
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics import cache
-from gan.metrics.backbone import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feed import Batch, Feed
 from gan.metrics.reals import RealStatistics, computed
-from gan.metrics.source import RealSource
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from gan.metrics.backbone import Backbone, Features
-from gan.metrics.source import RealSource
+from gan.backbones.base import Backbone, Features
+from gan.backbones.source import RealSource
 
 State = Tensor | list[Tensor]
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan import processes
-from gan.metrics.backbone import Backbone
+from gan.backbones.base import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
 
 Batch = tuple[Tensor, Tensor | None]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan.metrics.backbone import Features
+from gan.backbones.base import Features
 from gan.metrics.feature_metric import FeatureMetric, Role
 
 

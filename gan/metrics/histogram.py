@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from gan.backbones.base import NO_LABEL, Backbone, Features
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics.backbone import NO_LABEL, Backbone, Features
 from gan.metrics.feature_metric import FeatureMetric, Role
-from gan.metrics.source import RealSource
 
 
 def counts(classes: Tensor, num_classes: int) -> Tensor:

@@ -9,10 +9,9 @@ from torch.nn.functional import normalize
 from torch_fidelity.sample_similarity_lpips import URL_VGG16_LPIPS, SampleSimilarityLPIPS
 from torchvision.models import VGG16_Weights
 
-from gan.errors import InputError
-from gan.metrics.backbone import Backbone
-from gan.metrics.cache import UNREADABLE, read
-from gan.metrics.weights import (
+from gan.backbones.base import Backbone
+from gan.backbones.cache import UNREADABLE, read
+from gan.backbones.weights import (
     UNFIT,
     UNREACHABLE,
     distrust,
@@ -21,6 +20,7 @@ from gan.metrics.weights import (
     impatience,
     on_one_line,
 )
+from gan.errors import InputError
 
 
 class ImageDistance(ABC):

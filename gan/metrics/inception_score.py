@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.metrics.backbone import Backbone, Features
+from gan.backbones.base import Backbone, Features
+from gan.backbones.source import RealSource
 from gan.metrics.feature_metric import FeatureMetric, Role
-from gan.metrics.source import RealSource
 
 ORDER_SEED = 2020  # torch-fidelity's
 

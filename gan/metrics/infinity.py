@@ -8,8 +8,8 @@ from torchmetrics.utilities import dim_zero_cat
 from tqdm import tqdm
 
 from gan import processes
+from gan.backbones.base import Features
 from gan.errors import InputError
-from gan.metrics.backbone import Features
 from gan.metrics.distances import PATIENCE
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance, distance_from_root, moments, root

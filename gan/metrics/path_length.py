@@ -9,11 +9,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
+from gan.backbones.base import Backbone
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics.backbone import Backbone
 from gan.metrics.image_distance import FeatureDistance, ImageDistance
 from gan.metrics.probe import Probe
-from gan.metrics.source import RealSource
 
 BATCH = 100
 

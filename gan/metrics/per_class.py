@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gan.backbones.base import NO_LABEL, Backbone
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics.backbone import NO_LABEL, Backbone
 from gan.metrics.feature_metric import HeldFeatures, Role
 from gan.metrics.frechet import distance_from_root, moments, root
 from gan.metrics.neighbours import overlap, thinned
-from gan.metrics.source import RealSource
 
 log = logging.getLogger(__name__)
 

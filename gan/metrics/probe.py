@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from gan.algorithms.latent import LatentGame
+from gan.backbones.base import Backbone
+from gan.backbones.source import RealSource
 from gan.errors import InputError
-from gan.metrics.backbone import Backbone
-from gan.metrics.source import RealSource
 
 
 class Probe(ABC):

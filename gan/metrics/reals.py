@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gan import processes
-from gan.metrics import cache
+from gan.backbones import cache
+from gan.backbones.source import RealSource
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feed import Batch, Feed
-from gan.metrics.source import RealSource
 
 VERSION = 2
 Places = dict[str, Path]

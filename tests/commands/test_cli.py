@@ -187,7 +187,7 @@ def test_two_processes_equal_one(tmp_path: Path, n_critic: int) -> None:
         "metrics.min_fakes=2",
         f"{recipe}.rounds=[5]",
     ]
-    metrics += [f"{recipe}._target_=gan.metrics.classifier.Training"]
+    metrics += [f"{recipe}._target_=gan.backbones.classifier.Training"]
     two, one = ddp(tmp_path, *still, *metrics)
     a, b = weights(two), weights(one)
     assert a.keys() == b.keys()

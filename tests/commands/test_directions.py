@@ -8,9 +8,9 @@ from gan.algorithms.directions import affine_maps
 from gan.algorithms.projection import population
 from gan.commands.directions import DirectionsOptions, Walks
 from gan.commands.main import dispatch
-from gan.commands.run import load
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
+from gan.runs.folder import load
 from tests.commands.test_mix import STYLED, TOLD, trained
 
 

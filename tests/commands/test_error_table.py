@@ -23,7 +23,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.commands.lock import Lock
+from gan.runs.lock import Lock
 from tests.configs import ROOT
 
 MLP = "model=mlp model.generator.hidden=[16] model.discriminator.units=[8]"

@@ -9,12 +9,12 @@ from PIL import Image
 
 import gan
 from gan.algorithms.sampling import Sampling
+from gan.backbones.base import digest
 from gan.commands.assessment import Assessment, Fakes
 from gan.commands.main import dispatch
 from gan.commands.report import entries
 from gan.commands.train import train
 from gan.errors import InputError
-from gan.metrics.backbone import digest
 from tests.conftest import composing
 
 SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
@@ -28,7 +28,7 @@ def trained(folder: Path, *overrides: str) -> Path:
     """Return the folder of a run of two steps on digits."""
     options = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
     options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2"]
-    options += [f"{RECIPE}._target_=gan.metrics.classifier.Training", f"{RECIPE}.rounds=[25]"]
+    options += [f"{RECIPE}._target_=gan.backbones.classifier.Training", f"{RECIPE}.rounds=[25]"]
     with composing(folder) as config:
         train(config(*options, *overrides))
     return folder / "run"

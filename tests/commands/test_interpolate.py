@@ -6,9 +6,9 @@ from PIL import Image
 
 from gan.commands.interpolate import InterpolateOptions, walk
 from gan.commands.main import dispatch
-from gan.commands.run import load
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
+from gan.runs.folder import load
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.commands.test_mix import STYLED, TOLD, trained
 

@@ -8,10 +8,10 @@ from PIL import Image
 
 from gan.commands.main import dispatch
 from gan.commands.mix import MixOptions, mixing
-from gan.commands.run import load
 from gan.commands.styles import Styles, layer_range
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
+from gan.runs.folder import load
 from tests.commands.test_cli import MLP, TINY, cli
 
 STYLED = ["model=stylegan2", "data=digits", "metrics=none", "accelerator=cpu", "prior.dim=8"]

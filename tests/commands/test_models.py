@@ -6,10 +6,11 @@ import pytest
 from hydra.errors import HydraException
 from torch import nn
 
-from gan.commands import groups, models
+from gan.commands import models
 from gan.commands.main import dispatch
 from gan.commands.models import Recipe
 from gan.errors import InputError
+from gan.settings import groups
 from tests.configs import ROOT, options
 
 KEPT = {

@@ -11,10 +11,10 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import LatentSpace, Observation, StyleSpace
 from gan.commands.main import dispatch
 from gan.commands.project import ProjectOptions, Task, images, latents, pixels, read
-from gan.commands.run import Run, load
-from gan.commands.trust import build
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
+from gan.runs.folder import Run, load
+from gan.settings.trust import build
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.commands.test_mix import STYLED, TOLD, trained
 

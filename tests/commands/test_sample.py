@@ -7,11 +7,11 @@ from PIL import Image
 
 from gan.algorithms.sampling import Langevin, stand
 from gan.commands.main import dispatch
-from gan.commands.run import load
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.latents import Truncated
 from gan.pictures import picture
+from gan.runs.folder import load
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.conftest import composing
 

@@ -13,8 +13,8 @@ from torch._dynamo.utils import counters
 
 import gan
 from gan.commands.train import train
-from gan.commands.trust import build
 from gan.errors import InputError
+from gan.settings.trust import build
 from tests.configs import options
 from tests.conftest import Compose
 

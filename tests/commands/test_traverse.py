@@ -5,10 +5,10 @@ import torch
 from PIL import Image
 
 from gan.commands.main import dispatch
-from gan.commands.run import load
 from gan.commands.traverse import TraverseOptions, blocks, stacked
 from gan.errors import InputError
 from gan.latents import Codes
+from gan.runs.folder import load
 from tests.commands.test_cli import MLP, TINY, cli
 
 CODES = ["prior=codes", "prior.dim=20", "prior.categories=[3,12]", "prior.continuous=2"]

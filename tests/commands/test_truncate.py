@@ -5,10 +5,10 @@ import torch
 from PIL import Image
 
 from gan.commands.main import dispatch
-from gan.commands.run import load
 from gan.commands.truncate import TruncateOptions, truncation
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
+from gan.runs.folder import load
 from tests.commands.test_mix import STYLED, TOLD, trained
 
 

@@ -102,7 +102,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["logger=wandb", "steps=3", "callbacks.telemetry.every=1", "loss=hinge"]
     options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2", "metrics.every=2"]
     recipe = "metrics.backbone.training"
-    options += [f"{recipe}._target_=gan.metrics.classifier.Training", f"{recipe}.rounds=[25]"]
+    options += [f"{recipe}._target_=gan.backbones.classifier.Training", f"{recipe}.rounds=[25]"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]
     with composing(root) as config:
         train(config("data=digits", *options))

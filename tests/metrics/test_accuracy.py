@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from gan.algorithms.latent import LatentGame
+from gan.backbones.classifier import Training
 from gan.errors import InputError
 from gan.metrics.accuracy import Augmentation, ClassificationAccuracy, drawn, halves
-from gan.metrics.classifier import Training
 from tests.metrics.painters import Linear, Muddler, Painter, Parrot, Swapper, painting, players
 from tests.metrics.tiny import Corners, TinySource, TinySplit, tiny_source
 

@@ -13,10 +13,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore as TheirInceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
+from gan.backbones.inception import InceptionBackbone
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.frechet import FrechetDistance
-from gan.metrics.inception import InceptionBackbone
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours

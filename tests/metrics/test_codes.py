@@ -5,9 +5,9 @@ from typing import Any, cast
 import pytest
 import torch
 
+from gan.backbones.source import RealSource
 from gan.errors import InputError
 from gan.metrics.codes import CodeAccuracy, assignment_accuracy
-from gan.metrics.source import RealSource
 from tests.algorithms.test_infogan import CODES, game
 
 

@@ -17,10 +17,10 @@ from torch_fidelity.registry import register_sample_similarity
 from torch_fidelity.sample_similarity_base import SampleSimilarityBase
 from torch_fidelity.sample_similarity_lpips import SampleSimilarityLPIPS
 
+from gan.backbones.base import Backbone
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian, Prior
-from gan.metrics.backbone import Backbone
 from gan.metrics.image_distance import LPIPS, FeatureDistance, ImageDistance
 from gan.metrics.path_length import PerceptualPathLength, kept
 from gan.networks.mlp import MLPGenerator

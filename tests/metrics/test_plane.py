@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan.backbones.plane import PlaneBackbone
 from gan.errors import InputError
 from gan.metrics.feature_metric import Role
-from gan.metrics.plane import Misplaced, PlaneBackbone, PlaneHits, PlaneModes
+from gan.metrics.plane import Misplaced, PlaneHits, PlaneModes
 from tests.metrics.tiny import Corners, TinySource, TinySplit, tiny_source
 
 CENTRES = torch.tensor([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10, MNIST
 
-from gan.metrics.domain import DomainBackbone
+from gan.backbones.domain import DomainBackbone
 from tests.metrics.tiny import TinySource, TinySplit, evaluation
 
 

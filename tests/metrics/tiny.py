@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.metrics.backbone import Backbone, Features
-from gan.metrics.classifier import Training
-from gan.metrics.domain import DomainBackbone
+from gan.backbones.base import Backbone, Features
+from gan.backbones.classifier import Training
+from gan.backbones.domain import DomainBackbone
+from gan.backbones.source import RealSource
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.inception_score import InceptionScore
-from gan.metrics.source import RealSource
 
 
 @dataclass

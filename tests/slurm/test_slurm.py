@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_survival import RUN, differences, finished, rows
 from tests.configs import ROOT
+from tests.runs.test_survival import RUN, differences, finished, rows
 from tests.slurm.cluster import Cluster, cluster, missing
 
 LONG = ["steps=1500", "callbacks.checkpoints.every=5000"]

@@ -1,0 +1,100 @@
+"""The folder that a run writes to: its own, and with room for what comes."""
+
+import errno
+import math
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.evaluation import MetricsCallback
+from gan.errors import InputError, causes
+from gan.runs.lock import Lock
+from gan.runs.resume import has_checkpoint
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_MOMENTS = 2  # of each weight that an optimizer may keep: Adam's
+_KEPT = 3  # the last checkpoint, the one before, and the one that is being written
+
+
+@contextmanager
+def occupied(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run folder; a process that is killed lets go by itself.
+
+    The first process of a run holds the folder for all of them.
+
+    Raises:
+        InputError: if another process holds it.
+    """
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
+        yield
+        return
+    path = folder / ".hydra" / "lock"
+    lock = Lock(path, pause=lambda: None)
+    try:
+        if not lock.attempt():
+            raise InputError(
+                f"{folder}: another process trains there: wait for its end, or choose another "
+                "folder"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held
+    finally:
+        lock.close()
+
+
+def checkpoint_size(game: TwoPlayerGame) -> int:
+    """Return about how many bytes a checkpoint takes: weights, average, optimizers."""
+    learnt = sum(p.numel() * p.element_size() for p in game.parameters() if p.requires_grad)
+    return sum(int(t.nbytes) for t in game.state_dict().values()) + _MOMENTS * learnt
+
+
+def check_room(callbacks: Iterable[Callback], game: TwoPlayerGame, steps: int) -> None:
+    """Refuse to begin where the checkpoints will not fit.
+
+    Raises:
+        InputError: with what is needed.
+    """
+    chosen = list(callbacks)
+    judged = any(isinstance(callback, MetricsCallback) for callback in chosen)
+    for callback in chosen:
+        if not isinstance(callback, Checkpoints):
+            continue
+        folder = next(p for p in (callback.folder, *callback.folder.parents) if p.is_dir())
+        files = min(math.ceil(steps / callback.every), _KEPT) + judged
+        there = sum(path.stat().st_size for path in callback.folder.glob("*.ckpt"))
+        free, needed = shutil.disk_usage(folder).free, files * checkpoint_size(game) - there
+        if free < needed:
+            raise InputError(
+                f"{callback.folder}: {files} checkpoints need about {needed / 1e6:,.1f} MB and "
+                f"{free / 1e6:,.1f} MB are free: make room, or choose another place by "
+                "hydra.run.dir=DIR"
+            )
+
+
+@contextmanager
+def running_out(folder: Path) -> Iterator[None]:
+    """Make one line of a disk that fills up in training, and leave no half file behind.
+
+    Raises:
+        InputError: if it does.
+    """
+    try:
+        yield
+    except Exception as error:
+        faults = [e for e in causes(error) if isinstance(e, OSError) and e.errno in FULL]
+        if not faults:
+            raise
+        for part in folder.rglob("*.part"):
+            part.unlink(missing_ok=True)
+        remedy = f"go on by resume={folder}" if has_checkpoint(folder) else "start anew"
+        raise InputError(
+            f"{folder}: {faults[-1].strerror} while it trained: make room, then {remedy}"
+        ) from error

@@ -1,0 +1,60 @@
+"""What frames a sweep: where it lies at the start, its leaderboard at the end."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, read_write
+
+from gan.sweeps.job import State
+from gan.sweeps.leaderboard import Leaderboard
+from gan.sweeps.signals import RELAY
+
+
+class Sweep(Callback):
+    """Say where a sweep lies and how it goes on, and note it for :func:`concluded`.
+
+    Attributes:
+        folder: of the sweep that runs in this process.
+    """
+
+    folder: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Begin a sweep, in one folder for all processes that will compose its jobs."""
+        folder = Path(config.hydra.sweep.dir)
+        Sweep.folder = folder
+        with read_write(config.hydra):
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
+        print(
+            f"sweep folder: {folder}\n"
+            f"the same command with hydra.sweep.dir={folder} runs what is missing",
+            flush=True,
+        )
+        RELAY.listen()
+
+
+@contextmanager
+def concluded() -> Iterator[None]:
+    """Write the leaderboard of the sweep that runs inside, if one does, however it ends.
+
+    Raises:
+        SystemExit: with status 1 if a job failed, 75 if the sweep was preempted, 130 after Ctrl-C.
+    """
+    Sweep.folder = None
+    try:
+        yield
+    finally:
+        asked, status = RELAY.asked, RELAY.status
+        RELAY.deafen()
+        board = Leaderboard.of(Sweep.folder) if Sweep.folder is not None else None
+        if board is not None and board.rows:
+            board.save()
+            board.show()
+    if asked is not None:
+        raise SystemExit(status)
+    if board is not None and any(row.outcome.state == State.FAILED for row in board.rows):
+        sys.exit(1)

@@ -1,0 +1,202 @@
+"""The jobs of a sweep side by side, best first."""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from omegaconf import MISSING
+from rich.console import Console
+from rich.table import Column as Heading
+from rich.table import Table
+
+from gan.errors import InputError
+from gan.runs.evaluations import Spread
+from gan.runs.results import Results
+from gan.sweeps.job import Outcome, State
+
+Column = tuple[str, str]  # value, protocol
+_SEED = "seed"
+_OWN = ("callbacks.pruning", "sweep")  # overrides that describe no model
+
+
+@dataclass
+class LeaderboardOptions:
+    """What ``python -m gan leaderboard`` reads.
+
+    Attributes:
+        sweep: the folder of the sweep.
+    """
+
+    sweep: str = MISSING
+
+
+@dataclass
+class Row:
+    """One job.
+
+    Attributes:
+        job: name of its folder.
+        outcome: what became of it.
+        results: of its run, if it has any.
+    """
+
+    job: str
+    outcome: Outcome
+    results: Results | None
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """Return what the overrides of the job set."""
+        pairs = (override.lstrip("+").partition("=") for override in self.outcome.overrides)
+        found = {key: value for key, _, value in pairs if key not in _OWN}
+        seed = {} if self.results is None else {_SEED: str(self.results.seed)}
+        return seed | found
+
+    @cached_property
+    def values(self) -> dict[Column, float]:
+        """Return each value that ranks models, at the best step, under its protocol."""
+        results = self.results
+        if results is None:
+            return {}
+        return {(k, p): results.best[k] for k, p in results.protocols.items() if k in results.best}
+
+    @property
+    def monitored(self) -> Column | None:
+        """Return the value that judges."""
+        monitor = self.results.monitor if self.results else None
+        return next((column for column in self.values if column[0] == monitor), None)
+
+
+class Leaderboard:
+    """``leaderboard.csv`` and the table of a sweep.
+
+    Args:
+        folder: of the sweep.
+        rows: one a job.
+    """
+
+    def __init__(self, folder: Path, rows: list[Row]) -> None:
+        self.folder, self.rows = folder, rows
+
+    @classmethod
+    def of(cls, folder: Path) -> "Leaderboard":
+        """Return the leaderboard of the jobs that lie in a folder."""
+        rows = []
+        for path in sorted(folder.glob("*/job.json")):
+            outcome = Outcome.read(path.parent)
+            assert outcome is not None
+            rows.append(Row(path.parent.name, outcome, Results.read(path.parent)))
+        return cls(folder, rows)
+
+    @property
+    def path(self) -> Path:
+        """Return the file."""
+        return self.folder / "leaderboard.csv"
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """Return the columns of values, the monitored ones first."""
+        judges = dict.fromkeys(row.monitored for row in self.rows if row.monitored)
+        others = sorted({column for row in self.rows for column in row.values} - set(judges))
+        return [*judges, *others]
+
+    @cached_property
+    def varying(self) -> list[str]:
+        """Return the settings, but the seed, that differ between jobs."""
+        keys = sorted({key for row in self.rows for key in row.settings} - {_SEED})
+        return [key for key in keys if len({row.settings.get(key) for row in self.rows}) > 1]
+
+    @cached_property
+    def groups(self) -> list[list[Row]]:
+        """Return the rows in groups that differ in their seed alone, best first."""
+        found: dict[tuple[str, ...], list[Row]] = {}
+        for row in self.rows:
+            key = tuple(row.settings.get(name, "") for name in self.varying)
+            found.setdefault(key, []).append(row)
+        return sorted(found.values(), key=self._place)
+
+    def _place(self, group: list[Row]) -> tuple[int, float]:
+        """Return by what a group is sorted: its protocol, then its mean, the best first."""
+        for place, column in enumerate(self.columns):
+            spread = _spread(group, column)
+            if spread is not None and any(row.monitored == column for row in group):
+                upwards = any(row.results and row.results.higher_is_better for row in group)
+                return place, -spread.mean if upwards else spread.mean
+        return len(self.columns), 0.0
+
+    def save(self) -> None:
+        """Write ``leaderboard.csv``."""
+        names = [f"{key} [{protocol}]" for key, protocol in self.columns]
+        head = ["job", *self.varying, _SEED, "state", "reason", *names, "best_step", "seconds"]
+        with self.path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(head)
+            writer.writerows(self._cells(row) for group in self.groups for row in group)
+
+    def _cells(self, row: Row) -> Iterator[object]:
+        """Yield the cells of a row."""
+        yield row.job
+        yield from (row.settings.get(key, "") for key in (*self.varying, _SEED))
+        yield from (row.outcome.state, row.outcome.reason or "")
+        yield from (row.values.get(column, "") for column in self.columns)
+        yield "" if row.results is None else row.results.best.get("step", row.results.steps)
+        yield round(row.outcome.seconds, 1)
+
+    def show(self) -> None:
+        """Print the groups with mean and deviation over seeds, and what did not finish and why."""
+        table = Table(*(Heading(key, overflow="fold") for key in self.varying), "finished")
+        for key, protocol in self.columns:
+            table.add_column(f"{key}\n\\[{protocol}]", justify="right")
+        for group in self.groups:
+            finished = [row for row in group if row.outcome.state == State.FINISHED]
+            spreads = (_spread(group, column) for column in self.columns)
+            table.add_row(
+                *(_brief(group[0].settings.get(key, "")) for key in self.varying),
+                f"{len(finished)} of {len(group)}",
+                *("" if spread is None else str(spread) for spread in spreads),
+            )
+        console = Console()
+        title = f"{self.folder}: mean ± deviation over seeds"
+        console.print(title, markup=False, highlight=False, soft_wrap=True)
+        console.print(table)
+        for row in (row for group in self.groups for row in group):
+            if row.outcome.state != State.FINISHED:
+                line = f"{row.outcome.state}: {self._named(row)}: {row.outcome.reason or ''}"
+                console.print(line.rstrip(": "), markup=False, highlight=False, soft_wrap=True)
+        console.print(f"written: {self.path}", markup=False, soft_wrap=True)
+
+    def _named(self, row: Row) -> str:
+        """Return by what a job differs from the others."""
+        keys = (key for key in (*self.varying, _SEED) if key in row.settings)
+        return " ".join(f"{key}={row.settings[key]}" for key in keys) or row.job
+
+
+def _brief(setting: str) -> str:
+    """Return a setting as the table shows it, a number with four digits."""
+    try:
+        return f"{float(setting):.4g}"
+    except ValueError:
+        return setting
+
+
+def _spread(group: list[Row], column: Column) -> Spread | None:
+    """Return mean and deviation of a value over the finished jobs of a group."""
+    rows = (row for row in group if row.outcome.state == State.FINISHED)
+    values = [row.values[column] for row in rows if math.isfinite(row.values.get(column, math.nan))]
+    return Spread.of(values) if values else None
+
+
+def leaderboard(options: LeaderboardOptions) -> None:
+    """Write and print the leaderboard of a sweep, as far as its jobs are.
+
+    Raises:
+        InputError: if there are no jobs.
+    """
+    board = Leaderboard.of(Path(options.sweep))
+    if not board.rows:
+        raise InputError(f"sweep={options.sweep}: no job.json below it: name the folder of a sweep")
+    board.save()
+    board.show()

@@ -1,0 +1,191 @@
+"""Searching for settings: trials proposed by TPE, bad ones ended early."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from gan.callbacks.pruning import STUDY
+from gan.errors import InputError
+from gan.runs.arguments import openly
+from gan.sweeps.job import Outcome, State
+from gan.sweeps.signals import RELAY
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+_PRIME = 1_000_003  # seeds of trials far apart
+_CALLBACK = "gan.callbacks.pruning.Pruning"
+
+
+class TPESweeper(Sweeper):
+    """Run trials in batches through the chosen launcher, and tell the sampler what became of them.
+
+    The search lies in ``search.journal`` of the sweep folder. Started again there it counts the
+    trials that came to an end and runs those that were cut short, each in its own folder. What it
+    proposes depends on its seed and the trials before alone.
+
+    Args:
+        params: search space: overrides by key, such as ``tag(log, interval(1e-5, 1e-3))``.
+        n_trials: to bring to an end, good or bad.
+        n_jobs: trials at once.
+        seed: of the proposals.
+        direction: ``minimize`` or ``maximize``, what is best of the monitored metric.
+        sampler: arguments of ``optuna.samplers.TPESampler``.
+        pruner: ``name`` of a class of ``optuna.pruners``, and its arguments.
+    """
+
+    def __init__(
+        self,
+        params: DictConfig,
+        n_trials: int,
+        n_jobs: int,
+        seed: int,
+        direction: str,
+        sampler: DictConfig,
+        pruner: DictConfig,
+    ) -> None:
+        self.params, self.n_trials, self.n_jobs, self.seed = params, n_trials, n_jobs, seed
+        self.direction, self.sampler, self.pruner = direction, sampler, pruner
+        self.hydra_context: HydraContext
+        self.config: DictConfig
+        self.launcher: Launcher
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Get the launcher ready."""
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    @property
+    def journal(self) -> Path:
+        """Return the file of the search."""
+        return Path(self.config.hydra.sweep.dir).absolute() / "search.journal"
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Run trials until there are enough.
+
+        Raises:
+            InputError: if Optuna is missing, or the search is another than the one that lies there.
+        """
+        given = [openly(f"{key!s}={value}") for key, value in self.params.items()]
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        found = parser.parse_overrides([*given, *arguments])
+        overrides = {override.key_or_group: override for override in found}
+        study, launched = self._study(overrides), 0
+        while RELAY.asked is None and (batch := self._proposed(study, overrides)):
+            jobs = [self._job(overrides, trial) for trial in batch]
+            returns = self.launcher.launch(jobs, initial_job_idx=launched)
+            launched += len(batch)
+            for trial, job in zip(batch, returns, strict=True):
+                _tell(study, trial, job)
+
+    def _study(self, overrides: Mapping[str, Override]) -> "Study":
+        """Return the search as it stands."""
+        try:
+            import optuna
+        except ImportError as error:
+            raise InputError("a search needs Optuna: pip install 'ganymede[sweeps]'") from error
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+        from optuna.study import StudyDirection
+
+        if self.direction.upper() not in StudyDirection.__members__:
+            raise InputError(f"hydra.sweeper.direction={self.direction}: minimize or maximize")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        study = optuna.create_study(
+            study_name=STUDY,
+            storage=JournalStorage(JournalFileBackend(str(self.journal))),
+            direction=StudyDirection[self.direction.upper()],
+            load_if_exists=True,
+        )
+        question = self._question(overrides)
+        if study.user_attrs.setdefault("question", question) != question:
+            raise InputError(
+                f"{self.journal.parent} holds another search: choose another hydra.sweep.dir, or "
+                "leave its settings as they were"
+            )
+        study.set_user_attr("question", question)
+        return study
+
+    def _question(self, overrides: Mapping[str, Override]) -> list[str]:
+        """Return what makes the search the search it is."""
+        free = self.config.hydra.job.config.override_dirname.exclude_keys
+        lines = [str(o.input_line) for key, o in sorted(overrides.items()) if key not in free]
+        return [f"hydra.sweeper.direction={self.direction}", *lines]
+
+    def _proposed(self, study: "Study", overrides: Mapping[str, Override]) -> list["FrozenTrial"]:
+        """Return the next trials: those that were cut short, then new ones."""
+        from optuna.samplers import TPESampler
+
+        arguments = {str(key): value for key, value in self.sampler.items()}
+        trials = study.get_trials()
+        cut = [trial for trial in trials if not trial.state.is_finished()]
+        count = min(self.n_jobs, self.n_trials - len(trials) + len(cut))
+        space = {k: _distribution(o) for k, o in overrides.items() if o.is_sweep_override()}
+        if not space:
+            raise InputError("hydra.sweeper.params is empty: give a search space")
+        for number in range(len(trials), len(trials) + count - len(cut)):
+            seed = (self.seed * _PRIME + number) % 2**32
+            study.sampler = TPESampler(seed=seed, **arguments)
+            study.ask(space)
+        return [trial for trial in study.get_trials() if not trial.state.is_finished()][:count]
+
+    def _job(self, overrides: Mapping[str, Override], trial: "FrozenTrial") -> list[str]:
+        """Return the overrides of a trial."""
+        fixed = [str(o.input_line) for key, o in overrides.items() if key not in trial.params]
+        chosen = [f"{overrides[k].get_key_element()}={v}" for k, v in trial.params.items()]
+        node = {"_target_": _CALLBACK, "journal": str(self.journal), "trial": trial.number}
+        pruner = OmegaConf.to_container(self.pruner)
+        pruning = Override._get_value_element_as_str({**node, "pruner": pruner})
+        return [*fixed, *chosen, f"+callbacks.pruning={pruning}"]
+
+
+def _distribution(override: Override) -> "BaseDistribution":
+    """Return what a sweep of Hydra's grammar means to the sampler."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        low, high, step, log = value.start, value.end, None, "log" in value.tags
+    elif isinstance(value, RangeSweep):
+        numbers = list(value.range())
+        low, high, step, log = min(numbers), max(numbers), abs(value.step), False
+    else:
+        return CategoricalDistribution(list(override.sweep_string_iterator()))
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log, int(step or 1))
+    return FloatDistribution(float(low or 0), float(high or 0), log, step)
+
+
+def _tell(study: "Study", trial: "FrozenTrial", job: JobReturn) -> None:
+    """Tell the search what became of a trial; one that was cut short stays open."""
+    from optuna.trial import TrialState
+
+    assert job.hydra_cfg is not None
+    outcome = Outcome.read(Path(job.hydra_cfg.hydra.runtime.output_dir))
+    ends = {State.PRUNED: TrialState.PRUNED}
+    ends |= dict.fromkeys((State.FAILED, State.DIVERGED), TrialState.FAIL)
+    if outcome is not None and outcome.state == State.FINISHED:
+        study.tell(trial.number, outcome.score)
+    elif outcome is not None and outcome.state in ends:
+        study.tell(trial.number, state=ends[outcome.state])
+
+
+def register() -> None:
+    """Make the sweeper known to Hydra, which takes plugins by names of its own package alone."""
+    Plugins.instance().class_name_to_class["hydra_plugins.ganymede.TPESweeper"] = TPESweeper

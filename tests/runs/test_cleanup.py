@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from gan.runs.cleanup import Footprint
+
+REFUSED = 2
+
+
+def hydra(folder: Path, content: str = "new") -> None:
+    """Write what Hydra does before a run is looked at."""
+    (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+    (folder / ".hydra" / "config.yaml").write_text(content)
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def play(folder: Path, footprint: Footprint, status: int, trained: bool) -> None:
+    """Write what a run does and exit."""
+    with footprint:
+        hydra(folder)
+        footprint.folder = folder
+        if trained:
+            (folder / "metrics.csv").write_text("step\n1\n")
+        raise SystemExit(status)
+
+
+def run(folder: Path, *arguments: str, status: int = REFUSED, trained: bool = False) -> None:
+    with pytest.raises(SystemExit):
+        play(folder, Footprint(arguments), status, trained)
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    run(folder, f"hydra.run.dir={folder}")
+    assert names(tmp_path) == set()
+
+
+def test_a_folder_without_a_name_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(tmp_path / "runs" / "today" / "now")
+    assert names(tmp_path) == set()
+    hydra(tmp_path / "runs" / "today" / "before")
+    before = names(tmp_path)
+    run(tmp_path / "runs" / "today" / "now")
+    assert names(tmp_path) == before
+
+
+def test_what_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    run(tmp_path / "empty", f"hydra.run.dir={tmp_path / 'empty'}")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").touch()
+    run(tmp_path / "used", f"hydra.run.dir={tmp_path / 'used'}")
+    assert names(tmp_path) == {"empty", "used", "used/notes.txt"}
+
+
+@pytest.mark.parametrize("name", ["resume={}", "hydra.run.dir={} resume=auto"])
+def test_settings_are_put_back(name: str, tmp_path: Path) -> None:
+    hydra(tmp_path / "run", "old")
+    run(tmp_path / "run", *name.format(tmp_path / "run").split())
+    assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
+
+
+@pytest.mark.parametrize(("status", "trained"), [(0, False), (75, False), (REFUSED, True)])
+def test_a_run_that_trained_keeps_everything(status: int, trained: bool, tmp_path: Path) -> None:
+    hydra(tmp_path / "run", "old")
+    run(tmp_path / "run", f"resume={tmp_path / 'run'}", status=status, trained=trained)
+    assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "new"
+
+
+def test_a_refusal_before_hydra_changes_nothing(tmp_path: Path) -> None:
+    hydra(tmp_path / "run", "old")
+    with pytest.raises(SystemExit), Footprint([f"hydra.run.dir={tmp_path / 'run'}"]):
+        raise SystemExit(REFUSED)
+    assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
