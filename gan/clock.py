@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass
 class Clock:
-    """Time as everything in a run counts it.
+    """Counts of training progress.
 
     Attributes:
         step: generator updates done.
@@ -17,7 +17,7 @@ class Clock:
     images: int = 0
 
     def tick(self, images: int) -> None:
-        """Advance by one step that showed the discriminator ``images`` real images."""
+        """Add one step, in which the discriminator saw ``images`` real images."""
         self.step += 1
         self.images += images
 
@@ -30,9 +30,9 @@ class Clock:
         self.step, self.images = state["step"], state["images"]
 
 
-class Paced(ABC):
-    """What changes with the images seen, such as a network that grows."""
+class Scheduled(ABC):
+    """A module that changes with the number of images seen, such as a growing network."""
 
     @abstractmethod
-    def follow(self, images: int) -> None:
-        """Become what is due after ``images`` real images; called before every step."""
+    def set_progress(self, images: int) -> None:
+        """Set the state for ``images`` real images seen; called before every step."""

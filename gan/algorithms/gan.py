@@ -14,7 +14,7 @@ from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Attempt, Regularizer, Verdict
@@ -146,7 +146,7 @@ class GAN(LatentGame):
     def judge(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return logits of images, in 32 bits or more, and the features behind them."""
         h = self.features(images)
-        return widened(self.discriminator.score(h, labels)), h
+        return at_least_float32(self.discriminator.score(h, labels)), h
 
     def _generating(self, labels: Tensor | None, context: Any) -> Callable[[Tensor], Tensor]:
         """Return the function from latents to images under ``labels``."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gan.algorithms.two_player import Batch, Images, TwoPlayerGame
 from gan.errors import InputError
 from gan.latents import Prior, keyed_generator
-from gan.layers.noise import own_noise
+from gan.layers.noise import noise_per_image
 from gan.networks.base import Generator
 
 _SAMPLE_BATCH = 100  # images generated at once
@@ -82,7 +82,7 @@ class LatentGame(TwoPlayerGame):
         """Return images (n, C, H, W) of latents (n, dim) and labels (n,), on the game's device."""
         y = None if labels is None else labels.to(self.device)
         keys = () if seed is None else tuple((seed, k, *_PIXELS) for k in indices)
-        with evaluating(self.averaged), own_noise(self.averaged, keys):
+        with evaluating(self.averaged), noise_per_image(self.averaged, keys):
             images: Tensor = self.averaged(z.to(self.device), y)
         return images
 

@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Batch, Terms
 from gan.errors import InputError
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 from gan.regularizers.base import Attempt, Verdict
 
 ROTATIONS = 4  # by 0, 90, 180 and 270 degrees
@@ -62,7 +62,7 @@ class SSGAN(GAN):
     def _rotation_loss(self, images: Tensor) -> Tensor:
         """Return the cross-entropy of the rotations of turned images."""
         turned, which = rotated(images)
-        return cross_entropy(widened(self.rotation(self.features(turned))), which)
+        return cross_entropy(at_least_float32(self.rotation(self.features(turned))), which)
 
     def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
         """Return the term on reals."""

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from gan import processes
 from gan.averaging import Averaging, NoAveraging
-from gan.clock import Clock, Paced
+from gan.clock import Clock, Scheduled
 from gan.errors import InputError
 from gan.latents import keyed_seed
 from gan.schedules import Constant, Schedule
@@ -235,9 +235,9 @@ class TwoPlayerGame(pl.LightningModule, ABC):
                 player.opponent = nn.ModuleList([player.opponent, network])
 
     @cached_property
-    def paced(self) -> list[Paced]:
+    def scheduled(self) -> list[Scheduled]:
         """Return what changes with the images seen."""
-        return [module for module in self.modules() if isinstance(module, Paced)]
+        return [module for module in self.modules() if isinstance(module, Scheduled)]
 
     @abstractmethod
     def deal(self, images: Images, turn: int) -> Batch:
@@ -279,8 +279,8 @@ class TwoPlayerGame(pl.LightningModule, ABC):
     def training_step(self, batches: Sequence[Images], batch_idx: int) -> dict[str, Any]:
         """Play one step on ``n_critic`` batches and return its readings."""
         self.readings = {}
-        for part in self.paced:
-            part.follow(self.clock.images)
+        for part in self.scheduled:
+            part.set_progress(self.clock.images)
         generator, discriminator = self.players
         for self.turn, images in enumerate(batches):
             self._play(discriminator, self.discriminator_loss, self.deal(images, self.turn))

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Batch
 from gan.errors import InputError
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 from gan.networks.base import Discriminator
 
 
@@ -61,7 +61,7 @@ class UnrolledGAN(GAN):
         for _ in range(self.unroll):
             weights = self._updated(judge, weights, batch, fake)
         logits, h = functional_call(judge, weights, (self.augment(fake), batch.labels))
-        return widened(logits), h
+        return at_least_float32(logits), h
 
     def _updated(
         self, judge: _Judge, weights: dict[str, Tensor], batch: Batch, fake: Tensor

@@ -4,12 +4,12 @@ from torch import Tensor
 
 from gan.augment.adaptive import Adaptive
 from gan.augment.pipeline import Pipeline
-from gan.clock import Paced
+from gan.clock import Scheduled
 from gan.errors import InputError
 from gan.schedules import Schedule
 
 
-class ADA(Adaptive, Paced):
+class ADA(Adaptive, Scheduled):
     """Transformations that both players' images undergo, each with probability p.
 
     Karras et al., 2020b; see :class:`~gan.augment.adaptive.Adaptive` for how p moves.
@@ -48,7 +48,7 @@ class ADA(Adaptive, Paced):
             )
         self.schedule = schedule
         self.pipeline = Pipeline(blit, geometric, colour, filtering, noise, cutout)
-        self.follow(0)
+        self.set_progress(0)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return augmented images of the shape and type of ``images``, differentiable twice.
@@ -61,7 +61,7 @@ class ADA(Adaptive, Paced):
         augmented: Tensor = self.pipeline(images, self.p)
         return augmented
 
-    def follow(self, images: int) -> None:
+    def set_progress(self, images: int) -> None:
         """Set p as the schedule, if there is one, has it after ``images`` real images."""
         if self.schedule is not None:
             self.p.fill_(min(max(self.base * self.schedule(images), 0.0), 1.0))

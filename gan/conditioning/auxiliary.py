@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan.conditioning.base import Head, Labelled
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 
 
 class ClassHead(Head, ABC):
@@ -36,7 +36,7 @@ class AuxiliaryHead(ClassHead):
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the cross-entropy, the negative log-likelihood of the labels."""
-        return cross_entropy(widened(self.classify(h)), y)
+        return cross_entropy(at_least_float32(self.classify(h)), y)
 
 
 class Auxiliary(Labelled):

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from gan.conditioning.auxiliary import ClassHead
 from gan.conditioning.base import Head, Labelled
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 
 
 def conditional_contrast(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
@@ -75,7 +75,7 @@ class ContrastiveHead(ClassHead):
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the contrast of embeddings and proxies on the unit sphere."""
-        e, proxy = (normalize(widened(v)) for v in (self.embed(h), self.proxy(y)))
+        e, proxy = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy(y)))
         return self.contrast(e, proxy, y)
 
     def contrast(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:

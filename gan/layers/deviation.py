@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 
 
 class MinibatchDeviation(nn.Module):
@@ -28,7 +28,7 @@ class MinibatchDeviation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (B, C + 1, H, W) from (B, C, H, W)."""
         size = next(k for k in range(min(self.size, len(x)), 0, -1) if len(x) % k == 0)
-        groups = widened(x.reshape(size, -1, *x.shape[1:]))
+        groups = at_least_float32(x.reshape(size, -1, *x.shape[1:]))
         deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
         spread = deviation.to(x.dtype).repeat(size).view(-1, 1, 1, 1)
         return torch.cat([x, spread.expand(-1, 1, *x.shape[2:])], dim=1)

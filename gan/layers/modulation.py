@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d, instance_norm
 
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.filtering import Upsample
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 
 
 class AdaIN(nn.Module):
@@ -27,7 +27,7 @@ class AdaIN(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return maps of the shape of x (B, C, H, W) under styles w (B, style_dim)."""
         scale, bias = self.style(w)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(bias, instance_norm(widened(x)), scale + 1).to(x.dtype)
+        return torch.addcmul(bias, instance_norm(at_least_float32(x)), scale + 1).to(x.dtype)
 
 
 def _same_size(x: Tensor, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Noise for what is left to chance in an image."""
+"""Noise inputs of style-based generators."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,54 +10,59 @@ from gan.latents import keyed_generator
 
 
 class PixelNoise(nn.Module):
-    """Normal noise of a learned strength at each pixel (Karras et al., 2019, section 3.2).
+    """Normal noise of learned strength, added to each pixel (Karras et al., 2019, section 3.2).
 
-    The same for all feature maps of an image. In training it is new for every image; otherwise it
-    is one fixed draw, so that an image depends on its latent alone, but within :func:`own_noise`.
+    All feature maps of an image get the same noise. In training, each image gets new noise. In
+    evaluation, all images get one fixed noise map, so that an image depends on its latent only;
+    :func:`noise_per_image` replaces that map.
 
     Args:
-        resolution: height and width of the maps.
-        channels: strengths: one a map as in StyleGAN, or 1 for one of all maps as in StyleGAN2.
+        resolution: height and width of the feature maps.
+        channels: number of strengths: one per feature map (StyleGAN), or 1 (StyleGAN2).
+
+    Attributes:
+        constant: the fixed noise map, (1, 1, resolution, resolution).
+        per_image: noise of each image, (B, 1, resolution, resolution), or ``None``.
     """
 
     constant: Tensor
-    own: Tensor | None  # (B, 1, resolution, resolution)
+    per_image: Tensor | None
 
     def __init__(self, resolution: int, channels: int = 1) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(channels, 1, 1))
         self.register_buffer("constant", torch.randn(1, 1, resolution, resolution))
-        self.own = None
+        self.per_image = None
 
-    def draw(self, generators: Sequence[Generator]) -> None:
-        """Give each image of a batch noise of its own, from a CPU generator each."""
+    def sample(self, generators: Sequence[Generator]) -> None:
+        """Sample ``per_image`` from one CPU generator per image."""
         shape = self.constant.shape
-        fields = [torch.randn(shape, generator=generator) for generator in generators]
-        self.own = torch.cat(fields).to(self.constant)
+        maps = [torch.randn(shape, generator=generator) for generator in generators]
+        self.per_image = torch.cat(maps).to(self.constant)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps of the shape of x, (B, C, H, W), with noise."""
+        """Return feature maps x, (B, C, H, W), with noise added."""
         if self.training:
             noise = torch.randn_like(x[:, :1])
         else:
-            noise = (self.constant if self.own is None else self.own).to(x.dtype)
+            noise = (self.constant if self.per_image is None else self.per_image).to(x.dtype)
         return torch.addcmul(x, noise, self.strength.to(x.dtype))
 
 
 @contextmanager
-def own_noise(network: nn.Module, keys: Sequence[Sequence[int]]) -> Iterator[None]:
-    """Let the images of a batch have pixel noise of their own for a while, as in training.
+def noise_per_image(network: nn.Module, keys: Sequence[Sequence[int]]) -> Iterator[None]:
+    """Give each image of a batch its own pixel noise inside the context, as in training.
 
     Args:
         network: in evaluation mode.
-        keys: of the noise, one an image of the batch; none leaves the fixed draw.
+        keys: seeds of the noise, one per image; if empty, the fixed noise map is kept.
     """
     layers = [m for m in network.modules() if isinstance(m, PixelNoise)] if keys else []
     generators = [keyed_generator(*key) for key in keys] if layers else []
     try:
         for layer in layers:
-            layer.draw(generators)
+            layer.sample(generators)
         yield
     finally:
         for layer in layers:
-            layer.own = None
+            layer.per_image = None

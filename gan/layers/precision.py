@@ -1,9 +1,9 @@
-"""Bits that a loss needs."""
+"""Floating-point precision of losses."""
 
 import torch
 from torch import Tensor
 
 
-def widened(x: Tensor) -> Tensor:
-    """Return ``x`` in 32 bits, or in as many as it has where that is more."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """Return ``x`` in float32, or in its own type if that is wider."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from gan.clock import Paced
+from gan.clock import Scheduled
 from gan.schedules import Growth
 
 
@@ -21,7 +21,7 @@ def repeated(images: Tensor, factor: int) -> Tensor:
     return interpolate(images, scale_factor=factor) if factor > 1 else images
 
 
-class Growing(nn.Module, Paced):
+class Growing(nn.Module, Scheduled):
     """A level of detail that follows the images seen, and is part of the state.
 
     Attributes:
@@ -37,9 +37,9 @@ class Growing(nn.Module, Paced):
         self.growth = growth
         self.register_buffer("level", torch.zeros((), dtype=torch.float64))
         self.register_load_state_dict_post_hook(_recall)  # type: ignore[no-untyped-call]
-        self.follow(0)
+        self.set_progress(0)
 
-    def follow(self, images: int) -> None:
+    def set_progress(self, images: int) -> None:
         """Have the detail that is due after ``images`` real images."""
         self.detail = self.growth(images)
         self.level.fill_(self.detail)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gan.latents import Codes
-from gan.layers.precision import widened
+from gan.layers.precision import at_least_float32
 
 
 class Posterior(nn.Module):
@@ -48,8 +48,8 @@ class Posterior(nn.Module):
         logits, mean = self(h)
         _, labels, continuous = self.split(z)
         categorical = sum(
-            (cross_entropy(widened(o), y) for o, y in zip(logits, labels, strict=True)),
+            (cross_entropy(at_least_float32(o), y) for o, y in zip(logits, labels, strict=True)),
             start=z.new_zeros(()),
         )
-        squares = (continuous - widened(mean)).square() + math.log(2 * math.pi)
+        squares = (continuous - at_least_float32(mean)).square() + math.log(2 * math.pi)
         return categorical, 0.5 * squares.sum(1).mean()

@@ -6,7 +6,7 @@ The game asks for them in full precision, whatever the precision of training.
 import torch
 from torch import Tensor
 
-from gan.clock import Paced
+from gan.clock import Scheduled
 from gan.regularizers.base import Regularizer, Verdict
 from gan.schedules import Constant, Schedule
 
@@ -17,7 +17,7 @@ def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(dim=1)
 
 
-class _ZeroCentred(Regularizer, Paced):
+class _ZeroCentred(Regularizer, Scheduled):
     """gamma/2 times the mean squared gradient norm of some images."""
 
     per_sample = True
@@ -27,9 +27,9 @@ class _ZeroCentred(Regularizer, Paced):
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
-        self.follow(0)
+        self.set_progress(0)
 
-    def follow(self, images: int) -> None:
+    def set_progress(self, images: int) -> None:
         """Set gamma as is due after ``images`` real images."""
         self.weight = 0.5 * self.gamma * self.schedule(images)
 

@@ -185,8 +185,8 @@ def test_what_changes_with_images_seen_is_told_before_every_step() -> None:
     heard: list[int] = []
 
     class Listener(R1):
-        def follow(self, images: int) -> None:
-            super().follow(images)
+        def set_progress(self, images: int) -> None:
+            super().set_progress(images)
             heard.append(images)
 
     play(plain(regularizers={"r1": Listener()}), images, steps=3)

@@ -12,7 +12,7 @@ from gan import processes
 from gan.augment.ada import ADA
 from gan.augment.base import Augmentation
 from gan.augment.pipeline import Pipeline
-from gan.clock import Paced
+from gan.clock import Scheduled
 from gan.errors import InputError
 from gan.schedules import Constant, Cosine, Linear
 
@@ -215,7 +215,7 @@ def test_the_published_pace() -> None:
 def test_without_a_target_p_stays() -> None:
     augment = ADA(0.3, None, interval=1, images=10)
     augment.observe(logits(10, 10))
-    augment.follow(1000)
+    augment.set_progress(1000)
     assert augment.p.item() == pytest.approx(0.3)
 
 
@@ -223,24 +223,24 @@ def test_a_schedule_sets_p() -> None:
     augment = ADA(0.8, None, interval=1, images=10, schedule=Linear(end=1000, final=0.5))
     assert augment.p.item() == pytest.approx(0.8)
     for images, p in ((0, 0.8), (500, 0.6), (1000, 0.4), (5000, 0.4)):
-        augment.follow(images)
+        augment.set_progress(images)
         augment.observe(logits(10, 10))
         assert augment.p.item() == pytest.approx(p)
     rising = ADA(0.8, None, schedule=Cosine(end=10, final=3.0))
-    rising.follow(10)
+    rising.set_progress(10)
     assert rising.p == 1
 
 
 def test_the_game_knows_it_by_its_interfaces() -> None:
     assert isinstance(ADA(), Augmentation)
-    assert isinstance(ADA(), Paced)
+    assert isinstance(ADA(), Scheduled)
 
 
 def test_a_state_goes_on_bit_for_bit() -> None:
     def play(augment: ADA, turns: range) -> list[Tensor]:
         seen = []
         for turn in turns:
-            augment.follow(10 * turn)
+            augment.set_progress(10 * turn)
             torch.manual_seed(turn)
             seen += [augment(images()), augment.p.clone()]
             augment.observe(torch.randn(10) + 0.6)

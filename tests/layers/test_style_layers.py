@@ -12,7 +12,7 @@ from gan.layers.deviation import MinibatchDeviation
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
 from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
-from gan.layers.noise import PixelNoise, own_noise
+from gan.layers.noise import PixelNoise, noise_per_image
 
 
 def test_equalised_linear_by_its_formula() -> None:
@@ -256,12 +256,12 @@ def two_noises() -> nn.Sequential:
 
 def test_keys_give_images_noise_of_their_own() -> None:
     layers, x = two_noises(), torch.zeros(3, 1, 64, 64)
-    with own_noise(layers, [(1, 0), (1, 1), (1, 2)]):
+    with noise_per_image(layers, [(1, 0), (1, 1), (1, 2)]):
         first, both = layers[0](x), layers(x)
     fields = torch.cat([first, both - first]).flatten(1)  # of each image at each layer
     assert torch.allclose(fields @ fields.T / 64**2, torch.eye(6), atol=5 / 64)
     assert fields.mean(1).abs().max() < 5 / 64
-    with own_noise(layers, [(1, 2), (1, 0)]):
+    with noise_per_image(layers, [(1, 2), (1, 0)]):
         assert torch.equal(layers(x[:2]), both[[2, 0]])
     alike = layers(x)
     assert torch.equal(alike[0], alike[2])
@@ -270,8 +270,8 @@ def test_keys_give_images_noise_of_their_own() -> None:
 def test_no_keys_leave_the_fixed_draw() -> None:
     layers, x = two_noises(), torch.zeros(2, 1, 64, 64)
     expected = layers(x)
-    with own_noise(layers, ()):
+    with noise_per_image(layers, ()):
         assert torch.equal(layers(x), expected)
-    with pytest.raises(RuntimeError), own_noise(layers, [(0,), (1,), (2,)]):
+    with pytest.raises(RuntimeError), noise_per_image(layers, [(0,), (1,), (2,)]):
         layers(x)  # three noises, two images
     assert torch.equal(layers(x), expected)

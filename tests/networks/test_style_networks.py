@@ -253,7 +253,7 @@ def at(images: int) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
     assert isinstance(generator, StyleGANGenerator)
     assert isinstance(discriminator, StyleGANDiscriminator)
     for network in (generator, discriminator):
-        network.follow(images)
+        network.set_progress(images)
     return generator.eval(), discriminator
 
 
@@ -282,8 +282,8 @@ def test_a_resolution_fades_in_without_a_jump() -> None:
     z, real = torch.randn(3, 6), torch.rand(3, 1, 16, 16) * 2 - 1
     seen = {}
     for images in (100, 101, 150, 199, 200):
-        generator.follow(images)
-        discriminator.follow(images)
+        generator.set_progress(images)
+        discriminator.set_progress(images)
         shown = generator.comparable(real)
         seen[images] = generator.paint(generator.styles(z)), discriminator(shown), shown
     for early, late, near in ((100, 101, 0.05), (199, 200, 0.05)):

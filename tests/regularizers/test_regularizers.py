@@ -61,7 +61,7 @@ def test_gamma_follows_images_seen(kind: type[R1]) -> None:
     regularizer = kind(gamma=3.0, schedule=Cosine(end=100, final=0.1))
     w = weight(1.7)
     for images, gamma in ((0, 3.0), (50, 1.65), (100, 0.3), (900, 0.3)):
-        regularizer.follow(images)
+        regularizer.set_progress(images)
         penalty = regularizer.penalty(verdict(w)).item()
         assert penalty == pytest.approx(gamma / 2 * 1.7**2, rel=1e-5)
 
