@@ -76,7 +76,7 @@ class Style(Plain):
         loss = super().deceit(real, z, step)
         if step % 4:
             return loss
-        w, images = self.g.trace(z[: BATCH // 2])
+        w, images = self.g.forward_with_styles(z[: BATCH // 2])
         y = torch.randn_like(images) / images.shape[2]
         lengths = slope(images * y, w).square().sum(2).mean(1).sqrt()
         self.mean = self.mean.lerp(lengths.detach().mean(), 0.01)

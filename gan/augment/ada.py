@@ -56,7 +56,7 @@ class ADA(Adaptive, Scheduled):
         Raises:
             InputError: if there is ``colour`` and they have neither 1 nor 3 channels.
         """
-        if self.idle:
+        if self.disabled:
             return images
         augmented: Tensor = self.pipeline(images, self.p)
         return augmented

@@ -42,17 +42,17 @@ class Adaptive(Augmentation):
         super().__init__()
         self.base, self.target = p, target
         self.interval, self.images = interval, images
-        self._refuse_illegal()
+        self._check_arguments()
         self.register_buffer("p", torch.tensor(float(p)))
         self.register_buffer("tally", torch.zeros(2))
         self.register_buffer("turns", torch.zeros((), dtype=torch.int64))
 
     @property
-    def idle(self) -> bool:
+    def disabled(self) -> bool:
         """Whether p is 0 for good."""
         return self.target is None and self.base == 0
 
-    def _refuse_illegal(self) -> None:
+    def _check_arguments(self) -> None:
         """Refuse what the arguments cannot be."""
         if not 0 <= self.base <= 1:
             raise InputError(f"augment.p={self.base}: give a probability")

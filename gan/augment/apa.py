@@ -16,9 +16,9 @@ class APA(Adaptive):
     loss that judges in pairs learns nothing from those.
     """
 
-    def disguise(self, real: Tensor, fake: Tensor) -> Tensor:
+    def substitute_reals(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return ``real``, (B, C, H, W), with each image replaced with probability p."""
-        if self.idle:
+        if self.disabled:
             return real
         coin = torch.rand(len(real), 1, 1, 1, device=real.device) < self.p
         return torch.where(coin, fake, real)

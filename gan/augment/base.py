@@ -14,9 +14,13 @@ class Augmentation(nn.Module):
         """Return the images, (B, C, H, W) in [-1, 1], as the discriminator shall see them."""
         return images
 
-    def disguise(self, real: Tensor, fake: Tensor) -> Tensor:
+    def substitute_reals(self, real: Tensor, fake: Tensor) -> Tensor:
         """Return what the discriminator shall take for real, (B, C, H, W), at its turn."""
         return real
+
+    def disguise(self, real: Tensor, fake: Tensor) -> Tensor:  # old name
+        """Call :meth:`substitute_reals`."""
+        return self.substitute_reals(real, fake)
 
     def observe(self, real_logits: Tensor) -> None:
         """Take note of the logits on real images, once a discriminator turn."""

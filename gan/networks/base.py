@@ -26,8 +26,8 @@ def halvings(resolution: int) -> int:
     return stages
 
 
-def draw(network: nn.Module, initialize: Callable[[Tensor], object]) -> None:
-    """Draw the weights of linear maps, convolutions and their kin; biases are 0."""
+def initialize_weights(network: nn.Module, initialize: Callable[[Tensor], object]) -> None:
+    """Initialize the weights of linear and convolution layers with ``initialize``; biases are 0."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             initialize(module.weight)
@@ -48,20 +48,23 @@ class Generator(nn.Module, ABC):
     latent_dim: int
     num_classes: int
 
-    def enter(self, latent_dim: int, conditioning: Conditioning, told: bool = False) -> None:
-        """Put on the layer that z and the label enter by.
+    def build_entry(
+        self, latent_dim: int, conditioning: Conditioning, class_norm: bool = False
+    ) -> None:
+        """Build ``entry``, the layer that takes z and the label.
 
         Args:
-            latent_dim: numbers in z.
+            latent_dim: dimension of z.
             conditioning: how the label enters.
-            told: the generator's normalisation layers are the conditioning's.
+            class_norm: whether the normalisation layers of this generator come from
+                ``conditioning.norm`` and get the label.
 
         Raises:
-            ValueError: if the label would not reach the images.
+            ValueError: if the label would have no effect on the images.
         """
-        if conditioning.in_norm and not told:
+        if conditioning.in_norm and not class_norm:
             raise ValueError(
-                "conditioning: this generator has no normalisation that could be told the label: "
+                "conditioning: this generator has no conditional normalisation: "
                 "set conditioning=projection"
             )
         self.latent_dim, self.num_classes = latent_dim, conditioning.num_classes
@@ -74,7 +77,7 @@ class Generator(nn.Module, ABC):
         Networks without a bounded last layer keep to [-1, 1] outside training alone.
         """
 
-    def trace(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_with_styles(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return what images are a smooth function of, (B, ...), and the images.
 
         The latents; a network with styles returns those.
@@ -82,9 +85,21 @@ class Generator(nn.Module, ABC):
         z = z.detach().requires_grad_()
         return z, self(z, y)
 
-    def comparable(self, real: Tensor) -> Tensor:
+    def match_resolution(self, real: Tensor) -> Tensor:
         """Return real images (B, C, H, W) no finer than the generator's own are now."""
         return real
+
+    def enter(self, latent_dim: int, conditioning: Conditioning) -> None:  # old name
+        """Call :meth:`build_entry`."""
+        self.build_entry(latent_dim, conditioning)
+
+    def trace(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:  # old name
+        """Call :meth:`forward_with_styles`."""
+        return self.forward_with_styles(z, y)
+
+    def comparable(self, real: Tensor) -> Tensor:  # old name
+        """Call :meth:`match_resolution`."""
+        return self.match_resolution(real)
 
 
 class Discriminator(nn.Module, ABC):
@@ -100,7 +115,7 @@ class Discriminator(nn.Module, ABC):
     num_classes: int
     head: Head
 
-    def crown(
+    def build_head(
         self,
         features: int,
         conditioning: Conditioning,
@@ -116,6 +131,10 @@ class Discriminator(nn.Module, ABC):
         self.num_classes = conditioning.num_classes
         self.minibatch = minibatch(features)
         self.head = conditioning.head(self.minibatch.width)
+
+    def crown(self, features: int, conditioning: Conditioning) -> None:  # old name
+        """Call :meth:`build_head`."""
+        self.build_head(features, conditioning)
 
     @property
     def logits(self) -> int:

@@ -11,7 +11,7 @@ from gan.layers.attention import SelfAttention
 from gan.layers.conditional_norm import CodedNorm
 from gan.layers.residual import UpBlock
 from gan.layers.spectral import normalise_spectrum
-from gan.networks.base import BASE, Generator, draw, halvings
+from gan.networks.base import BASE, Generator, halvings, initialize_weights
 from gan.networks.resnet import ResNetDiscriminator, generator_widths
 
 
@@ -53,9 +53,9 @@ class BigGANGenerator(Generator):
                 f"prior.dim={latent_dim}: z is cut into {len(self.chunks)} chunks at "
                 f"data.resolution={resolution}: give a number from {len(self.chunks)}"
             )
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         self._build(channels, generator_widths(width, resolution), attention)
-        draw(self, nn.init.orthogonal_)
+        initialize_weights(self, nn.init.orthogonal_)
         for part in (self.first, self.blocks, self.attention, self.last):
             normalise_spectrum(part)
 
@@ -88,6 +88,6 @@ class BigGANGenerator(Generator):
 class BigGANDiscriminator(ResNetDiscriminator):
     """The residual discriminator, drawn orthogonally; see :class:`ResNetDiscriminator`."""
 
-    def draw(self) -> None:
+    def initialize(self) -> None:
         """Draw orthogonal weights."""
-        draw(self, nn.init.orthogonal_)
+        initialize_weights(self, nn.init.orthogonal_)

@@ -47,7 +47,7 @@ class DCGANGenerator(Generator):
         width: int = 64,
     ) -> None:
         super().__init__()
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         widths = _widths(width, resolution)[::-1]
         layers: list[nn.Module] = [
             nn.Linear(self.entry.width, widths[0] * BASE**2, bias=False),
@@ -106,7 +106,7 @@ class DCGANDiscriminator(Discriminator):
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.crown(widths[-1] * BASE**2, conditioning, minibatch)
+        self.build_head(widths[-1] * BASE**2, conditioning, minibatch)
         self.apply(_initialize)
 
     def body(self, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
-from gan.networks.base import Discriminator, Generator, draw
+from gan.networks.base import Discriminator, Generator, initialize_weights
 
 SHRINK = 4  # two strides of 2
 
@@ -27,7 +27,7 @@ def _places(resolution: int) -> int:
 
 def _draw(network: nn.Module) -> None:
     """Draw weights from N(0, 0.02), as in the authors' code."""
-    draw(network, lambda weight: nn.init.normal_(weight, std=0.02))
+    initialize_weights(network, lambda weight: nn.init.normal_(weight, std=0.02))
 
 
 def _normalised(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
@@ -62,7 +62,7 @@ class InfoGANGenerator(Generator):
         hidden: int = 1024,
     ) -> None:
         super().__init__()
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         side, maps = resolution // SHRINK, 2 * width * _places(resolution)
         self.layers = nn.Sequential(
             *_normalised(nn.Linear(self.entry.width, hidden, bias=False), nn.BatchNorm1d(hidden)),
@@ -125,7 +125,7 @@ class InfoGANDiscriminator(Discriminator):
             *(nn.Unflatten(1, (hidden, 1, 1)), norm(hidden), nn.Flatten()),
             nn.LeakyReLU(0.1, inplace=True),
         )
-        self.crown(hidden, conditioning, minibatch)
+        self.build_head(hidden, conditioning, minibatch)
         _draw(self)
 
     def body(self, x: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class MLPGenerator(Generator):
         hidden: Sequence[int] = (1200, 1200),
     ) -> None:
         super().__init__()
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         widths = [self.entry.width, *hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -77,7 +77,7 @@ class MLPDiscriminator(Discriminator):
         for before, after in pairwise(widths):
             layers += [Maxout(before, after, pieces), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers)
-        self.crown(widths[-1], conditioning, minibatch)
+        self.build_head(widths[-1], conditioning, minibatch)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, units)."""

@@ -35,7 +35,7 @@ class Posterior(nn.Module):
         trunk = self.trunk(h)
         return [head(trunk) for head in self.heads], self.mean(trunk)
 
-    def surprise(self, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def negative_log_likelihood(self, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """Return -E log Q(c | x) of categorical and of continuous codes, in nats, each a scalar.
 
         Summed over the codes of a kind. With the codes' constant entropy H(c), H(c) less this is
@@ -53,3 +53,7 @@ class Posterior(nn.Module):
         )
         squares = (continuous - at_least_float32(mean)).square() + math.log(2 * math.pi)
         return categorical, 0.5 * squares.sum(1).mean()
+
+    def surprise(self, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:  # old name
+        """Call :meth:`negative_log_likelihood`."""
+        return self.negative_log_likelihood(h, z)

@@ -122,7 +122,7 @@ class R3GANGenerator(Generator):
         depth: int = 2,
     ) -> None:
         super().__init__()
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         widths = _stage_widths(width, resolution)
         self.basis = nn.Parameter(torch.randn(widths[0], BASE, BASE))
         self.weigh = _drawn(nn.Linear(self.entry.width, widths[0], bias=False))
@@ -180,7 +180,7 @@ class R3GANDiscriminator(Discriminator):
         last = widths[-1]
         layers[-1] = _drawn(nn.Conv2d(last, last, BASE, groups=last, bias=False))
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.crown(last, conditioning)
+        self.build_head(last, conditioning)
         self.head.replace(lambda before, after: _drawn(nn.Linear(before, after, bias=False)))
 
     def body(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from gan.layers.attention import SelfAttention
 from gan.layers.minibatch import Alone
 from gan.layers.residual import DownBlock, UpBlock
 from gan.layers.spectral import normalise_spectrum
-from gan.networks.base import BASE, Discriminator, Generator, draw, halvings
+from gan.networks.base import BASE, Discriminator, Generator, halvings, initialize_weights
 
 
 def generator_widths(width: int, resolution: int) -> list[int]:
@@ -40,10 +40,10 @@ def discriminator_widths(width: int, resolution: int) -> tuple[list[int], list[b
 
 def _initialize(network: nn.Module) -> None:
     """Draw weights as Glorot & Bengio, 2010, those of residual branches with gain sqrt(2)."""
-    draw(network, nn.init.xavier_uniform_)
+    initialize_weights(network, nn.init.xavier_uniform_)
     for block in network.modules():
         if isinstance(block, UpBlock | DownBlock):
-            draw(block.branch, partial(nn.init.xavier_uniform_, gain=2**0.5))
+            initialize_weights(block.branch, partial(nn.init.xavier_uniform_, gain=2**0.5))
 
 
 class ResNetGenerator(Generator):
@@ -71,7 +71,7 @@ class ResNetGenerator(Generator):
     ) -> None:
         super().__init__()
         widths = generator_widths(width, resolution)
-        self.enter(latent_dim, conditioning, told=True)
+        self.build_entry(latent_dim, conditioning, class_norm=True)
         self.first = nn.Linear(self.entry.width, widths[0] * BASE**2)
         self.blocks = nn.ModuleList(UpBlock(*pair, conditioning.norm) for pair in pairwise(widths))
         self.attention = nn.ModuleList(
@@ -131,12 +131,12 @@ class ResNetDiscriminator(Discriminator):
             if down and resolution >> sum(downs[: block + 1]) == attention:
                 layers.append(SelfAttention(pair[1]))
         self.layers = nn.Sequential(*layers, nn.ReLU())
-        self.crown(widths[-1], conditioning, minibatch)
-        self.draw()
+        self.build_head(widths[-1], conditioning, minibatch)
+        self.initialize()
         if spectral:
             normalise_spectrum(self)
 
-    def draw(self) -> None:
+    def initialize(self) -> None:
         """Draw the weights before their spectra are normalised."""
         _initialize(self)
 

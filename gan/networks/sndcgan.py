@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
 from gan.layers.spectral import normalise_spectrum
-from gan.networks.base import BASE, Discriminator, Generator, draw, halvings
+from gan.networks.base import BASE, Discriminator, Generator, halvings, initialize_weights
 
 _normal = partial(nn.init.normal_, std=0.02)
 
@@ -35,14 +35,14 @@ class SNDCGANGenerator(Generator):
     ) -> None:
         super().__init__()
         widths = [width << stage for stage in range(halvings(resolution) + 1)][::-1]
-        self.enter(latent_dim, conditioning, told=True)
+        self.build_entry(latent_dim, conditioning, class_norm=True)
         self.first = nn.Linear(self.entry.width, widths[0] * BASE**2)
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(*pair, 4, stride=2, padding=1) for pair in pairwise(widths)
         )
         self.norms = nn.ModuleList(conditioning.norm(after) for after in widths)
         self.last = nn.Sequential(nn.Conv2d(width, channels, 3, padding=1), nn.Tanh())
-        draw(self, _normal)
+        initialize_weights(self, _normal)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1]."""
@@ -81,8 +81,8 @@ class SNDCGANDiscriminator(Discriminator):
         super().__init__()
         widths = [width << stage for stage in range(halvings(resolution) + 1)]
         self.layers = nn.Sequential(*self._layers(channels, widths, norm), nn.Flatten())
-        self.crown(widths[-1] * BASE**2, conditioning, minibatch)
-        draw(self, _normal)
+        self.build_head(widths[-1] * BASE**2, conditioning, minibatch)
+        initialize_weights(self, _normal)
         if spectral:
             normalise_spectrum(self)
 

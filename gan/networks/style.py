@@ -52,7 +52,7 @@ class StyleGenerator(Generator):
                 f"model.generator: depth={depth} and style_dim={style_dim} must be 1 or more, "
                 f"mixing={mixing} a probability"
             )
-        self.enter(latent_dim, conditioning)
+        self.build_entry(latent_dim, conditioning)
         self.mapping = Mapping(self.entry.width, style_dim, depth)
         self.style_dim, self.layers, self.mixing, self.psi = style_dim, layers, mixing, 1.0
         self.register_buffer("w_mean", torch.zeros(style_dim))
@@ -61,7 +61,7 @@ class StyleGenerator(Generator):
         """Return images (B, C, H, W), in [-1, 1] outside training."""
         return self.synthesise(self.styles(z, y))
 
-    def trace(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward_with_styles(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the styles of z and the images that depend on them."""
         styles = self.styles(z, y)
         return styles, self.synthesise(styles)

@@ -127,7 +127,7 @@ class StyleGANGenerator(StyleGenerator, Growing):
             images = torch.lerp(repeated(self.to_image[last - 1](before), 2), images, self.share)
         return repeated(images, 1 << (len(self.blocks) - self.top))
 
-    def comparable(self, real: Tensor) -> Tensor:
+    def match_resolution(self, real: Tensor) -> Tensor:
         """Return real images no finer than the generator's own are now."""
         factor = 1 << (len(self.blocks) - self.top)
         images = coarse(real, factor)
@@ -170,7 +170,7 @@ class StyleGANDiscriminator(Discriminator, Growing):
             for before, after in pairwise(widths)
         )
         self.last = Epilogue(widths[0], group)
-        self.crown(widths[0], conditioning)
+        self.build_head(widths[0], conditioning)
         self.head.replace(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:

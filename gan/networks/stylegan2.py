@@ -183,7 +183,7 @@ class StyleGAN2Discriminator(Discriminator):
         self.from_image = EqualisedConv2d(channels, widths[0], 1)
         self.blocks = nn.ModuleList(DownBlock(*pair, residual) for pair in pairwise(widths))
         self.last = Epilogue(widths[-1], group)
-        self.crown(widths[-1], conditioning)
+        self.build_head(widths[-1], conditioning)
         self.head.replace(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ REAL, FAKE = torch.full((4000, 1, 2, 2), 1.0), torch.full((4000, 1, 2, 2), -1.0)
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_whole_images_are_replaced_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    shown = APA(p, None).disguise(REAL, FAKE)
+    shown = APA(p, None).substitute_reals(REAL, FAKE)
     assert (shown == shown[:, :, :1, :1]).all()
     share = (shown[:, 0, 0, 0] == -1).float().mean().item()
     assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 4000) ** 0.5)
@@ -30,7 +30,7 @@ def test_whole_images_are_replaced_with_probability_p(p: float) -> None:
 def test_an_image_is_replaced_by_the_fake_of_its_place() -> None:
     torch.manual_seed(0)
     number = torch.arange(100.0).view(-1, 1, 1, 1)
-    shown = APA(0.5, None).disguise(number, number + 1000)
+    shown = APA(0.5, None).substitute_reals(number, number + 1000)
     assert torch.equal(shown % 1000, number)
 
 
@@ -48,7 +48,7 @@ def test_p_moves_as_that_of_ada() -> None:
 def test_no_deception_for_good_draws_nothing() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    assert APA(0.0, None).disguise(REAL, FAKE) is REAL
+    assert APA(0.0, None).substitute_reals(REAL, FAKE) is REAL
     assert torch.equal(torch.get_rng_state(), before)
 
 

@@ -142,7 +142,7 @@ def test_every_path_is_differentiable_twice(make: Make) -> None:
     (slope,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     torch.autograd.backward(slope.square().sum())
     assert all(p.grad is not None and p.grad.isfinite().all() for p in weights(discriminator))
-    w, fake = generator.trace(torch.randn(4, 6))
+    w, fake = generator.forward_with_styles(torch.randn(4, 6))
     (slope,) = torch.autograd.grad((fake * torch.randn_like(fake)).sum(), w, create_graph=True)
     torch.autograd.backward(slope.square().sum())
     assert all(p.grad is None or p.grad.isfinite().all() for p in generator.parameters())
@@ -271,7 +271,7 @@ def test_a_small_network_paints_large_pixels(images: int, factor: int) -> None:
             painted, repeated(painted[..., :: 2 * factor, :: 2 * factor], 2 * factor)
         )
     real = torch.randn(3, 1, 16, 16)
-    shown = generator.comparable(real)
+    shown = generator.match_resolution(real)
     assert torch.allclose(shown, repeated(avg_pool2d(real, factor), factor), atol=1e-6)
     assert torch.allclose(discriminator(real), discriminator(shown), atol=1e-5)
 
@@ -284,7 +284,7 @@ def test_a_resolution_fades_in_without_a_jump() -> None:
     for images in (100, 101, 150, 199, 200):
         generator.set_progress(images)
         discriminator.set_progress(images)
-        shown = generator.comparable(real)
+        shown = generator.match_resolution(real)
         seen[images] = generator.paint(generator.styles(z)), discriminator(shown), shown
     for early, late, near in ((100, 101, 0.05), (199, 200, 0.05)):
         for a, b in zip(seen[early], seen[late], strict=True):
@@ -310,4 +310,4 @@ def test_one_that_does_not_grow_is_whole_at_once() -> None:
     generator, _ = stylegan(1, 16, Unconditional())
     assert isinstance(generator, StyleGANGenerator)
     assert (generator.top, generator.share) == (2, 1.0)
-    assert torch.equal(generator.comparable(z := torch.randn(1, 1, 16, 16)), z)
+    assert torch.equal(generator.match_resolution(z := torch.randn(1, 1, 16, 16)), z)
