@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import torch
+from gan.backbones.source import RealSource
 from torch import Tensor
 
 from datamodules.cifar10 import CIFAR10
@@ -24,7 +25,6 @@ from gan.backbones.base import Backbone
 from gan.backbones.clip import CLIPBackbone
 from gan.backbones.domain import DomainBackbone
 from gan.backbones.inception import InceptionBackbone
-from gan.backbones.source import RealSource
 from gan.backbones.squeezenet import SqueezeNetBackbone
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.loader import Batch, Shard, StepLoader, to_batch
-from datamodules.split import Split, slices
+from datamodules.split import Split, row_slices
 from datamodules.stream import IndexStream
 
 __all__ = ["Batch", "ImageDataModule"]
@@ -64,15 +64,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         memory_limit: int = 2 * 2**30,
     ) -> None:
         super().__init__()
-        self.channels = _at_least(1, "data.channels", channels)
-        self.resolution = _at_least(1, "data.resolution", resolution)
-        self.num_classes = _at_least(0, "data.num_classes", num_classes)
-        self.batch_size = _at_least(1, "batch_size", batch_size)
-        self.steps = _at_least(1, "steps", steps)
-        self.n_critic = _at_least(1, "n_critic", n_critic)
-        self.seed = _at_least(0, "seed", seed)
-        self.workers = _at_least(0, "data.workers", workers)
-        self.memory_limit = _at_least(0, "data.memory_limit", memory_limit)
+        self.channels = _check_minimum(1, "data.channels", channels)
+        self.resolution = _check_minimum(1, "data.resolution", resolution)
+        self.num_classes = _check_minimum(0, "data.num_classes", num_classes)
+        self.batch_size = _check_minimum(1, "batch_size", batch_size)
+        self.steps = _check_minimum(1, "steps", steps)
+        self.n_critic = _check_minimum(1, "n_critic", n_critic)
+        self.seed = _check_minimum(0, "seed", seed)
+        self.workers = _check_minimum(0, "data.workers", workers)
+        self.memory_limit = _check_minimum(0, "data.memory_limit", memory_limit)
         self.root = Path(f"data/{self.name}" if root is None else root).expanduser()
         self.flip, self.verify, self.start_step = flip, verify, 0
         self._splits: dict[str, Split] = {}
@@ -98,7 +98,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         if split not in self.splits:
             raise DataError(f"{self.name} has no split {split!r}: take {' or '.join(self.splits)}")
         if split not in self._splits:
-            self._splits[split] = self._checked(self.load(split), split)
+            self._splits[split] = self._check_split(self.load(split), split)
         return self._splits[split]
 
     def fingerprint(self, split: str) -> str:
@@ -117,7 +117,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 f"batch_size={self.batch_size} does not divide among {shard.world_size} devices:"
                 f" set batch_size to a multiple of {shard.world_size}"
             )
-        split = self._placed("train")
+        split = self._split_on_device("train")
         if self.batch_size > len(split):
             raise DataError(
                 f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
@@ -142,19 +142,19 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         Every image comes exactly once over all ranks, and the ranks' passes one after the other
         are the pass of a single process; the last batch may be short.
         """
-        held = self._placed(split)
-        mine = torch.arange(len(held)).tensor_split(world_size)[rank]
-        batches = (mine[rows] for rows in slices(len(mine), batch_size))
+        data = self._split_on_device(split)
+        indices = torch.arange(len(data)).tensor_split(world_size)[rank]
+        batches = (indices[rows] for rows in row_slices(len(indices), batch_size))
         device = self._device()
-        return (to_batch(held, fetched, device) for fetched in held.stream(batches))
+        return (to_batch(data, stored, device) for stored in data.stream(batches))
 
     def batch(self, split: str, indices: Tensor) -> Batch:
         """The images of a split at int64 indices (n,) as `reals` gives them, in their order."""
-        held = self._placed(split)
-        return to_batch(held, held.fetch(indices), self._device())
+        data = self._split_on_device(split)
+        return to_batch(data, data.fetch(indices), self._device())
 
-    def _placed(self, split: str) -> Split:
-        self._splits[split] = self.split(split).placed(self._device())
+    def _split_on_device(self, split: str) -> Split:
+        self._splits[split] = self.split(split).on_device(self._device())
         return self._splits[split]
 
     def _device(self) -> torch.device:
@@ -163,28 +163,28 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def _shard(self) -> Shard:
         return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
 
-    def _checked(self, held: Split, split: str) -> Split:
-        if not len(held):
+    def _check_split(self, data: Split, split: str) -> Split:
+        if not len(data):
             raise DataError(
                 f"{self.root}: the {split} split of {self.name} holds no images: add some there"
             )
         if self.num_classes == 0:
-            held.labels = None
-        channels, resolution = held.images(torch.tensor([0])).shape[1:3]
-        classes = held.num_classes
+            data.labels = None
+        channels, resolution = data.images(torch.tensor([0])).shape[1:3]
+        classes = data.num_classes
         if split != "train":
             classes = max(classes, self.num_classes)
-        found = {"channels": channels, "resolution": resolution, "num_classes": classes}
-        for fact, value in found.items():
-            if getattr(self, fact) != value:
+        actual = {"channels": channels, "resolution": resolution, "num_classes": classes}
+        for name, value in actual.items():
+            if getattr(self, name) != value:
                 raise DataError(
-                    f"data.{fact}={getattr(self, fact)} but the images of {self.name} have"
-                    f" {value}: set data.{fact}={value}"
+                    f"data.{name}={getattr(self, name)} but the images of {self.name} have"
+                    f" {value}: set data.{name}={value}"
                 )
-        return held
+        return data
 
 
-def _at_least(least: int, name: str, value: int) -> int:
+def _check_minimum(least: int, name: str, value: int) -> int:
     if value < least:
         raise DataError(f"{name}={value}: must be at least {least}")
     return value

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from datamodules.files import PublishedFile, reading
+from datamodules.files import PublishedFile, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 PIXELS = (3, 32, 32)
@@ -33,7 +33,7 @@ class ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _published(entries: list[list[str]]) -> tuple[PublishedFile, ...]:
+def _published_files(entries: list[list[str]]) -> tuple[PublishedFile, ...]:
     folder = datasets.CIFAR10.base_folder
     return tuple(PublishedFile(f"{folder}/{name}", md5) for name, md5 in entries)
 
@@ -46,8 +46,8 @@ class CIFAR10(PublishedDataModule):
 
     name = "cifar10"
     files = {
-        "train": _published(datasets.CIFAR10.train_list),
-        "test": _published(datasets.CIFAR10.test_list),
+        "train": _published_files(datasets.CIFAR10.train_list),
+        "test": _published_files(datasets.CIFAR10.test_list),
     }
 
     def download(self, folder: Path, split: str) -> None:  # noqa: D102
@@ -60,7 +60,7 @@ class CIFAR10(PublishedDataModule):
     def _read_batch(self, file: PublishedFile) -> tuple[Tensor, Tensor]:
         path = self.root / file.path
         with (
-            reading(path, "delete it to download it again, or copy it anew"),
+            wrap_read_errors(path, "delete it to download it again, or copy it anew"),
             open(path, "rb") as opened,
         ):
             batch = ArrayUnpickler(opened, encoding="latin1").load()

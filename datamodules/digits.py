@@ -4,8 +4,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from datamodules.base import ImageDataModule
-from datamodules.split import Split, TensorSplit, resized
-from datamodules.stream import generator
+from datamodules.split import Split, TensorSplit, resize
+from datamodules.stream import keyed_generator
 
 TRAIN_SHARE = 0.8
 
@@ -23,10 +23,10 @@ class Digits(ImageDataModule):
 
     def load(self, split: str) -> Split:  # noqa: D102
         bunch = load_digits()
-        order = torch.from_numpy(generator(0, 0).permutation(len(bunch.images)))
+        order = torch.from_numpy(keyed_generator(0, 0).permutation(len(bunch.images)))
         parts = order.tensor_split([int(TRAIN_SHARE * len(order))])
         mine = dict(zip(self.splits, parts, strict=True))[split]
         levels = torch.from_numpy(bunch.images)[:, None]
         images = (levels * (255 / 16)).round().to(torch.uint8)
         labels = torch.from_numpy(bunch.target).to(torch.int64)
-        return TensorSplit(resized(images[mine], self.resolution), labels[mine])
+        return TensorSplit(resize(images[mine], self.resolution), labels[mine])

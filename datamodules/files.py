@@ -26,10 +26,10 @@ class PublishedFile:
     path: str
     md5: str
 
-    def found(self, root: Path) -> str:
+    def compute_md5(self, root: Path) -> str:
         """The md5 of the file that is there."""
         path = root / self.path
-        with reading(path), open(path, "rb") as file:
+        with wrap_read_errors(path), open(path, "rb") as file:
             return hashlib.file_digest(file, "md5").hexdigest()
 
     def check(self, root: Path) -> None:
@@ -38,7 +38,7 @@ class PublishedFile:
         Raises:
             DataError: the file is not the published one.
         """
-        path, found = root / self.path, self.found(root)
+        path, found = root / self.path, self.compute_md5(root)
         if found != self.md5:
             raise DataError(
                 f"{path}: its md5 {found} is not the published {self.md5}:"
@@ -52,7 +52,7 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def reading(path: Path | str, remedy: str = "replace or delete it") -> Iterator[None]:
+def wrap_read_errors(path: Path | str, remedy: str = "replace or delete it") -> Iterator[None]:
     """Turns whatever goes wrong while a file or folder is read into one line that names it."""
     try:
         yield
@@ -81,9 +81,12 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
     new = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as name_, _impatient():
+        with (
+            tempfile.TemporaryDirectory(prefix=".download-", dir=root) as name_,
+            _network_timeout(),
+        ):
             yield Path(name_)
-            _accept(Path(name_), root, files)
+            _install(Path(name_), root, files)
     except PermissionError as error:
         raise DataError(
             f"{root}: no permission to write {name} there: grant it, or point data.root elsewhere"
@@ -98,13 +101,13 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
             _remove_empty(root)
 
 
-def _accept(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
+def _install(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
     arrived = [file for file in files if (folder / file.path).is_file()]
     for file in arrived:
-        if file.found(folder) != file.md5:
+        if file.compute_md5(folder) != file.md5:
             raise RuntimeError(f"{file.path} arrived with a wrong md5")
     for file in arrived:
-        _move_in(folder / file.path, root / file.path)
+        _move_if_absent(folder / file.path, root / file.path)
 
 
 def _remove_empty(folder: Path) -> None:
@@ -112,14 +115,14 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _move_in(source: Path, target: Path) -> None:
+def _move_if_absent(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         os.replace(source, target)
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def _network_timeout() -> Iterator[None]:
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_TIMEOUT)
     try:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datamodules.errors import DataError
-from datamodules.files import reading
+from datamodules.files import wrap_read_errors
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -32,8 +32,8 @@ def _extensions() -> tuple[str, ...]:
 
 
 EXTENSIONS = _extensions()
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-MOST_BYTES = 2**29  # of one file: no image of as many pixels as Pillow allows needs more
+DECOMPRESSION_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+MAX_FILE_BYTES = 2**29  # of one file: no image of as many pixels as Pillow allows needs more
 
 
 def visible_images(names: Iterable[str]) -> list[str]:
@@ -80,7 +80,7 @@ class FolderSource(ImageSource):
         def stop(error: OSError) -> None:
             raise error
 
-        with reading(self.path):
+        with wrap_read_errors(self.path):
             found = [
                 (Path(folder) / file).relative_to(self.path).as_posix()
                 for folder, _, files in os.walk(self.path, onerror=stop, followlinks=True)
@@ -108,10 +108,10 @@ class ZipSource(ImageSource):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        with reading(path, "copy the whole zip file there"):
+        with wrap_read_errors(path, "copy the whole zip file there"):
             members = _archive(path, os.getpid()).infolist()
         for member in members:
-            if _leads_out(member):
+            if _is_unsafe(member):
                 raise DataError(
                     f"{path}: {member.filename!r} in it leads out of the archive: pack it anew"
                 )
@@ -132,7 +132,7 @@ class ZipSource(ImageSource):
         return str(_archive(self.path, os.getpid()).getinfo(self._wrapper + name).CRC)
 
 
-def _leads_out(member: zipfile.ZipInfo) -> bool:
+def _is_unsafe(member: zipfile.ZipInfo) -> bool:
     """Whether a member is a link, or its name absolute or one that climbs."""
     path = PureWindowsPath(member.filename)  # knows both kinds of slash, and drives
     return ".." in path.parts or bool(path.anchor) or stat.S_ISLNK(member.external_attr >> 16)
@@ -165,9 +165,9 @@ class Decoder:
             DataError: the file cannot be read or is no whole image.
         """
         where = f"{self.source.path / name}"
-        with reading(where, "replace or delete it"), _no_bombs(where):
-            if self.source.size(name) > MOST_BYTES:
-                raise DataError(f"{where}: is larger than {MOST_BYTES:,} bytes: make it smaller")
+        with wrap_read_errors(where, "replace or delete it"), _check_pixel_count(where):
+            if self.source.size(name) > MAX_FILE_BYTES:
+                raise DataError(f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller")
             image = self._upright(self.source.read(name), where)
         side = (self.resolution, self.resolution)
         pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
@@ -189,13 +189,13 @@ class Decoder:
 
 
 @contextmanager
-def _no_bombs(where: str) -> Iterator[None]:
+def _check_pixel_count(where: str) -> Iterator[None]:
     """Refuses images of far more pixels than a photograph has, before they are decoded."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
-    except BOMBS as error:
+    except DECOMPRESSION_BOMBS as error:
         raise DataError(
             f"{where}: has more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller"
         ) from error
@@ -203,5 +203,5 @@ def _no_bombs(where: str) -> Iterator[None]:
 
 def image_source(path: Path) -> ImageSource:
     """The source for a folder or a zip file."""
-    with reading(path):
+    with wrap_read_errors(path):
         return ZipSource(path) if path.is_file() else FolderSource(path)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from datamodules.base import ImageDataModule
 from datamodules.errors import DataError
 from datamodules.image_files import EXTENSIONS, Decoder, image_source
-from datamodules.split import Fetched, Split, TensorSplit, slices
+from datamodules.split import Split, StoredBatch, TensorSplit, row_slices
 
 HELD_OUT = 10
 DECODED_AT_ONCE = 64
@@ -56,39 +56,39 @@ class FileSplit(Split):
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
         return digest.hexdigest()
 
-    def stream(self, batches: Iterable[Tensor]) -> Iterator[Fetched]:
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[StoredBatch]:
         """Fetches batch after batch of indices, in order, ahead of time in the workers."""
         loader: DataLoader[object] = DataLoader(
-            _Fetches(self),
+            _SplitDataset(self),
             batch_sampler=cast(Iterable[list[int]], (batch.tolist() for batch in batches)),
             num_workers=self.workers,
-            collate_fn=_as_it_is,
+            collate_fn=_identity,
             generator=torch.Generator(),
         )
-        for fetched in loader:
-            if isinstance(fetched, DataError):
-                raise fetched
-            yield fetched
+        for stored in loader:
+            if isinstance(stored, DataError):
+                raise stored
+            yield stored
 
     def in_memory(self) -> TensorSplit:
         """The whole split decoded once."""
-        everything = [torch.arange(len(self))[rows] for rows in slices(len(self), DECODED_AT_ONCE)]
+        batches = [torch.arange(len(self))[rows] for rows in row_slices(len(self), DECODED_AT_ONCE)]
         shape = (self.decoder.channels, self.decoder.resolution, self.decoder.resolution)
         images = torch.empty(len(self), *shape, dtype=torch.uint8)
         with tqdm(total=len(self), desc="decoding", unit="img", leave=False, delay=1) as bar:
-            for indices, (pixels, _) in zip(everything, self.stream(everything), strict=True):
+            for indices, (pixels, _) in zip(batches, self.stream(batches), strict=True):
                 images[indices] = pixels
                 bar.update(len(indices))
         return TensorSplit(images, self.labels)
 
 
-class _Fetches(Dataset[object]):
+class _SplitDataset(Dataset[object]):
     """A split as a DataLoader wants it; errors travel as values, so that they stay one line."""
 
     def __init__(self, split: Split) -> None:
         self.split = split
 
-    def __getitems__(self, indices: list[int]) -> Fetched | DataError:
+    def __getitems__(self, indices: list[int]) -> StoredBatch | DataError:
         try:
             return self.split.fetch(torch.tensor(indices))
         except DataError as error:
@@ -103,13 +103,13 @@ class Layout:
     """
 
     def __init__(self, names: list[str]) -> None:
-        tops = {top for top, slash, _ in (name.partition("/") for name in names) if slash}
-        self.divided = tops >= {"train", "test"}
+        folders = {top for top, slash, _ in (name.partition("/") for name in names) if slash}
+        self.has_split_folders = folders >= {"train", "test"}
         self.all = names
 
     def names(self, split: str) -> list[str]:
         """The images of "train" or "test": a folder of that name, or nine of ten and the tenth."""
-        if self.divided:
+        if self.has_split_folders:
             return [name for name in self.all if name.startswith(f"{split}/")]
         held_out = self.all[HELD_OUT - 1 :: HELD_OUT]
         rest = self.all.copy()
@@ -122,12 +122,14 @@ class Layout:
         Raises:
             DataError: an image lies in no class folder.
         """
-        used = self.names("train") + self.names("test")
-        numbers = {name: i for i, name in enumerate(sorted({self._class(n, root) for n in used}))}
-        return torch.tensor([numbers[self._class(name, root)] for name in names])
+        all_names = self.names("train") + self.names("test")
+        class_indices = {
+            name: i for i, name in enumerate(sorted({self._class(n, root) for n in all_names}))
+        }
+        return torch.tensor([class_indices[self._class(name, root)] for name in names])
 
     def _class(self, name: str, root: Path) -> str:
-        folders = PurePosixPath(name).parts[self.divided : -1]
+        folders = PurePosixPath(name).parts[self.has_split_folders : -1]
         if not folders:
             raise DataError(
                 f"{root / name}: lies in no class folder: put it in one, or set data.num_classes=0"
@@ -135,8 +137,8 @@ class Layout:
         return folders[0]
 
 
-def _as_it_is(fetched: object) -> object:
-    return fetched
+def _identity(stored: object) -> object:
+    return stored
 
 
 class ImageFolder(ImageDataModule):
@@ -161,8 +163,8 @@ class ImageFolder(ImageDataModule):
                 f"{self.root}: no images in it ({' '.join(EXTENSIONS)}): point data.root to some"
             )
         layout = Layout(names)
-        wanted = layout.names(split)
-        labels = layout.labels(wanted, self.root) if self.num_classes else None
+        selected = layout.names(split)
+        labels = layout.labels(selected, self.root) if self.num_classes else None
         decoder = Decoder(source, self.channels, self.resolution)
-        files = FileSplit(decoder, wanted, labels, self.workers)
+        files = FileSplit(decoder, selected, labels, self.workers)
         return files if files.nbytes > self.memory_limit else files.in_memory()

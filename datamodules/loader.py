@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from datamodules.split import Fetched, Split
+from datamodules.split import Split, StoredBatch
 from datamodules.stream import IndexStream
 
 Batch = tuple[Tensor, Tensor | None]
@@ -20,7 +20,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def mirrored(images: Tensor, flips: Tensor) -> Tensor:
+def flip_horizontally(images: Tensor, flips: Tensor) -> Tensor:
     """The images (B, C, R, R), those where `flips` is true from right to left.
 
     x + flip (mirror(x) - x), modulo 256 for bytes: exact for these, and several times faster than
@@ -31,7 +31,7 @@ def mirrored(images: Tensor, flips: Tensor) -> Tensor:
 
 
 def to_batch(
-    split: Split, fetched: Fetched, device: torch.device, flips: Tensor | None = None
+    split: Split, stored: StoredBatch, device: torch.device, flips: Tensor | None = None
 ) -> Batch:
     """Images as the model sees them.
 
@@ -44,12 +44,12 @@ def to_batch(
     Returns:
         Images float32 in [-1, 1], and the labels.
     """
-    images, labels = fetched
+    images, labels = stored
     images = to_device(images, device)
     if flips is not None:
-        images = mirrored(images, to_device(flips, device))
+        images = flip_horizontally(images, to_device(flips, device))
     labels = None if labels is None else to_device(labels, device)
-    return split.scaled(images), labels
+    return split.to_float(images), labels
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,6 @@ class StepLoader:
 
     def _batches(self, first: int, end: int) -> Iterator[Batch]:
         indices = (self.shard(self.order.batch(k)) for k in range(first, end))
-        for k, fetched in enumerate(self.split.stream(indices), first):
+        for k, stored in enumerate(self.split.stream(indices), first):
             flips = self.shard(self.order.flips(k)) if self.flip else None
-            yield to_batch(self.split, fetched, self.device, flips)
+            yield to_batch(self.split, stored, self.device, flips)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from datamodules.errors import DataError
-from datamodules.files import PublishedFile, reading
+from datamodules.files import PublishedFile, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 NATIVE = 28
@@ -53,7 +53,7 @@ class MNIST(PublishedDataModule):
     def check(self, file: PublishedFile) -> None:
         """Checks the length against the file's own header, then the md5."""
         path = self.root / file.path
-        with reading(path), open(path, "rb") as opened:
+        with wrap_read_errors(path), open(path, "rb") as opened:
             (magic,) = struct.unpack(">i", opened.read(4))
             sizes = struct.unpack(f">{magic % 256}i", opened.read(4 * (magic % 256)))
             found = opened.seek(0, 2)
@@ -67,9 +67,9 @@ class MNIST(PublishedDataModule):
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:  # noqa: D102
         images_path, labels_path = (self.root / file.path for file in self.files[split])
-        with reading(images_path):
+        with wrap_read_errors(images_path):
             images = datasets.mnist.read_image_file(str(images_path))[:, None]
-        with reading(labels_path):
+        with wrap_read_errors(labels_path):
             labels = datasets.mnist.read_label_file(str(labels_path))
         if self.resolution != NATIVE:
             images = F.pad(images, [PADDING] * 4)

@@ -10,7 +10,7 @@ from torch import Tensor
 from datamodules.base import ImageDataModule
 from datamodules.errors import DataError
 from datamodules.split import PointSplit, Split
-from datamodules.stream import generator
+from datamodules.stream import keyed_generator
 
 
 class Mixture(ImageDataModule):
@@ -53,7 +53,7 @@ class Mixture(ImageDataModule):
         """The means of the modes, float32 (K, 2), in [-1, 1]."""
 
     def load(self, split: str) -> Split:  # noqa: D102
-        random = generator(self.content_seed, self.splits.index(split))
+        random = keyed_generator(self.content_seed, self.splits.index(split))
         offsets = torch.from_numpy(random.standard_normal((self.sizes[split], 2)))
         labels = torch.arange(len(offsets)) % len(self.centres)
         points = (self.centres[labels] + self.std * offsets).float().clamp_(-1, 1)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from datamodules.base import ImageDataModule
 from datamodules.errors import DataError
-from datamodules.files import PublishedFile, reading, staged_download
-from datamodules.split import Split, TensorSplit, resized
+from datamodules.files import PublishedFile, staged_download, wrap_read_errors
+from datamodules.split import Split, TensorSplit, resize
 
 
 class PublishedDataModule(ImageDataModule):
@@ -39,15 +39,15 @@ class PublishedDataModule(ImageDataModule):
 
     def prepare_data(self) -> None:
         """Downloads the training images where they are missing."""
-        self.obtain("train")
+        self.download_missing("train")
 
-    def obtain(self, split: str) -> None:
+    def download_missing(self, split: str) -> None:
         """Downloads the files of a split unless all are there.
 
         Raises:
             DataError: they are missing and cannot be had.
         """
-        with reading(self.root):
+        with wrap_read_errors(self.root):
             missing = [self.root / f.path for f in self.files[split] if not self._has(f)]
         if missing and not self.verify:
             raise DataError(
@@ -65,7 +65,7 @@ class PublishedDataModule(ImageDataModule):
             file.check(self.root)
 
     def load(self, split: str) -> Split:  # noqa: D102
-        self.obtain(split)
+        self.download_missing(split)
         for file in self.files[split]:
             self.check(file)
         images, labels = self.read(split)
@@ -74,7 +74,7 @@ class PublishedDataModule(ImageDataModule):
             rank_zero_warn(
                 f"data.verify=false: the published checksums of {self.root} were not checked"
             )
-        return TensorSplit(resized(images, self.resolution), labels)
+        return TensorSplit(resize(images, self.resolution), labels)
 
     def _check_content(self, split: str, images: Tensor, labels: Tensor) -> None:
         """Checks what no checksum has vouched for."""

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Fetched = tuple[Tensor, Tensor | None]
+StoredBatch = tuple[Tensor, Tensor | None]
 
 CHUNK = 4096
 DEVICE_SHARE = 4
 
 
-def slices(total: int, size: int) -> Iterator[slice]:
+def row_slices(total: int, size: int) -> Iterator[slice]:
     """The slices of `size` rows, the last perhaps shorter, that cover `total` rows in order."""
     return (slice(start, start + size) for start in range(0, total, size))
 
@@ -40,7 +40,7 @@ class Split(ABC):
     def images(self, indices: Tensor) -> Tensor:
         """The images (n, C, R, R) as they are stored at int64 indices (n,), in their order."""
 
-    def scaled(self, images: Tensor) -> Tensor:
+    def to_float(self, images: Tensor) -> Tensor:
         """Stored images as float32 in [-1, 1]: byte 0 becomes -1 and 255 becomes 1."""
         return images.float().div_(127.5).sub_(1)
 
@@ -48,15 +48,15 @@ class Split(ABC):
     def fingerprint(self) -> str:
         """The sha256, as 64 hexadecimal digits, of what the split holds."""
 
-    def fetch(self, indices: Tensor) -> Fetched:
+    def fetch(self, indices: Tensor) -> StoredBatch:
         """The stored images and the labels at int64 indices (n,) on the CPU."""
         return self.images(indices), None if self.labels is None else self.labels[indices]
 
-    def stream(self, batches: Iterable[Tensor]) -> Iterator[Fetched]:
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[StoredBatch]:
         """Fetches batch after batch of indices, in order."""
         return map(self.fetch, batches)
 
-    def placed(self, device: torch.device) -> "Split":
+    def on_device(self, device: torch.device) -> "Split":
         """The split to train from on a device: held there where that is sensible."""
         return self
 
@@ -81,12 +81,12 @@ class TensorSplit(Split):
 
     def fingerprint(self) -> str:  # noqa: D102
         digest = hashlib.sha256(repr(tuple(self._images.shape)).encode())
-        for rows in slices(len(self), CHUNK):
+        for rows in row_slices(len(self), CHUNK):
             digest.update(self._images[rows].cpu().numpy().tobytes())
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
         return digest.hexdigest()
 
-    def placed(self, device: torch.device) -> "TensorSplit":
+    def on_device(self, device: torch.device) -> "TensorSplit":
         """On a CUDA device with four times its size free: a copy there; else the split itself."""
         if device.type != "cuda" or self._images.device == device:
             return self
@@ -99,12 +99,12 @@ class TensorSplit(Split):
 class PointSplit(TensorSplit):
     """A split in memory whose images are float32 in [-1, 1] already, where a byte is too coarse."""
 
-    def scaled(self, images: Tensor) -> Tensor:
+    def to_float(self, images: Tensor) -> Tensor:
         """The images themselves."""
         return images
 
 
-def resized(images: Tensor, resolution: int) -> Tensor:
+def resize(images: Tensor, resolution: int) -> Tensor:
     """Square uint8 images (n, C, H, H) at another resolution: antialiased bilinear, rounded."""
     if images.shape[-1] == resolution:
         return images.contiguous()
@@ -118,6 +118,6 @@ def resized(images: Tensor, resolution: int) -> Tensor:
         .round_()
         .clamp_(0, 255)
         .to(torch.uint8)
-        for rows in slices(len(images), CHUNK)
+        for rows in row_slices(len(images), CHUNK)
     ]
     return torch.cat(chunks)

@@ -9,7 +9,7 @@ from torch import Tensor
 from datamodules.base import ImageDataModule
 from datamodules.mnist import MNIST
 from datamodules.split import Split
-from datamodules.stream import generator
+from datamodules.stream import keyed_generator
 
 CHANNELS = 3
 DIGITS = 10
@@ -48,9 +48,9 @@ class StackedSplit(Split):
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
         return digest.hexdigest()
 
-    def placed(self, device: torch.device) -> "StackedSplit":
+    def on_device(self, device: torch.device) -> "StackedSplit":
         """The split over the images of one channel where those are best held."""
-        placed = StackedSplit(self.layer.placed(device), self.chosen)
+        placed = StackedSplit(self.layer.on_device(device), self.chosen)
         placed.labels = self.labels
         return placed
 
@@ -99,6 +99,6 @@ class StackedMNIST(ImageDataModule):
 
     def load(self, split: str) -> Split:  # noqa: D102
         layer = self._layer.split(split)
-        random = generator(self.content_seed, self.splits.index(split))
+        random = keyed_generator(self.content_seed, self.splits.index(split))
         chosen = random.integers(len(layer), size=(self.sizes[split], CHANNELS))
         return StackedSplit(layer, torch.from_numpy(chosen))

@@ -8,7 +8,7 @@ FLIPS = 1
 FLIP_ROWS = 256
 
 
-def generator(seed: int, index: int, purpose: int = 0) -> np.random.Generator:
+def keyed_generator(seed: int, index: int, purpose: int = 0) -> np.random.Generator:
     """A random generator keyed by (seed, index, purpose) alone."""
     return np.random.default_rng(np.random.SeedSequence((seed, index), spawn_key=(purpose,)))
 
@@ -38,7 +38,7 @@ class IndexStream:
     def order(self, epoch: int) -> Tensor:
         """The permutation of an epoch, int64 (size,), on the CPU."""
         if epoch != self._epoch:
-            self._order = torch.from_numpy(generator(self.seed, epoch).permutation(self.size))
+            self._order = torch.from_numpy(keyed_generator(self.seed, epoch).permutation(self.size))
             self._epoch = epoch
         return self._order
 
@@ -53,7 +53,7 @@ class IndexStream:
         """Which images of batch k are mirrored, bool (batch_size,): a fair coin for each."""
         block, row = divmod(k, FLIP_ROWS)
         if block != self._block:
-            random = generator(self.seed, block, FLIPS)
+            random = keyed_generator(self.seed, block, FLIPS)
             coins = random.integers(2, size=(FLIP_ROWS, self.batch_size), dtype=np.uint8)
             self._coins = torch.from_numpy(coins).bool()
             self._block = block

@@ -9,18 +9,18 @@ from torch import Tensor
 from torchvision import datasets
 
 from datamodules.errors import DataError
-from datamodules.files import PublishedFile, reading
+from datamodules.files import PublishedFile, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 
-class _Unchecked(datasets.SVHN):  # type: ignore[misc]
+class _UncheckedSVHN(datasets.SVHN):  # type: ignore[misc]
     """Torchvision's reader, its checksum left to the caller."""
 
     def _check_integrity(self) -> bool:
         return True
 
 
-def _published(split: str) -> tuple[PublishedFile, ...]:
+def _published_files(split: str) -> tuple[PublishedFile, ...]:
     _, name, md5 = datasets.SVHN.split_list[split]
     return (PublishedFile(name, md5),)
 
@@ -35,19 +35,19 @@ class SVHN(PublishedDataModule):
     """
 
     name = "svhn"
-    files = {"train": _published("train"), "test": _published("test")}
+    files = {"train": _published_files("train"), "test": _published_files("test")}
 
     def prepare_data(self) -> None:
         """Downloads what is missing; a missing test file is reported when it is asked for."""
-        self.obtain("train")
+        self.download_missing("train")
         with suppress(DataError):
-            self.obtain("test")
+            self.download_missing("test")
 
     def download(self, folder: Path, split: str) -> None:  # noqa: D102
         datasets.SVHN(folder, split=split, download=True)
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:  # noqa: D102
         path = self.root / self.files[split][0].path
-        with reading(path, "delete it to download it again, or copy it anew"):
-            data = _Unchecked(self.root, split=split)
+        with wrap_read_errors(path, "delete it to download it again, or copy it anew"):
+            data = _UncheckedSVHN(self.root, split=split)
         return torch.from_numpy(np.ascontiguousarray(data.data)), torch.from_numpy(data.labels)

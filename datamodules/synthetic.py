@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from datamodules.base import ImageDataModule
-from datamodules.split import Split, TensorSplit, slices
-from datamodules.stream import generator
+from datamodules.split import Split, TensorSplit, row_slices
+from datamodules.stream import keyed_generator
 
 CHUNK = 1024
 
@@ -62,7 +62,7 @@ class Synthetic(ImageDataModule):
         Columns: shape (0, 1, 2), radius in [0.2, 0.45], centre x and y in (-1, 1) with the image
         spanning [-1, 1] and y pointing down, then the colour by channel in [64, 255].
         """
-        random = generator(self.content_seed, self.splits.index(split))
+        random = keyed_generator(self.content_seed, self.splits.index(split))
         n = self.sizes[split]
         shape = random.integers(len(SHAPES), size=(n, 1))
         radius = random.uniform(0.2, 0.45, size=(n, 1))
@@ -73,10 +73,10 @@ class Synthetic(ImageDataModule):
 
     def load(self, split: str) -> Split:  # noqa: D102
         factors = self.factors(split)
-        images = [self._drawn(factors[rows]) for rows in slices(len(factors), CHUNK)]
+        images = [self._render(factors[rows]) for rows in row_slices(len(factors), CHUNK)]
         return TensorSplit(torch.cat(images), factors[:, 0].long())
 
-    def _drawn(self, factors: Tensor) -> Tensor:
+    def _render(self, factors: Tensor) -> Tensor:
         shape, radius, x, y = (column[:, None, None] for column in factors[:, :4].unbind(1))
         side = (torch.arange(self.resolution) + 0.5) * (2 / self.resolution) - 1
         u, v = (side[None, None, :] - x) / radius, (side[None, :, None] - y) / radius

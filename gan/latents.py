@@ -70,9 +70,9 @@ class Prior(ABC):
         """
         if not threshold > 0:
             raise InputError(f"truncation={threshold}: give a number above 0")
-        return self._cut(z.double(), threshold).to(z.dtype)
+        return self._truncate(z.double(), threshold).to(z.dtype)
 
-    def _cut(self, z: Tensor, threshold: float) -> Tensor:
+    def _truncate(self, z: Tensor, threshold: float) -> Tensor:
         """Return :meth:`truncate` of latents in 64 bits."""
         raise InputError(f"truncation: not of {type(self).__name__} latents: leave it out")
 
@@ -109,7 +109,7 @@ class Gaussian(Prior):
         of_b = torch.where(bent, (t * angle).sin() / sine, t)
         return (of_a * a + of_b * b).to(a.dtype)
 
-    def _cut(self, z: Tensor, threshold: float) -> Tensor:
+    def _truncate(self, z: Tensor, threshold: float) -> Tensor:
         """Return z' with Phi(z') = Phi(-t) + Phi(z) (2 Phi(t) - 1), written with erf around 0."""
         inner = math.erf(threshold / math.sqrt(2))
         moved = (z / math.sqrt(2)).erf().mul(inner).erfinv().mul(math.sqrt(2))
@@ -128,7 +128,7 @@ class Uniform(Prior):
         """Draw ``count`` latents, (count, dim), on the CPU."""
         return torch.rand(count, self.dim, generator=generator).mul_(2).sub_(1)
 
-    def _cut(self, z: Tensor, threshold: float) -> Tensor:
+    def _truncate(self, z: Tensor, threshold: float) -> Tensor:
         """Return the smaller box, or z where it lies within."""
         return z * min(threshold, 1.0)
 
@@ -220,7 +220,7 @@ class Codes(Prior):
         _, labels, _ = self.split(torch.where(t > 0.5, b, a))
         return torch.cat([noise, *labels, continuous], -1)
 
-    def _cut(self, z: Tensor, threshold: float) -> Tensor:
+    def _truncate(self, z: Tensor, threshold: float) -> Tensor:
         """Return the codes beside noise of a smaller box."""
         noise, codes = torch.split(z, [self.noise, self.dim - self.noise], -1)
         return torch.cat([noise * min(threshold, 1.0), codes], -1)

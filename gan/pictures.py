@@ -23,7 +23,7 @@ def picture(images: Tensor, columns: int) -> Tensor:
     Points (B, 2, 1, 1) are drawn in the plane, other images in a grid of ``columns``.
     """
     if images.shape[1:] == (2, 1, 1):
-        return scatter(images.flatten(1))
+        return scatter_plot(images.flatten(1))
     return tile(images, columns)
 
 
@@ -34,7 +34,7 @@ def tile(images: Tensor, columns: int) -> Tensor:
     return grid.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
-def paired(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
+def alternate_rows(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
     """Return two sets of images (n, C, H, W) in the order that shows each above its partner.
 
     A grid of ``columns`` has rows of either set in turn; an unfinished last one is white.
@@ -44,7 +44,7 @@ def paired(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
     return torch.cat([row for pair in zip(*rows, strict=True) for row in pair])
 
 
-def scatter(points: Tensor) -> Tensor:
+def scatter_plot(points: Tensor) -> Tensor:
     """Return points (B, 2) of the square [-1, 1] as one picture (3, S, S) of uint8.
 
     The first coordinate runs to the right and the second upwards; points outside lie on the border.

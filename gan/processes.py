@@ -11,24 +11,24 @@ from torch.distributed.nn.functional import all_reduce
 T = TypeVar("T")
 
 
-def _several() -> bool:
+def _is_distributed() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
 def rank() -> int:
     """Number of this process, from 0."""
-    return distributed.get_rank() if _several() else 0
+    return distributed.get_rank() if _is_distributed() else 0
 
 
 def world_size() -> int:
     """Number of processes."""
-    return distributed.get_world_size() if _several() else 1
+    return distributed.get_world_size() if _is_distributed() else 1
 
 
-def gathered(value: T) -> list[T]:
+def all_gather(value: T) -> list[T]:
     """The value of every process, by rank."""
     values = [value] * world_size()
-    if _several():
+    if _is_distributed():
         distributed.all_gather_object(values, value)
     return values
 
@@ -36,7 +36,7 @@ def gathered(value: T) -> list[T]:
 @torch.no_grad()
 def average(tensors: Sequence[Tensor]) -> None:
     """Replaces each floating-point tensor by its mean over the processes, all in one exchange."""
-    if not (_several() and tensors):
+    if not (_is_distributed() and tensors):
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
     distributed.all_reduce(flat)
@@ -48,7 +48,7 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 def mean(values: Tensor) -> Tensor:
     """The mean of a tensor over the processes, through which gradients flow to all of them."""
-    if not _several():
+    if not _is_distributed():
         return values
     total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
     return total / world_size()
@@ -57,7 +57,7 @@ def mean(values: Tensor) -> Tensor:
 @torch.no_grad()
 def broadcast(tensors: Iterable[Tensor]) -> None:
     """Gives every process the tensors of process 0."""
-    if _several():
+    if _is_distributed():
         for tensor in tensors:
             distributed.broadcast(tensor, 0)
 
@@ -66,9 +66,9 @@ def broadcast(tensors: Iterable[Tensor]) -> None:
 def first_process_first() -> Iterator[None]:
     """Lets process 0 do the work, and the others after it, when its files are written."""
     if rank() > 0:
-        gathered(None)
+        all_gather(None)
     try:
         yield
     finally:
         if rank() == 0:
-            gathered(None)
+            all_gather(None)

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan.pictures import picture, save_grid, scatter, tile
+from gan.pictures import picture, save_grid, scatter_plot, tile
 
 
 def ink(drawn: Tensor) -> Tensor:
@@ -22,12 +22,12 @@ def test_images_are_tiled_and_points_are_not() -> None:
     images = torch.rand(6, 3, 8, 8) * 2 - 1
     assert picture(images, 3).equal(tile(images, 3))
     points = torch.rand(6, 2) * 2 - 1
-    assert picture(points[:, :, None, None], 3).equal(scatter(points))
+    assert picture(points[:, :, None, None], 3).equal(scatter_plot(points))
 
 
 def test_a_point_lies_where_it_should() -> None:
     for x, y in ((0.5, 0.25), (-0.5, 0.75), (0.0, -0.9)):
-        drawn = scatter(torch.tensor([[x, y]]))
+        drawn = scatter_plot(torch.tensor([[x, y]]))
         assert (drawn.shape[0], drawn.dtype) == (3, torch.uint8)
         assert drawn.shape[1] == drawn.shape[2]
         assert max(abs(a - b) for a, b in zip(middle(drawn), (x, y), strict=True)) < 0.006
@@ -36,19 +36,19 @@ def test_a_point_lies_where_it_should() -> None:
 
 def test_points_outside_lie_on_the_border() -> None:
     for far in ((3.0, 0.0), (-1.5, 0.0), (0.0, 2.0), (0.0, -7.0)):
-        x, y = middle(scatter(torch.tensor([far])))
+        x, y = middle(scatter_plot(torch.tensor([far])))
         border = [min(max(value, -1), 1) for value in far]
         assert max(abs(x - border[0]), abs(y - border[1])) < 0.01
 
 
 def test_many_points_are_darker_than_one() -> None:
-    one, two = (scatter(torch.zeros(count, 2)).long() for count in (1, 2))
+    one, two = (scatter_plot(torch.zeros(count, 2)).long() for count in (1, 2))
     assert ink(one).equal(ink(two))
     assert (two[:, ink(two)] < one[:, ink(one)]).all()
 
 
 def test_a_picture_is_saved_as_it_is(tmp_path: Path) -> None:
-    drawn = scatter(torch.rand(50, 2) * 2 - 1)
+    drawn = scatter_plot(torch.rand(50, 2) * 2 - 1)
     save_grid(drawn, tmp_path / "new" / "points.png")
     with Image.open(tmp_path / "new" / "points.png") as saved:
         assert saved.mode == "RGB"

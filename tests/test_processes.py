@@ -58,4 +58,4 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 def test_a_single_process_is_alone() -> None:
     assert (processes.rank(), processes.world_size()) == (0, 1)
-    assert processes.gathered("value") == ["value"]
+    assert processes.all_gather("value") == ["value"]

@@ -354,7 +354,7 @@ def test_an_image_bomb(side: int, streamed: bool, tmp_path: Path, marker: Path) 
 def test_a_file_of_any_size(
     packed: bool, tmp_path: Path, image: bytes, marker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(image_files, "MAX_FILE_BYTES", 1000)
     root = tmp_path / ("images.zip" if packed else "images")
     if packed:
         with zipfile.ZipFile(root, "w", zipfile.ZIP_DEFLATED) as archive:

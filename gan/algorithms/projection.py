@@ -11,7 +11,7 @@ from torch import Tensor
 from gan.errors import InputError
 from gan.latents import Prior, keyed_generator
 from gan.networks.base import Generator
-from gan.networks.growing import coarse
+from gan.networks.growing import downscale
 from gan.networks.style import StyleGenerator
 
 _BATCH = 32  # images at once
@@ -76,7 +76,7 @@ class PixelPyramid(Distance):
         known, side = observation.known, min(images.shape[2:])
         difference = (images - observation.image) * known
         factors = [1 << level for level in range(self.levels) if 1 << level <= side]
-        errors = [_masked(coarse(difference, f), coarse(known, f)) for f in factors]
+        errors = [_masked(downscale(difference, f), downscale(known, f)) for f in factors]
         return torch.stack(errors).mean(0)
 
 
@@ -177,7 +177,7 @@ class StyleSpace(Space):
 
     def images(self, latents: Tensor) -> Tensor:
         """Return images (B, C, H, W) of w (B, 1 or layers, style_dim)."""
-        return self.generator.paint(self.inputs(latents))
+        return self.generator.compute_images(self.inputs(latents))
 
     def inputs(self, latents: Tensor) -> Tensor:
         """Return styles (B, layers, style_dim)."""

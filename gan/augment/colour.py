@@ -6,14 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gan.augment.dice import Dice
+from gan.augment.sampler import ParameterSampler
 from gan.augment.stage import Stage
 from gan.errors import InputError
 
-Change = Callable[[Dice], Tensor]
+ColourTransform = Callable[[ParameterSampler], Tensor]
 
 
-def _grey(like: Tensor) -> Tensor:
+def _luma_projection(like: Tensor) -> Tensor:
     """Return the projection (3, 3) onto the luma axis, on which red, green and blue are equal."""
     return torch.full((3, 3), 1 / 3, device=like.device)
 
@@ -27,45 +27,45 @@ def _affine(linear: Tensor, offset: Tensor | None = None) -> Tensor:
     return matrix
 
 
-def _scaled(grey: Tensor, colour: Tensor) -> Tensor:
+def _scale_luma_and_chroma(grey: Tensor, colour: Tensor) -> Tensor:
     """Return matrices (B, 4, 4) that multiply luma and what is orthogonal to it, by (B,) each."""
-    eye, luma = torch.eye(3, device=grey.device), _grey(grey)
+    eye, luma = torch.eye(3, device=grey.device), _luma_projection(grey)
     return _affine(colour[:, None, None] * eye + (grey - colour)[:, None, None] * luma)
 
 
-def brightness(dice: Dice) -> Tensor:
+def brightness(sampler: ParameterSampler) -> Tensor:
     """Add N(0, 0.2^2) to every channel."""
-    offset = dice.normal(0.2)
+    offset = sampler.normal(0.2)
     return _affine(torch.eye(3, device=offset.device).expand(len(offset), 3, 3), offset)
 
 
-def contrast(dice: Dice) -> Tensor:
+def contrast(sampler: ParameterSampler) -> Tensor:
     """Multiply every channel by 2 to the power of N(0, 0.5^2)."""
-    factor = dice.normal(0.5).exp2()
-    return _scaled(factor, factor)
+    factor = sampler.normal(0.5).exp2()
+    return _scale_luma_and_chroma(factor, factor)
 
 
-def luma_flip(dice: Dice) -> Tensor:
+def luma_flip(sampler: ParameterSampler) -> Tensor:
     """Mirror in the plane orthogonal to the luma axis, or not: dark becomes bright."""
-    sign = 1 - 2 * dice.whole(2)
-    return _scaled(sign, torch.ones_like(sign))
+    sign = 1 - 2 * sampler.integers(2)
+    return _scale_luma_and_chroma(sign, torch.ones_like(sign))
 
 
-def hue(dice: Dice) -> Tensor:
+def hue(sampler: ParameterSampler) -> Tensor:
     """Rotate about the luma axis by any angle."""
-    angle = dice.uniform(math.pi)[:, None, None]
-    eye, luma = torch.eye(3, device=angle.device), _grey(angle)
+    angle = sampler.uniform(math.pi)[:, None, None]
+    eye, luma = torch.eye(3, device=angle.device), _luma_projection(angle)
     cross = (eye.roll(1, 0) - eye.roll(-1, 0)) / math.sqrt(3)  # product with the axis
     return _affine(eye + (angle.cos() - 1) * (eye - luma) + angle.sin() * cross)
 
 
-def saturation(dice: Dice) -> Tensor:
+def saturation(sampler: ParameterSampler) -> Tensor:
     """Multiply the distance from the luma axis by 2 to the power of N(0, 1)."""
-    factor = dice.normal(1.0).exp2()
-    return _scaled(torch.ones_like(factor), factor)
+    factor = sampler.normal(1.0).exp2()
+    return _scale_luma_and_chroma(torch.ones_like(factor), factor)
 
 
-CHANGES: tuple[Change, ...] = (brightness, contrast, luma_flip, hue, saturation)
+TRANSFORMS: tuple[ColourTransform, ...] = (brightness, contrast, luma_flip, hue, saturation)
 
 
 class Colour(Stage):
@@ -90,14 +90,14 @@ class Colour(Stage):
                 f"augment.colour={self.multiplier:g} needs 1 or 3 channels, but the images have "
                 f"{channels}: set augment.colour=0"
             )
-        dice = self.dice(images, p)
+        sampler = self.sampler(images, p)
         matrix = eye = torch.eye(4, device=images.device)
-        for change in CHANGES:
-            matrix = change(dice) @ matrix
-        same = (matrix == eye).all((1, 2))[:, None, None, None]
+        for transform in TRANSFORMS:
+            matrix = transform(sampler) @ matrix
+        unchanged = (matrix == eye).all((1, 2))[:, None, None, None]
         rows = matrix[:, :3].to(images.dtype)
         if channels == 1:
             mean = rows.mean(1, keepdim=True)
             rows = torch.stack([mean[..., :3].sum(-1), mean[..., 3]], -1)
         changed = torch.baddbmm(rows[..., -1:], rows[..., :-1], images.flatten(2))
-        return torch.where(same, images, changed.view_as(images))
+        return torch.where(unchanged, images, changed.view_as(images))

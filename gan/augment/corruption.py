@@ -17,7 +17,7 @@ class Noise(Stage):
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
         """Return noisy images; see :class:`Stage`."""
-        strength = self.dice(images, p).normal(0.1).abs()[:, None, None, None]
+        strength = self.sampler(images, p).normal(0.1).abs()[:, None, None, None]
         return images + strength.to(images.dtype) * torch.randn_like(images)
 
 
@@ -32,12 +32,12 @@ class Cutout(Stage):
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
         """Return images with a hole of 0; see :class:`Stage`."""
-        dice, device = self.dice(images, p), images.device
+        sampler, device = self.sampler(images, p), images.device
 
         def covered(side: int) -> Tensor:
             middle = torch.rand(len(images), 1, device=device)
             return ((torch.arange(side, device=device) + 0.5) / side - middle).abs() < 0.25
 
         down, across = (covered(side) for side in images.shape[2:])
-        hole = dice.land()[:, None, None] & down[:, :, None] & across[:, None, :]
+        hole = sampler.mask()[:, None, None] & down[:, :, None] & across[:, None, :]
         return images.masked_fill(hole[:, None], 0.0)

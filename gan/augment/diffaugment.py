@@ -8,7 +8,7 @@ from gan.augment.base import Augmentation
 from gan.errors import InputError
 
 
-def jitter(x: Tensor) -> Tensor:
+def random_colour(x: Tensor) -> Tensor:
     """Return images (B, C, H, W) of another brightness, saturation and contrast each.
 
     Brightness moves by up to 0.5, saturation scales by 0 to 2, contrast by 0.5 to 1.5.
@@ -23,7 +23,7 @@ def jitter(x: Tensor) -> Tensor:
     return torch.lerp(mean, x, contrast + 0.5)
 
 
-def shift(x: Tensor, ratio: float = 0.125, border: str = "constant") -> Tensor:
+def random_translation(x: Tensor, ratio: float = 0.125, border: str = "constant") -> Tensor:
     """Return images (B, C, H, W) moved by up to ``ratio`` of their side each way.
 
     Args:
@@ -41,7 +41,7 @@ def shift(x: Tensor, ratio: float = 0.125, border: str = "constant") -> Tensor:
     return padded.permute(0, 2, 3, 1)[images, rows, columns].permute(0, 3, 1, 2)
 
 
-def cut(x: Tensor, ratio: float = 0.5) -> Tensor:
+def random_cutout(x: Tensor, ratio: float = 0.5) -> Tensor:
     """Return images (B, C, H, W) with a grey square of ``ratio`` of their side, anywhere."""
     count, _, height, width = x.shape
     side = round(height * ratio)
@@ -71,7 +71,7 @@ class DiffAugment(Augmentation):
         super().__init__()
         if not 0 <= p <= 1:
             raise InputError(f"augment.p={p}: give a probability")
-        chosen = {jitter: colour, shift: translation, cut: cutout}
+        chosen = {random_colour: colour, random_translation: translation, random_cutout: cutout}
         self.policies = [policy for policy, wanted in chosen.items() if wanted]
         self.p = p
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gan.augment.diffaugment import shift
+from gan.augment.diffaugment import random_translation
 from gan.errors import InputError
 
 
@@ -33,4 +33,4 @@ class FlipShift:
         if self.flip:
             coin = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
             images = torch.where(coin, images.flip(3), images)
-        return shift(images, self.ratio, border="reflect")
+        return random_translation(images, self.ratio, border="reflect")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from gan.augment.dice import Dice
-from gan.augment.resampling import Resampling, copy
+from gan.augment.resampling import Resampling, sample_nearest
+from gan.augment.sampler import ParameterSampler
 from gan.augment.stage import Stage
 
-Move = Callable[[Dice, int, int], Tensor]
+Transform = Callable[[ParameterSampler, int, int], Tensor]
 
 
 def _matrix(*entries: Tensor) -> Tensor:
@@ -37,55 +37,63 @@ def rotation(angle: Tensor) -> Tensor:
     return _matrix(cos, -sin, zero, sin, cos, zero)
 
 
-def flip(dice: Dice, height: int, width: int) -> Tensor:
+def flip(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Mirror from left to right, or not."""
-    sign = 1 - 2 * dice.whole(2)
+    sign = 1 - 2 * sampler.integers(2)
     return scaling(sign, torch.ones_like(sign))
 
 
-def quarter_turn(dice: Dice, height: int, width: int) -> Tensor:
+def rotate_90(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Turn by 0, 90, 180 or 270 degrees."""
-    return rotation(-math.pi / 2 * dice.whole(4))
+    return rotation(-math.pi / 2 * sampler.integers(4))
 
 
-def whole_shift(dice: Dice, height: int, width: int) -> Tensor:
+def integer_translation(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Move by whole pixels, by up to an eighth of the side each way."""
-    x, y = dice.uniform(0.125, 2)
+    x, y = sampler.uniform(0.125, 2)
     return translation(-(x * width).round(), -(y * height).round())
 
 
-def zoom(dice: Dice, height: int, width: int) -> Tensor:
+def isotropic_scaling(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Scale isotropically, by 2 to the power of N(0, 0.2^2)."""
-    factor = dice.normal(0.2).exp2()
+    factor = sampler.normal(0.2).exp2()
     return scaling(1 / factor, 1 / factor)
 
 
-def turn(dice: Dice, height: int, width: int) -> Tensor:
+def arbitrary_rotation(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Rotate by any angle; of two such moves at least one happens with probability p."""
-    return rotation(-dice.either().uniform(math.pi))
+    return rotation(-sampler.for_two_draws().uniform(math.pi))
 
 
-def stretch(dice: Dice, height: int, width: int) -> Tensor:
+def anisotropic_scaling(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Scale anisotropically, x by 2 to the power of N(0, 0.2^2) and y by its reciprocal."""
-    factor = dice.normal(0.2).exp2()
+    factor = sampler.normal(0.2).exp2()
     return scaling(1 / factor, factor)
 
 
-def fractional_shift(dice: Dice, height: int, width: int) -> Tensor:
+def fractional_translation(sampler: ParameterSampler, height: int, width: int) -> Tensor:
     """Move by N(0, 0.125^2) of the side each way."""
-    x, y = dice.normal(0.125, 2)
+    x, y = sampler.normal(0.125, 2)
     return translation(-x * width, -y * height)
 
 
-BLITS = (flip, quarter_turn, whole_shift)
-WARPS = (zoom, turn, stretch, turn, fractional_shift)
+BLITS = (flip, rotate_90, integer_translation)
+WARPS = (
+    isotropic_scaling,
+    arbitrary_rotation,
+    anisotropic_scaling,
+    arbitrary_rotation,
+    fractional_translation,
+)
 
 
-def compose(moves: Sequence[Move], dice: Dice, height: int, width: int) -> Tensor:
+def compose(
+    transforms: Sequence[Transform], sampler: ParameterSampler, height: int, width: int
+) -> Tensor:
     """Return the inverse matrices (B, 3, 3) of moves made one after the other."""
-    inverse = torch.eye(3, device=dice.p.device).expand(dice.count, 3, 3)
-    for move in moves:
-        inverse = inverse @ move(dice, height, width)
+    inverse = torch.eye(3, device=sampler.p.device).expand(sampler.count, 3, 3)
+    for transform in transforms:
+        inverse = inverse @ transform(sampler, height, width)
     return inverse
 
 
@@ -109,10 +117,12 @@ class Geometry(Stage):
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
         """Return moved images; see :class:`Stage`."""
         sides = images.shape[2], images.shape[3]
-        blit = compose(BLITS, self.dice(images, p), *sides)
+        blit = compose(BLITS, self.sampler(images, p), *sides)
         if not self.warp:
-            return copy(images, blit)
-        warp = compose(WARPS, Dice(len(images), self.warp * p), *sides)
-        still = (warp == torch.eye(3, device=warp.device)).all((1, 2))[:, None, None, None]
+            return sample_nearest(images, blit)
+        warp = compose(WARPS, ParameterSampler(len(images), self.warp * p), *sides)
+        unchanged = (warp == torch.eye(3, device=warp.device)).all((1, 2))[:, None, None, None]
         inverse = blit @ warp
-        return torch.where(still, copy(images, inverse), self.resampling(images, inverse))
+        return torch.where(
+            unchanged, sample_nearest(images, inverse), self.resampling(images, inverse)
+        )

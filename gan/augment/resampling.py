@@ -16,7 +16,7 @@ SYM6 = (
 _BILINEAR, _BORDER = 0, 1  # of torch.ops.aten.grid_sampler_2d
 
 
-class _Sampling(Function):
+class _GridSample(Function):
     """Bilinear interpolation of maps (B, C, H, W) at a grid (B, h, w, 2) of x, y in [-1, 1].
 
     Its gradient is :class:`_Spreading`, its adjoint, and the other way round, so that the maps have
@@ -33,10 +33,10 @@ class _Sampling(Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (grid,) = context.saved_tensors
-        return _Spreading.apply(gradient, grid, context.size), None
+        return _GridSampleTranspose.apply(gradient, grid, context.size), None
 
 
-class _Spreading(Function):
+class _GridSampleTranspose(Function):
     """The transpose of :class:`_Sampling`, from values (B, C, h, w) to maps of a size."""
 
     @staticmethod
@@ -51,34 +51,34 @@ class _Spreading(Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (grid,) = context.saved_tensors
-        return _Sampling.apply(gradient, grid), None, None
+        return _GridSample.apply(gradient, grid), None, None
 
 
-def period(side: int) -> int:
+def reflection_period(side: int) -> int:
     """Return after how many pixels a row and its endless reflection begin anew."""
     return max(2 * side - 2, 1)
 
 
-def mirrored(places: Tensor, side: int) -> Tensor:
+def reflect_indices(places: Tensor, side: int) -> Tensor:
     """Return the pixels from 0 to ``side`` - 1 that whole-numbered places show.
 
     Beyond its border pixels a row goes on as its own reflection, endlessly.
     """
-    return side - 1 - (places % period(side) - (side - 1)).abs()
+    return side - 1 - (places % reflection_period(side) - (side - 1)).abs()
 
 
-def _centred(side: int, like: Tensor) -> Tensor:
+def _pixel_coordinates(side: int, like: Tensor) -> Tensor:
     """Return the places of a row's pixels (side,), counted from its middle."""
     return torch.arange(side, device=like.device, dtype=like.dtype) - (side - 1) / 2
 
 
-def _sources(inverse: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _transform_points(inverse: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return x and y, (B, h, w) each, of where matrices (B, 3, 3) send points (w,) by (h,)."""
     (a, b, c), (d, e, f), _ = inverse.to(x.dtype).permute(1, 2, 0)[..., None, None]
     return a * x + b * y[:, None] + c, d * x + e * y[:, None] + f
 
 
-def copy(images: Tensor, inverse: Tensor) -> Tensor:
+def sample_nearest(images: Tensor, inverse: Tensor) -> Tensor:
     """Return images whose every pixel is a pixel of the old, the nearest to where it comes from.
 
     Args:
@@ -87,15 +87,15 @@ def copy(images: Tensor, inverse: Tensor) -> Tensor:
             right of their middle and below it.
     """
     height, width = images.shape[2:]
-    across, down = _centred(width, images), _centred(height, images)
-    x, y = _sources(inverse, across, down)
-    column = mirrored((x - across[0]).round().long(), width)
-    row = mirrored((y - down[0]).round().long(), height)
+    across, down = _pixel_coordinates(width, images), _pixel_coordinates(height, images)
+    x, y = _transform_points(inverse, across, down)
+    column = reflect_indices((x - across[0]).round().long(), width)
+    row = reflect_indices((y - down[0]).round().long(), height)
     places = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
     return images.flatten(2).gather(2, places).view_as(images)
 
 
-def synthesis(taps: Tensor, side: int) -> Tensor:
+def upsampling_matrix(taps: Tensor, side: int) -> Tensor:
     """Return the matrix that doubles the resolution of a row, (2 period + 1, side).
 
     It goes once through the row and its reflection and ends where it began.
@@ -104,14 +104,14 @@ def synthesis(taps: Tensor, side: int) -> Tensor:
         taps: of an orthogonal low-pass filter, an even number.
         side: pixels of the row.
     """
-    rows = torch.arange(2 * period(side) + 1, device=taps.device)[:, None]
+    rows = torch.arange(2 * reflection_period(side) + 1, device=taps.device)[:, None]
     places = rows + len(taps) // 2 - 1 - torch.arange(len(taps), device=taps.device)
     weights = torch.where(places % 2 == 0, taps, 0.0)  # zeros between the pixels
     matrix = taps.new_zeros(len(rows), side)
-    return matrix.scatter_add(1, mirrored(places // 2, side), weights)
+    return matrix.scatter_add(1, reflect_indices(places // 2, side), weights)
 
 
-def analysis(taps: Tensor, side: int) -> Tensor:
+def downsampling_matrix(taps: Tensor, side: int) -> Tensor:
     """Return the matrix that halves the resolution of a row, (side, 2 side + taps - 2).
 
     It takes back what :func:`synthesis` does, its input beginning ``taps`` / 2 - 1 places before.
@@ -122,7 +122,7 @@ def analysis(taps: Tensor, side: int) -> Tensor:
     return matrix.scatter(1, places, taps.expand(side, -1))
 
 
-def _separable(x: Tensor, down: Tensor, across: Tensor) -> Tensor:
+def _apply_separable(x: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """Return maps (B, C, H, W) whose columns and rows matrices have multiplied."""
     return down @ (x @ across.T)
 
@@ -148,23 +148,31 @@ class Resampling(nn.Module):
         mass = sum(taps)
         self.middle = sum(i * tap for i, tap in enumerate(taps)) / mass - self.reach
 
-    def _places(self, side: int, like: Tensor) -> Tensor:
+    def _sample_positions(self, side: int, like: Tensor) -> Tensor:
         """Return, in pixels from the middle of a row, the places that :func:`analysis` reads."""
         count = 2 * side + len(self.taps) - 2
         doubled = torch.arange(count, device=like.device, dtype=like.dtype) - self.reach
         return (doubled - self.middle) / 2 - (side - 1) / 2
 
-    def _on_grid(self, places: Tensor, side: int) -> Tensor:
+    def _grid_coordinates(self, places: Tensor, side: int) -> Tensor:
         """Return places in pixels from the middle as places in [-1, 1] of a doubled row."""
-        rounds = (places + (self.middle + side - 1) / 2) / period(side)
+        rounds = (places + (self.middle + side - 1) / 2) / reflection_period(side)
         return 2 * (rounds - rounds.floor()) - 1
 
     def forward(self, images: Tensor, inverse: Tensor) -> Tensor:
         """Return resampled images, (B, C, H, W); the arguments are those of :func:`copy`."""
         height, width = images.shape[2:]
-        x, y = _sources(inverse, self._places(width, images), self._places(height, images))
-        grid = torch.stack([self._on_grid(x, width), self._on_grid(y, height)], -1)
+        x, y = _transform_points(
+            inverse, self._sample_positions(width, images), self._sample_positions(height, images)
+        )
+        grid = torch.stack(
+            [self._grid_coordinates(x, width), self._grid_coordinates(y, height)], -1
+        )
         taps = self.taps.to(images.dtype)
-        doubled = _separable(images, synthesis(taps, height), synthesis(taps, width))
-        moved = _Sampling.apply(doubled, grid)
-        return _separable(moved, analysis(taps, height), analysis(taps, width))
+        doubled = _apply_separable(
+            images, upsampling_matrix(taps, height), upsampling_matrix(taps, width)
+        )
+        moved = _GridSample.apply(doubled, grid)
+        return _apply_separable(
+            moved, downsampling_matrix(taps, height), downsampling_matrix(taps, width)
+        )

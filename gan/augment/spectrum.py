@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.augment.dice import Dice
-from gan.augment.resampling import mirrored
+from gan.augment.resampling import reflect_indices
+from gan.augment.sampler import ParameterSampler
 from gan.augment.stage import Stage
 
 # Daubechies' least asymmetric wavelet of 2 vanishing moments; its low-pass filter.
@@ -16,7 +16,7 @@ SYM2 = (-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of natural images in each band, coarse to fine
 
 
-def _spread(taps: NDArray[np.float64]) -> NDArray[np.float64]:
+def _insert_zeros(taps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return taps with zeros between them."""
     spread = np.zeros(2 * len(taps) - 1)
     spread[::2] = taps
@@ -37,7 +37,7 @@ def filter_bank(lowpass: Sequence[float] = SYM2, bands: int = 4) -> Tensor:
     high = low * (-1.0) ** (np.arange(len(low)) - len(low) // 2)
     bank = [np.ones(1)]
     for _ in range(bands - 1):
-        bank = [np.convolve(_spread(taps), low) for taps in bank]
+        bank = [np.convolve(_insert_zeros(taps), low) for taps in bank]
         spare = (len(bank[0]) - len(high)) // 2
         bank.append(np.pad(high, spare))
     return torch.tensor(np.stack(bank), dtype=torch.float32)
@@ -61,9 +61,9 @@ class Filtering(Stage):
         self.register_buffer("bank", filter_bank(), persistent=False)
         self.register_buffer("power", torch.tensor(POWER), persistent=False)
 
-    def gains(self, dice: Dice) -> Tensor:
+    def gains(self, sampler: ParameterSampler) -> Tensor:
         """Return by what each band is multiplied, (B, 4)."""
-        gains = torch.stack([dice.normal(1.0) for _ in self.power], -1).exp2()
+        gains = torch.stack([sampler.normal(1.0) for _ in self.power], -1).exp2()
         norms = (1 + self.power * (gains.square() - 1)).sqrt()  # of one band amplified alone
         return gains / norms.prod(-1, keepdim=True)
 
@@ -72,13 +72,13 @@ class Filtering(Stage):
         count, length = self.bank.shape
         places = torch.arange(side, device=self.bank.device)[:, None]
         places = places + torch.arange(length, device=self.bank.device) - length // 2
-        columns, taps = mirrored(places, side), self.bank[:, None]
+        columns, taps = reflect_indices(places, side), self.bank[:, None]
         matrices = self.bank.new_zeros(count, side, side)
         return matrices.scatter_add(2, columns.expand(count, -1, -1), taps.expand(-1, side, -1))
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
         """Return filtered images; see :class:`Stage`."""
-        gains = self.gains(self.dice(images, p))
+        gains = self.gains(self.sampler(images, p))
         down, across = (
             torch.einsum("bk,kij->bij", gains, self._matrices(side)).to(images.dtype)[:, None]
             for side in images.shape[2:]

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from gan.augment.dice import Dice
+from gan.augment.sampler import ParameterSampler
 
 
 class Stage(nn.Module, ABC):
@@ -18,9 +18,9 @@ class Stage(nn.Module, ABC):
         super().__init__()
         self.multiplier = multiplier
 
-    def dice(self, images: Tensor, p: Tensor) -> Dice:
+    def sampler(self, images: Tensor, p: Tensor) -> ParameterSampler:
         """Return the dice of a batch (B, C, H, W)."""
-        return Dice(len(images), self.multiplier * p)
+        return ParameterSampler(len(images), self.multiplier * p)
 
     @abstractmethod
     def forward(self, images: Tensor, p: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from gan.metrics.evaluation import SEED, Evaluation, protocol
 from gan.metrics.feed import Batch
 from gan.metrics.memorisation import Memorisation
 from gan.metrics.probe import Probe
-from gan.pictures import paired, picture, save_grid
+from gan.pictures import alternate_rows, picture, save_grid
 from gan.runs.evaluations import Ledger, Record
 
 _PAIRS = 30  # fakes shown above their nearest real images
@@ -165,5 +165,5 @@ class Assessment:
                 made = torch.cat([fakes.batch(range(k, k + 1))[0] for k, _, _ in suspects]).cpu()
                 places = torch.tensor([k for _, k, _ in suspects])
                 near, _ = self.source.batch(self.evaluation.split, places)
-                both = paired(made.float(), near.cpu(), _COLUMNS)
+                both = alternate_rows(made.float(), near.cpu(), _COLUMNS)
                 save_grid(picture(both, _COLUMNS), self.folder / f"nearest_{checkpoint}.png")

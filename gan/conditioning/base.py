@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from gan.layers.conditional_norm import Norm
+from gan.layers.conditional_norm import UnconditionalBatchNorm
 
 
 class Entry(nn.Module):
@@ -60,9 +60,9 @@ class Head(nn.Module):
         self.width = features
         self.linear = nn.Linear(features, outputs)
 
-    def replace(self, make: Callable[[int, int], nn.Module]) -> None:
+    def replace_linear(self, build: Callable[[int, int], nn.Module]) -> None:
         """Take another linear map, such as one of equalised weights, from inputs and outputs."""
-        self.add_module("linear", make(self.linear.in_features, self.linear.out_features))
+        self.add_module("linear", build(self.linear.in_features, self.linear.out_features))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits (B,) from features (B, F) and labels (B,), unused here."""
@@ -79,7 +79,7 @@ class Conditioning(ABC):
     """
 
     num_classes: int
-    in_norm: bool = False
+    conditional_norm: bool = False
 
     @abstractmethod
     def entry(self, latent_dim: int) -> Entry:
@@ -94,7 +94,7 @@ class Conditioning(ABC):
 
         Without more, they are not told.
         """
-        return Norm(channels)
+        return UnconditionalBatchNorm(channels)
 
 
 class Unconditional(Conditioning):

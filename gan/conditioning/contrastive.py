@@ -14,7 +14,7 @@ from gan.conditioning.base import Head, Labelled
 from gan.layers.precision import at_least_float32
 
 
-def conditional_contrast(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
+def conditional_contrastive_loss(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
     """Return the 2C loss (Kang & Park, 2020, eq. 8), a scalar.
 
     -log((exp(e_i.p_i / t) + sum over j of i's class exp(e_i.e_j / t)) / (exp(e_i.p_i / t) + sum
@@ -30,12 +30,14 @@ def conditional_contrast(e: Tensor, proxy: Tensor, y: Tensor, temperature: float
     own = (e * proxy).sum(1, keepdim=True) / temperature
     itself = torch.eye(len(e), dtype=torch.bool, device=e.device)
     others = (e @ e.T / temperature).masked_fill(itself, -torch.inf)
-    friends = others.masked_fill(y[:, None] != y, -torch.inf)
+    positives = others.masked_fill(y[:, None] != y, -torch.inf)
     every = torch.cat([own, others], 1).logsumexp(1)
-    return (every - torch.cat([own, friends], 1).logsumexp(1)).mean()
+    return (every - torch.cat([own, positives], 1).logsumexp(1)).mean()
 
 
-def data_to_data(e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float) -> Tensor:
+def data_to_data_cross_entropy(
+    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float
+) -> Tensor:
     """Return the D2D-CE loss (Kang et al., 2021, eq. 6), a scalar.
 
     -log(exp(n_i) / (exp(n_i) + sum over j of other classes exp(f_ij))), averaged over i, with n_i =
@@ -53,8 +55,8 @@ def data_to_data(e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin
     """
     near = ((e * proxy).sum(1, keepdim=True) - margin).clamp(max=0) / temperature
     far = (e @ e.T - (1 - margin)).clamp(min=0) / temperature
-    strangers = far.masked_fill(y[:, None] == y, -torch.inf)
-    return (torch.cat([near, strangers], 1).logsumexp(1) - near.squeeze(1)).mean()
+    negatives = far.masked_fill(y[:, None] == y, -torch.inf)
+    return (torch.cat([near, negatives], 1).logsumexp(1) - near.squeeze(1)).mean()
 
 
 class ContrastiveHead(ClassHead):
@@ -76,11 +78,11 @@ class ContrastiveHead(ClassHead):
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the contrast of embeddings and proxies on the unit sphere."""
         e, proxy = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy(y)))
-        return self.contrast(e, proxy, y)
+        return self.contrastive_loss(e, proxy, y)
 
-    def contrast(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`conditional_contrast`."""
-        return conditional_contrast(e, proxy, y, self.temperature)
+        return conditional_contrastive_loss(e, proxy, y, self.temperature)
 
 
 class DataToDataHead(ContrastiveHead):
@@ -100,12 +102,12 @@ class DataToDataHead(ContrastiveHead):
         super().__init__(features, num_classes, dim, temperature)
         self.margin = margin
 
-    def contrast(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`data_to_data`."""
-        return data_to_data(e, proxy, y, self.temperature, self.margin)
+        return data_to_data_cross_entropy(e, proxy, y, self.temperature, self.margin)
 
 
-class _Sphere(Labelled):
+class _ContrastiveConditioning(Labelled):
     """Label embedding beside z in G, an embedding on the unit sphere beside D's logit."""
 
     def __init__(self, num_classes: int, embedding_dim: int, dim: int, temperature: float) -> None:
@@ -122,7 +124,7 @@ class _Sphere(Labelled):
         """Return the head that holds the contrast."""
 
 
-class Contrastive(_Sphere):
+class Contrastive(_ContrastiveConditioning):
     """Labels by conditional contrastive learning (Kang & Park, 2020, ContraGAN).
 
     Args:
@@ -148,7 +150,7 @@ class Contrastive(_Sphere):
         return ContrastiveHead(features, self.num_classes, self.dim, self.temperature)
 
 
-class DataToData(_Sphere):
+class DataToData(_ContrastiveConditioning):
     """Labels by data-to-data cross-entropy (Kang et al., 2021, ReACGAN).
 
     Args:

@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot
 
 from gan.conditioning.base import Entry, Head, Labelled
 from gan.layers.equalised import EqualisedLinear
-from gan.layers.mapping import Mapping, normalised
+from gan.layers.mapping import Mapping, normalise_second_moment
 
 
 class InnerProductHead(Head):
@@ -66,10 +66,10 @@ class NormalisedEntry(Entry):
         if y is None:
             raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
         label = self.linear(one_hot(y, self.num_classes).to(z.dtype))
-        return torch.cat([normalised(z), normalised(label)], dim=1)
+        return torch.cat([normalise_second_moment(z), normalise_second_moment(label)], dim=1)
 
 
-class MappedHead(Head):
+class MappingHead(Head):
     """<A h, m(y)> / sqrt(F), m being a mapping network of the label (Karras et al., 2020b).
 
     Args:
@@ -114,4 +114,4 @@ class Mapped(Labelled):
 
     def head(self, features: int) -> Head:
         """Return an inner product with the mapped label."""
-        return MappedHead(features, self.num_classes, self.depth)
+        return MappingHead(features, self.num_classes, self.depth)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from gan.conditioning.base import Entry, Head, Labelled
-from gan.layers.conditional_norm import ClassNorm
+from gan.layers.conditional_norm import ClassConditionalBatchNorm
 
 
 class ProjectionHead(Head):
@@ -53,7 +53,7 @@ class ClassNormProjection(Projection):
     """
 
     name = "class_norm"
-    in_norm = True
+    conditional_norm = True
 
     def entry(self, latent_dim: int) -> Entry:
         """Return the identity on z."""
@@ -61,4 +61,4 @@ class ClassNormProjection(Projection):
 
     def norm(self, channels: int) -> nn.Module:
         """Return a normalisation with a gain and a bias for each class."""
-        return ClassNorm(channels, self.num_classes)
+        return ClassConditionalBatchNorm(channels, self.num_classes)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Norm(nn.Module):
+class UnconditionalBatchNorm(nn.Module):
     """Batch normalisation that listens to nothing.
 
     Args:
@@ -21,7 +21,7 @@ class Norm(nn.Module):
         return normalised
 
 
-class ClassNorm(nn.Module):
+class ClassConditionalBatchNorm(nn.Module):
     """Batch normalisation with a gain and a bias for each class (Dumoulin et al., 2017).
 
     Args:
@@ -44,7 +44,7 @@ class ClassNorm(nn.Module):
         return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])
 
 
-class CodedNorm(nn.Module):
+class CodeConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias are linear in a code (Brock et al., 2019).
 
     Args:

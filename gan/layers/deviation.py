@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from gan.layers.precision import at_least_float32
 
 
-class MinibatchDeviation(nn.Module):
+class MinibatchStdDev(nn.Module):
     """Feature maps beside the mean standard deviation over a group of images.
 
     The deviation of each feature and position over the group, averaged over features and

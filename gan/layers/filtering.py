@@ -11,11 +11,13 @@ from gan.layers.equalised import EqualisedConv2d
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 
 
-def _along(size: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
+def _upfirdn_matrix(
+    size: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]
+) -> Tensor:
     """Return the matrix (after, size) that :func:`upfirdn` is in one direction."""
     before, after = padding
-    taps, stuffed = len(kernel), size * up + before + after
-    n = torch.arange((stuffed - taps) // down + 1, device=kernel.device)[:, None]
+    taps, padded_size = len(kernel), size * up + before + after
+    n = torch.arange((padded_size - taps) // down + 1, device=kernel.device)[:, None]
     pixel = torch.arange(size, device=kernel.device)[None, :]
     m = down * n + taps - 1 - (up * pixel + before)
     return torch.where((m >= 0) & (m < taps), kernel[m.clamp(0, taps - 1)], 0.0)
@@ -38,7 +40,7 @@ def upfirdn(
         padding: zeros before and after, in each direction; negative numbers crop.
     """
     kernel = kernel.to(x.dtype)
-    rows, columns = (_along(side, kernel, up, down, padding) for side in x.shape[2:])
+    rows, columns = (_upfirdn_matrix(side, kernel, up, down, padding) for side in x.shape[2:])
     return rows @ (x @ columns.T)
 
 
@@ -71,7 +73,7 @@ class Upsample(Filter):
         before, after = (spare + 1) // 2 + 1, spare // 2
         return upfirdn(x, 2 * self.kernel, up=2, padding=(before, after))
 
-    def convolved(self, x: Tensor, weight: Tensor) -> Tensor:
+    def upsample_conv2d(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return maps (B, O, 2H, 2W) from (B, I, H, W) and weights (O, I, k, k), k odd.
 
         A true convolution between the pixels put in and the low-pass filter, at a fourth of the
@@ -90,7 +92,7 @@ class Downsample(Filter):
         spare = len(self.kernel) - 2
         return upfirdn(x, self.kernel, down=2, padding=((spare + 1) // 2, spare // 2))
 
-    def convolved(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
+    def conv2d_downsample(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
         """Return maps (B, after, H/2, W/2) from (B, before, H, W), convolved at every other pixel.
 
         Low-pass filter first: a convolution of stride 2 costs a fourth (Karras et al., 2020a).

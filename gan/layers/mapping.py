@@ -9,7 +9,7 @@ from torch.nn.functional import leaky_relu
 from gan.layers.equalised import EqualisedLinear
 
 
-def normalised(x: Tensor) -> Tensor:
+def normalise_second_moment(x: Tensor) -> Tensor:
     """Return vectors (..., F) scaled to a mean square of 1 (Karras et al., 2018, section 4.2)."""
     return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-8)
 
@@ -35,7 +35,7 @@ class Mapping(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return w (B, width) from (B, inputs)."""
-        w = normalised(x)
+        w = normalise_second_moment(x)
         for layer in self.layers:
             w = leaky_relu(layer(w), 0.2) * math.sqrt(2)
         return w

@@ -30,7 +30,7 @@ class AdaIN(nn.Module):
         return torch.addcmul(bias, instance_norm(at_least_float32(x)), scale + 1).to(x.dtype)
 
 
-def _same_size(x: Tensor, weight: Tensor) -> Tensor:
+def _conv2d_same(x: Tensor, weight: Tensor) -> Tensor:
     """Return maps of the size of x."""
     return conv2d(x, weight, padding=weight.shape[2] // 2)
 
@@ -40,7 +40,7 @@ def modulated_conv2d(
     weight: Tensor,
     style: Tensor,
     demodulate: bool = True,
-    convolve: Callable[[Tensor, Tensor], Tensor] = _same_size,
+    convolve: Callable[[Tensor, Tensor], Tensor] = _conv2d_same,
 ) -> Tensor:
     """Return the convolution of each image with weights scaled by its own style.
 
@@ -94,7 +94,7 @@ class ModulatedConv2d(nn.Module):
 
         Twice as high and wide where ``up``.
         """
-        convolve = _same_size if self.upsample is None else self.upsample.convolved
+        convolve = _conv2d_same if self.upsample is None else self.upsample.upsample_conv2d
         return modulated_conv2d(
             x, self.weight * self.gain, self.style(w), self.demodulate, convolve
         )

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
-NormMaker = Callable[[int], nn.Module]
+NormLayer = Callable[[int], nn.Module]
 
 
-def _double(x: Tensor) -> Tensor:
+def _upsample(x: Tensor) -> Tensor:
     """Return feature maps at twice the resolution, each pixel repeated."""
     return interpolate(x, scale_factor=2)
 
@@ -22,7 +22,7 @@ class UpBlock(nn.Module):
         norm: channels -> layer that takes maps and what the block is told.
     """
 
-    def __init__(self, before: int, after: int, norm: NormMaker) -> None:
+    def __init__(self, before: int, after: int, norm: NormLayer) -> None:
         super().__init__()
         self.norms = nn.ModuleList([norm(before), norm(after)])
         self.branch = nn.ModuleList(
@@ -30,14 +30,14 @@ class UpBlock(nn.Module):
         )
         self.skip = nn.Conv2d(before, after, 1)
 
-    def forward(self, x: Tensor, told: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return maps (B, after, 2H, 2W) of x (B, before, H, W) and a label or code for each."""
         first, second = self.norms
         widen, refine = self.branch
-        h = widen(_double(relu(first(x, told))))
-        h = refine(relu(second(h, told)))
+        h = widen(_upsample(relu(first(x, condition))))
+        h = refine(relu(second(h, condition)))
         # a 1x1 convolution commutes with the repetition of pixels, and costs less before it
-        mixed: Tensor = h + _double(self.skip(x))
+        mixed: Tensor = h + _upsample(self.skip(x))
         return mixed
 
 
@@ -57,7 +57,7 @@ class DownBlock(nn.Module):
         before: int,
         after: int,
         down: bool,
-        norm: NormMaker = nn.Identity,
+        norm: NormLayer = nn.Identity,
         first: bool = False,
     ) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
 
 
-def normalise_spectrum(network: nn.Module) -> None:
+def apply_spectral_norm(network: nn.Module) -> None:
     """Divide each weight matrix of ``network`` by its largest singular value (Miyato et al., 2018).
 
     The value is followed by one power iteration a forward pass in training; kernels count as

@@ -39,14 +39,16 @@ class SynchronisedBatchNorm(_BatchNorm):
         centred = x - mean.view(shape)
         variance = processes.mean(centred.square().mean(others))
         if self.track_running_stats:
-            self._follow(mean, variance, x.numel() // x.shape[1] * processes.world_size())
+            self._update_running_stats(
+                mean, variance, x.numel() // x.shape[1] * processes.world_size()
+            )
         y = centred * (variance + self.eps).rsqrt().view(shape)
         if self.affine:
             y = torch.addcmul(self.bias.view(shape), y, self.weight.view(shape))
         return y.to(input.dtype)
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+    def _update_running_stats(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Move the running statistics, of ``count`` values a channel."""
         self.num_batches_tracked += 1
         rate = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)

@@ -8,7 +8,7 @@ from gan.errors import InputError
 from gan.losses.base import AdversarialLoss
 
 
-def _margin(logits: Tensor, others: Tensor) -> Tensor:
+def _difference(logits: Tensor, others: Tensor) -> Tensor:
     """Return the difference of logits that are judged in pairs."""
     if logits.shape != others.shape:
         raise InputError(
@@ -29,13 +29,13 @@ class RelativisticPairing(AdversarialLoss):
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return E softplus(-(D(x) - D(G(z))))."""
-        return softplus(_margin(fake_logits, real_logits)).mean()
+        return softplus(_difference(fake_logits, real_logits)).mean()
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return E softplus(-(D(G(z)) - D(x)))."""
         if real_logits is None:
             raise ValueError("a relativistic generator loss needs the logits of real images")
-        return softplus(_margin(real_logits, fake_logits)).mean()
+        return softplus(_difference(real_logits, fake_logits)).mean()
 
 
 class RelativisticAverage(AdversarialLoss):

@@ -35,7 +35,7 @@ class RealStatistics:
             for name, metric in readers.items()
             if set(metric.held[role]) <= (states[places[name]] or {}).keys()
         }
-        absent = set().union(*processes.gathered(readers.keys() - known))
+        absent = set().union(*processes.all_gather(readers.keys() - known))
         if absent:
             self._survey({name: readers[name] for name in sorted(absent)}, role, split, places)
             states |= {places[name]: readers[name].real_state(role) for name in absent}
@@ -53,7 +53,7 @@ class RealStatistics:
         """
         settings = sorted(f"{m.protocol} {m.stamp()}" for m in metrics.values())
         path = self.place(compared, "baseline", self.source.fingerprint(other), *settings)
-        content = processes.gathered(cache.load(path))[0]
+        content = processes.all_gather(cache.load(path))[0]
         if content is None or not all(isinstance(value, float) for value in content.values()):
             content = self._baseline(list(metrics.values()), other)
             self._save(path, content)

@@ -62,7 +62,7 @@ class Generator(nn.Module, ABC):
         Raises:
             ValueError: if the label would have no effect on the images.
         """
-        if conditioning.in_norm and not class_norm:
+        if conditioning.conditional_norm and not class_norm:
             raise ValueError(
                 "conditioning: this generator has no conditional normalisation: "
                 "set conditioning=projection"

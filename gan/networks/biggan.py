@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning
 from gan.layers.attention import SelfAttention
-from gan.layers.conditional_norm import CodedNorm
+from gan.layers.conditional_norm import CodeConditionalBatchNorm
 from gan.layers.residual import UpBlock
-from gan.layers.spectral import normalise_spectrum
+from gan.layers.spectral import apply_spectral_norm
 from gan.networks.base import BASE, Generator, halvings, initialize_weights
 from gan.networks.resnet import ResNetDiscriminator, generator_widths
 
@@ -57,13 +57,13 @@ class BigGANGenerator(Generator):
         self._build(channels, generator_widths(width, resolution), attention)
         initialize_weights(self, nn.init.orthogonal_)
         for part in (self.first, self.blocks, self.attention, self.last):
-            normalise_spectrum(part)
+            apply_spectral_norm(part)
 
     def _build(self, channels: int, widths: list[int], attention: int | None) -> None:
         """Put on the layers, from 4x4 up."""
         begin, *chunks = self.chunks
         label = self.entry.width - self.latent_dim
-        norms = [partial(CodedNorm, code_dim=label + chunk) for chunk in chunks]
+        norms = [partial(CodeConditionalBatchNorm, code_dim=label + chunk) for chunk in chunks]
         self.first = nn.Linear(begin, widths[0] * BASE**2)
         pairs = zip(pairwise(widths), norms, strict=True)
         self.blocks = nn.ModuleList(UpBlock(*pair, norm) for pair, norm in pairs)

@@ -8,29 +8,29 @@ from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
 from gan.networks.base import Discriminator, Generator, initialize_weights
 
-SHRINK = 4  # two strides of 2
+DOWNSAMPLING = 4  # two strides of 2
 
 
-def _places(resolution: int) -> int:
+def _positions(resolution: int) -> int:
     """Return the positions of the smallest feature maps.
 
     Raises:
         ValueError: if ``resolution`` is no multiple of 4.
     """
-    if resolution < 2 * SHRINK or resolution % SHRINK:
+    if resolution < 2 * DOWNSAMPLING or resolution % DOWNSAMPLING:
         raise ValueError(
             f"data.resolution={resolution} must be a multiple of 4 from 8: set data.resolution to "
             "28 or 32"
         )
-    return (resolution // SHRINK) ** 2
+    return (resolution // DOWNSAMPLING) ** 2
 
 
-def _draw(network: nn.Module) -> None:
+def _initialize(network: nn.Module) -> None:
     """Draw weights from N(0, 0.02), as in the authors' code."""
     initialize_weights(network, lambda weight: nn.init.normal_(weight, std=0.02))
 
 
-def _normalised(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
+def _with_norm(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
     """Return a layer of the generator and what follows it."""
     return layer, norm, nn.ReLU(inplace=True)
 
@@ -63,19 +63,19 @@ class InfoGANGenerator(Generator):
     ) -> None:
         super().__init__()
         self.build_entry(latent_dim, conditioning)
-        side, maps = resolution // SHRINK, 2 * width * _places(resolution)
+        side, maps = resolution // DOWNSAMPLING, 2 * width * _positions(resolution)
         self.layers = nn.Sequential(
-            *_normalised(nn.Linear(self.entry.width, hidden, bias=False), nn.BatchNorm1d(hidden)),
-            *_normalised(nn.Linear(hidden, maps, bias=False), nn.BatchNorm1d(maps)),
+            *_with_norm(nn.Linear(self.entry.width, hidden, bias=False), nn.BatchNorm1d(hidden)),
+            *_with_norm(nn.Linear(hidden, maps, bias=False), nn.BatchNorm1d(maps)),
             nn.Unflatten(1, (2 * width, side, side)),
-            *_normalised(
+            *_with_norm(
                 nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(width),
             ),
             nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
             nn.Tanh(),
         )
-        _draw(self)
+        _initialize(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1]."""
@@ -121,12 +121,12 @@ class InfoGANDiscriminator(Discriminator):
             nn.LeakyReLU(0.1, inplace=True),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
             *(norm(2 * width), nn.LeakyReLU(0.1, inplace=True), nn.Flatten()),
-            nn.Linear(2 * width * _places(resolution), hidden),
+            nn.Linear(2 * width * _positions(resolution), hidden),
             *(nn.Unflatten(1, (hidden, 1, 1)), norm(hidden), nn.Flatten()),
             nn.LeakyReLU(0.1, inplace=True),
         )
         self.build_head(hidden, conditioning, minibatch)
-        _draw(self)
+        _initialize(self)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, hidden)."""

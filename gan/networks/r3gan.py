@@ -19,7 +19,7 @@ _TAPS = (1.0, 2.0, 1.0)
 _GAIN = math.sqrt(2 / (1 + 0.2**2))  # of the leaky rectifier (He et al., 2015)
 
 
-def _drawn(layer: Layer, gain: float = 1.0) -> Layer:
+def _initialized(layer: Layer, gain: float = 1.0) -> Layer:
     """Return ``layer`` with weights N(0, gain^2 / inputs of an output)."""
     nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
     return layer
@@ -30,12 +30,12 @@ def _convolution(
 ) -> nn.Conv2d:
     """Return a convolution without bias; maps keep their size."""
     padding = kernel_size // 2
-    return _drawn(
+    return _initialized(
         nn.Conv2d(before, after, kernel_size, padding=padding, groups=groups, bias=False), gain
     )
 
 
-class BiasedRectifier(nn.Module):
+class BiasedLeakyReLU(nn.Module):
     """A learned bias, then a leaky rectifier."""
 
     def __init__(self, channels: int) -> None:
@@ -65,9 +65,9 @@ class Bottleneck(nn.Module):
         inner, gain = width * expansion, _GAIN * blocks**-0.25
         self.layers = nn.Sequential(
             _convolution(width, inner, 1, gain=gain),
-            BiasedRectifier(inner),
+            BiasedLeakyReLU(inner),
             _convolution(inner, inner, 3, groups, gain),
-            BiasedRectifier(inner),
+            BiasedLeakyReLU(inner),
             _convolution(inner, width, 1, gain=0.0),
         )
 
@@ -77,7 +77,9 @@ class Bottleneck(nn.Module):
         return x + residual
 
 
-def _stage(width: int, groups: int, expansion: int, depth: int, stages: int) -> list[nn.Module]:
+def _residual_blocks(
+    width: int, groups: int, expansion: int, depth: int, stages: int
+) -> list[nn.Module]:
     """Return the blocks of one resolution."""
     return [Bottleneck(width, groups, expansion, depth * stages) for _ in range(depth)]
 
@@ -125,7 +127,7 @@ class R3GANGenerator(Generator):
         self.build_entry(latent_dim, conditioning)
         widths = _stage_widths(width, resolution)
         self.basis = nn.Parameter(torch.randn(widths[0], BASE, BASE))
-        self.weigh = _drawn(nn.Linear(self.entry.width, widths[0], bias=False))
+        self.weigh = _initialized(nn.Linear(self.entry.width, widths[0], bias=False))
         layers: list[nn.Module] = []
         for before, after in pairwise([widths[0], *widths]):
             if layers:
@@ -133,7 +135,7 @@ class R3GANGenerator(Generator):
                     layers.append(_convolution(before, after, 1))
                 layers.append(Upsample(_TAPS))
             groups = after * expansion // group_size
-            layers += _stage(after, groups, expansion, depth, len(widths))
+            layers += _residual_blocks(after, groups, expansion, depth, len(widths))
         self.layers = nn.Sequential(*layers, _convolution(widths[-1], channels, 1))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -173,15 +175,17 @@ class R3GANDiscriminator(Discriminator):
         layers: list[nn.Module] = [_convolution(channels, widths[0], 1)]
         for before, after in pairwise([*widths, widths[-1]]):
             groups = before * expansion // group_size
-            layers += _stage(before, groups, expansion, depth, len(widths))
+            layers += _residual_blocks(before, groups, expansion, depth, len(widths))
             layers.append(Downsample(_TAPS))
             if before != after:
                 layers.append(_convolution(before, after, 1))
         last = widths[-1]
-        layers[-1] = _drawn(nn.Conv2d(last, last, BASE, groups=last, bias=False))
+        layers[-1] = _initialized(nn.Conv2d(last, last, BASE, groups=last, bias=False))
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.build_head(last, conditioning)
-        self.head.replace(lambda before, after: _drawn(nn.Linear(before, after, bias=False)))
+        self.head.replace_linear(
+            lambda before, after: _initialized(nn.Linear(before, after, bias=False))
+        )
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W)."""

@@ -10,7 +10,7 @@ from gan.conditioning.base import Conditioning
 from gan.layers.attention import SelfAttention
 from gan.layers.minibatch import Alone
 from gan.layers.residual import DownBlock, UpBlock
-from gan.layers.spectral import normalise_spectrum
+from gan.layers.spectral import apply_spectral_norm
 from gan.networks.base import BASE, Discriminator, Generator, halvings, initialize_weights
 
 
@@ -82,7 +82,7 @@ class ResNetGenerator(Generator):
         self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), last, nn.Tanh())
         _initialize(self)
         if spectral:
-            normalise_spectrum(self)
+            apply_spectral_norm(self)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1]."""
@@ -134,7 +134,7 @@ class ResNetDiscriminator(Discriminator):
         self.build_head(widths[-1], conditioning, minibatch)
         self.initialize()
         if spectral:
-            normalise_spectrum(self)
+            apply_spectral_norm(self)
 
     def initialize(self) -> None:
         """Draw the weights before their spectra are normalised."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
-from gan.layers.spectral import normalise_spectrum
+from gan.layers.spectral import apply_spectral_norm
 from gan.networks.base import BASE, Discriminator, Generator, halvings, initialize_weights
 
 _normal = partial(nn.init.normal_, std=0.02)
@@ -84,7 +84,7 @@ class SNDCGANDiscriminator(Discriminator):
         self.build_head(widths[-1] * BASE**2, conditioning, minibatch)
         initialize_weights(self, _normal)
         if spectral:
-            normalise_spectrum(self)
+            apply_spectral_norm(self)
 
     @staticmethod
     def _layers(

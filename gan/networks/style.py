@@ -31,7 +31,7 @@ class StyleGenerator(Generator):
     style_dim: int
     layers: int
 
-    def map_styles(
+    def build_mapping(
         self,
         latent_dim: int,
         conditioning: Conditioning,
@@ -73,25 +73,27 @@ class StyleGenerator(Generator):
         if not self.training:
             return torch.lerp(self.w_mean.to(w.dtype), styles, self.psi)
         if w.requires_grad:  # its own turn
-            self._follow(w.detach())
+            self._update_w_mean(w.detach())
         if self.mixing > 0 and len(z) > 1:
-            styles = torch.where(self._mixed(len(z), z.device), self._partner(z, y), styles)
+            styles = torch.where(
+                self._mixing_mask(len(z), z.device), self._other_styles(z, y), styles
+            )
         return styles
 
-    def _follow(self, w: Tensor) -> None:
+    def _update_w_mean(self, w: Tensor) -> None:
         """Move the running mean of w over all devices."""
         mean = w.mean(0)
         processes.average([mean])
         self.w_mean.lerp_(mean.to(self.w_mean.dtype), 0.005)
 
-    def _mixed(self, count: int, device: torch.device) -> Tensor:
+    def _mixing_mask(self, count: int, device: torch.device) -> Tensor:
         """Return which layers of which images hear the other style, (count, layers, 1)."""
         begin = torch.randint(1, self.layers, (count, 1), device=device)
         chosen = torch.rand(count, 1, device=device) < self.mixing
         layer = torch.arange(self.layers, device=device)
         return ((layer >= begin) & chosen)[:, :, None]
 
-    def _partner(self, z: Tensor, y: Tensor | None) -> Tensor:
+    def _other_styles(self, z: Tensor, y: Tensor | None) -> Tensor:
         """Return the styles of other latents under the same labels, (B, 1, style_dim)."""
         other: Tensor = self.mapping(self.entry(z.roll(1, 0), y))
         return other[:, None]
@@ -101,9 +103,9 @@ class StyleGenerator(Generator):
 
         In [-1, 1] outside training, unbounded in it.
         """
-        images = self.paint(styles)
+        images = self.compute_images(styles)
         return images if self.training else images.clamp(-1, 1)
 
     @abstractmethod
-    def paint(self, styles: Tensor) -> Tensor:
+    def compute_images(self, styles: Tensor) -> Tensor:
         """Return what the layers make of styles, unbounded images (B, C, H, W)."""

@@ -12,15 +12,15 @@ from gan.layers.filtering import Upsample
 from gan.layers.modulation import AdaIN
 from gan.layers.noise import PixelNoise
 from gan.networks.base import BASE, Discriminator
-from gan.networks.growing import Growing, coarse, repeated
+from gan.networks.growing import Growing, downscale, repeat_pixels
 from gan.networks.style import StyleGenerator
-from gan.networks.stylegan2 import DownBlock, Epilogue, activated, stage_widths
+from gan.networks.stylegan2 import DiscriminatorEpilogue, DownBlock, scaled_leaky_relu, stage_widths
 from gan.schedules import Growth
 
 TAPS = (1.0, 2.0, 1.0)
 
 
-class StyledMaps(nn.Module):
+class LayerEpilogue(nn.Module):
     """Noise, bias, a leaky rectifier, and the maps' means and deviations set by a style.
 
     Args:
@@ -41,7 +41,7 @@ class StyledMaps(nn.Module):
         return maps
 
 
-class StyleBlock(nn.Module):
+class SynthesisBlock(nn.Module):
     """Twice the resolution, then two convolutions under a style each.
 
     Args:
@@ -56,12 +56,12 @@ class StyleBlock(nn.Module):
         self.upsample = Upsample(TAPS)
         self.first = EqualisedConv2d(before, after, 3, bias=False)
         self.second = EqualisedConv2d(after, after, 3, bias=False)
-        self.styled = nn.ModuleList(StyledMaps(after, resolution, style_dim) for _ in range(2))
+        self.styled = nn.ModuleList(LayerEpilogue(after, resolution, style_dim) for _ in range(2))
 
     def forward(self, x: Tensor, w: tuple[Tensor, ...]) -> Tensor:
         """Return maps (B, after, 2H, 2W) from (B, before, H, W) under two styles (B, style_dim)."""
         weight = self.first.weight * self.first.gain
-        maps = self.styled[0](self.upsample.convolved(x, weight), w[0])
+        maps = self.styled[0](self.upsample.upsample_conv2d(x, weight), w[0])
         styled: Tensor = self.styled[1](self.second(maps), w[1])
         return styled
 
@@ -99,41 +99,43 @@ class StyleGANGenerator(StyleGenerator, Growing):
         most: int = 512,
     ) -> None:
         super().__init__()
-        self.begin(growth)
+        self.start_growth(growth)
         widths = stage_widths(resolution, capacity, most)
         layers = 2 * len(widths)
-        self.map_styles(latent_dim, conditioning, style_dim, depth, layers, mixing)
+        self.build_mapping(latent_dim, conditioning, style_dim, depth, layers, mixing)
         self.constant = nn.Parameter(torch.ones(widths[0], BASE, BASE))
         self.convolution = EqualisedConv2d(widths[0], widths[0], 3, bias=False)
-        self.styled = nn.ModuleList(StyledMaps(widths[0], BASE, style_dim) for _ in range(2))
+        self.styled = nn.ModuleList(LayerEpilogue(widths[0], BASE, style_dim) for _ in range(2))
         self.blocks = nn.ModuleList(
-            StyleBlock(*pair, BASE << stage, style_dim)
+            SynthesisBlock(*pair, BASE << stage, style_dim)
             for stage, pair in enumerate(pairwise(widths), 1)
         )
         self.to_image = nn.ModuleList(
-            EqualisedConv2d(width, channels, 1) for width in widths[self.bottom :]
+            EqualisedConv2d(width, channels, 1) for width in widths[self.first_stage :]
         )
 
-    def paint(self, styles: Tensor) -> Tensor:
+    def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W), of large pixels while the network is small."""
         w = styles.unbind(1)
         x = self.styled[0](self.constant.expand(len(styles), -1, -1, -1), w[0])
         x = before = self.styled[1](self.convolution(x), w[1])
-        for stage, block in enumerate(self.blocks[: self.top], 1):
+        for stage, block in enumerate(self.blocks[: self.last_stage], 1):
             before, x = x, block(x, w[2 * stage : 2 * stage + 2])
-        last = self.top - self.bottom
+        last = self.last_stage - self.first_stage
         images: Tensor = self.to_image[last](x)
-        if self.share < 1:
-            images = torch.lerp(repeated(self.to_image[last - 1](before), 2), images, self.share)
-        return repeated(images, 1 << (len(self.blocks) - self.top))
+        if self.alpha < 1:
+            images = torch.lerp(
+                repeat_pixels(self.to_image[last - 1](before), 2), images, self.alpha
+            )
+        return repeat_pixels(images, 1 << (len(self.blocks) - self.last_stage))
 
     def match_resolution(self, real: Tensor) -> Tensor:
         """Return real images no finer than the generator's own are now."""
-        factor = 1 << (len(self.blocks) - self.top)
-        images = coarse(real, factor)
-        if self.share < 1:
-            images = torch.lerp(repeated(coarse(images, 2), 2), images, self.share)
-        return repeated(images, factor)
+        factor = 1 << (len(self.blocks) - self.last_stage)
+        images = downscale(real, factor)
+        if self.alpha < 1:
+            images = torch.lerp(repeat_pixels(downscale(images, 2), 2), images, self.alpha)
+        return repeat_pixels(images, factor)
 
 
 class StyleGANDiscriminator(Discriminator, Growing):
@@ -160,28 +162,28 @@ class StyleGANDiscriminator(Discriminator, Growing):
         group: int = 4,
     ) -> None:
         super().__init__()
-        self.begin(growth)
+        self.start_growth(growth)
         widths = stage_widths(resolution, capacity, most)
         self.from_image = nn.ModuleList(
-            EqualisedConv2d(channels, width, 1) for width in widths[self.bottom :]
+            EqualisedConv2d(channels, width, 1) for width in widths[self.first_stage :]
         )
         self.blocks = nn.ModuleList(
             DownBlock(after, before, residual=False, taps=TAPS)
             for before, after in pairwise(widths)
         )
-        self.last = Epilogue(widths[0], group)
+        self.last = DiscriminatorEpilogue(widths[0], group)
         self.build_head(widths[0], conditioning)
-        self.head.replace(EqualisedLinear)
+        self.head.replace_linear(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W), of which it sees the present detail."""
-        images = coarse(x, 1 << (len(self.blocks) - self.top))
-        last = self.top - self.bottom
-        h = activated(self.from_image[last](images))
-        for stage in range(self.top, 0, -1):
+        images = downscale(x, 1 << (len(self.blocks) - self.last_stage))
+        last = self.last_stage - self.first_stage
+        h = scaled_leaky_relu(self.from_image[last](images))
+        for stage in range(self.last_stage, 0, -1):
             h = self.blocks[stage - 1](h)
-            if stage == self.top and self.share < 1:
-                before = activated(self.from_image[last - 1](coarse(images, 2)))
-                h = torch.lerp(before, h, self.share)
+            if stage == self.last_stage and self.alpha < 1:
+                before = scaled_leaky_relu(self.from_image[last - 1](downscale(images, 2)))
+                h = torch.lerp(before, h, self.alpha)
         features: Tensor = self.last(h)
         return features

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gan.conditioning.base import Conditioning
-from gan.layers.deviation import MinibatchDeviation
+from gan.layers.deviation import MinibatchStdDev
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import BINOMIAL, Downsample, Upsample
 from gan.layers.modulation import ModulatedConv2d
@@ -24,7 +24,7 @@ def stage_widths(resolution: int, capacity: int, most: int) -> list[int]:
     return [max(min(capacity // side, most), 1) for side in sides]
 
 
-def activated(x: Tensor) -> Tensor:
+def scaled_leaky_relu(x: Tensor) -> Tensor:
     """Return leaky rectified maps of the same power."""
     return leaky_relu(x, 0.2) * math.sqrt(2)
 
@@ -51,7 +51,7 @@ class StyledLayer(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return maps (B, after, resolution, resolution) under styles w (B, style_dim)."""
         maps = self.noise(self.convolution(x, w))
-        return activated(maps + self.bias.to(maps.dtype))
+        return scaled_leaky_relu(maps + self.bias.to(maps.dtype))
 
 
 class ToImage(nn.Module):
@@ -104,7 +104,7 @@ class StyleGAN2Generator(StyleGenerator):
         super().__init__()
         widths = stage_widths(resolution, capacity, most)
         layers = 2 * len(widths)
-        self.map_styles(latent_dim, conditioning, style_dim, depth, layers, mixing)
+        self.build_mapping(latent_dim, conditioning, style_dim, depth, layers, mixing)
         self.constant = nn.Parameter(torch.randn(widths[0], BASE, BASE))
         self.first = StyledLayer(widths[0], widths[0], BASE, style_dim)
         self.rise, self.keep = nn.ModuleList(), nn.ModuleList()
@@ -115,7 +115,7 @@ class StyleGAN2Generator(StyleGenerator):
         painters = widths if skip else widths[-1:]
         self.to_image = nn.ModuleList(ToImage(width, channels, style_dim) for width in painters)
 
-    def paint(self, styles: Tensor) -> Tensor:
+    def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W) from styles (B, layers, style_dim)."""
         w = styles.unbind(1)
         x = self.first(self.constant.expand(len(styles), -1, -1, -1), w[0])
@@ -149,10 +149,12 @@ class DownBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (B, after, H/2, W/2) from (B, before, H, W)."""
-        maps = activated(self.downsample.convolved(activated(self.first(x)), self.second))
+        maps = scaled_leaky_relu(
+            self.downsample.conv2d_downsample(scaled_leaky_relu(self.first(x)), self.second)
+        )
         if self.shortcut is None:
             return maps
-        return (maps + self.downsample.convolved(x, self.shortcut)) * math.sqrt(0.5)
+        return (maps + self.downsample.conv2d_downsample(x, self.shortcut)) * math.sqrt(0.5)
 
 
 class StyleGAN2Discriminator(Discriminator):
@@ -182,20 +184,20 @@ class StyleGAN2Discriminator(Discriminator):
         widths = stage_widths(resolution, capacity, most)[::-1]
         self.from_image = EqualisedConv2d(channels, widths[0], 1)
         self.blocks = nn.ModuleList(DownBlock(*pair, residual) for pair in pairwise(widths))
-        self.last = Epilogue(widths[-1], group)
+        self.last = DiscriminatorEpilogue(widths[-1], group)
         self.build_head(widths[-1], conditioning)
-        self.head.replace(EqualisedLinear)
+        self.head.replace_linear(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W)."""
-        h = activated(self.from_image(x))
+        h = scaled_leaky_relu(self.from_image(x))
         for block in self.blocks:
             h = block(h)
         features: Tensor = self.last(h)
         return features
 
 
-class Epilogue(nn.Module):
+class DiscriminatorEpilogue(nn.Module):
     """From maps of 4x4 to features: minibatch deviation, a convolution and a full connection.
 
     Args:
@@ -205,11 +207,11 @@ class Epilogue(nn.Module):
 
     def __init__(self, width: int, group: int) -> None:
         super().__init__()
-        self.deviation = MinibatchDeviation(group) if group > 1 else nn.Identity()
+        self.deviation = MinibatchStdDev(group) if group > 1 else nn.Identity()
         self.convolution = EqualisedConv2d(width + (group > 1), width, 3)
         self.linear = EqualisedLinear(width * BASE**2, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (B, width) from maps (B, width, 4, 4)."""
-        maps = activated(self.convolution(self.deviation(x)))
-        return activated(self.linear(maps.flatten(1)))
+        maps = scaled_leaky_relu(self.convolution(self.deviation(x)))
+        return scaled_leaky_relu(self.linear(maps.flatten(1)))

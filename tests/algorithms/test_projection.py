@@ -52,11 +52,11 @@ class LinearStyles(StyleGenerator):
 
     def __init__(self, conditioning: Unconditional | Concatenation) -> None:
         super().__init__()
-        self.map_styles(6, conditioning, 4, 2, 2, 0.0)
+        self.build_mapping(6, conditioning, 4, 2, 2, 0.0)
         self.pixels = nn.Linear(8, math.prod(SHAPE))
         nn.init.normal_(self.pixels.weight)
 
-    def paint(self, styles: Tensor) -> Tensor:
+    def compute_images(self, styles: Tensor) -> Tensor:
         images: Tensor = self.pixels(styles.flatten(1)).view(-1, *SHAPE)
         return images
 
@@ -276,7 +276,7 @@ def test_a_style_generator_finds_its_own_images() -> None:
     generator = StyleGAN2Generator(8, 1, 8, Unconditional(), 8, 2, capacity=64)
     generator.eval().requires_grad_(False)
     space = StyleSpace(generator, Gaussian(8), None, seed=0)
-    image = generator.paint(generator.styles(drawn(1, 8, seed=9)))
+    image = generator.compute_images(generator.styles(drawn(1, 8, seed=9)))
     observation = Observation(image, torch.ones(1, 1, 8, 8))
     path = list(Projection(200).path(space, observation))
     errors = [float(observation.residual(space.images(w))) for w in (path[0], path[-1])]

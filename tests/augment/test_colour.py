@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from gan.augment import colour
-from gan.augment.colour import CHANGES, Change, Colour
-from gan.augment.dice import Dice
+from gan.augment.colour import TRANSFORMS, Colour, ColourTransform
+from gan.augment.sampler import ParameterSampler
 from gan.errors import InputError
 
 COUNT = 20_000
 AXIS = torch.full((3,), 1 / math.sqrt(3))
 
 
-def drawn(change: Change, p: float = 1.0) -> Tensor:
+def drawn(transform: ColourTransform, p: float = 1.0) -> Tensor:
     torch.manual_seed(0)
-    return change(Dice(COUNT, torch.tensor(p)))
+    return transform(ParameterSampler(COUNT, torch.tensor(p)))
 
 
 def pixels() -> Tensor:
@@ -41,11 +41,11 @@ def images(channels: int = 3, count: int = 200) -> Tensor:
     return torch.rand(count, channels, 6, 5, generator=generator) * 2 - 1
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_each_change_happens_with_probability_p(change: Change, p: float) -> None:
-    expected = p / 2 if change is colour.luma_flip else p  # or not
-    happened = (drawn(change, p) != torch.eye(4)).any((1, 2)).float().mean().item()
+def test_each_change_happens_with_probability_p(transform: ColourTransform, p: float) -> None:
+    expected = p / 2 if transform is colour.luma_flip else p  # or not
+    happened = (drawn(transform, p) != torch.eye(4)).any((1, 2)).float().mean().item()
     assert abs(happened - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
 
@@ -112,8 +112,10 @@ def test_changes_are_made_pixel_by_pixel_one_after_the_other() -> None:
     y = Colour()(x, p)
     torch.manual_seed(3)
     expected = x.permute(0, 2, 3, 1).double().numpy()
-    for change in CHANGES:
-        for image, matrix in zip(expected, change(Dice(len(x), p)).double().numpy(), strict=True):
+    for transform in TRANSFORMS:
+        for image, matrix in zip(
+            expected, transform(ParameterSampler(len(x), p)).double().numpy(), strict=True
+        ):
             image[:] = image @ matrix[:3, :3].T + matrix[:3, 3]
     assert y.permute(0, 2, 3, 1).numpy() == pytest.approx(expected, abs=1e-4)
     assert np.abs(expected - x.permute(0, 2, 3, 1).numpy()).max() > 1

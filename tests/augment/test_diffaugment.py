@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.augment.diffaugment import DiffAugment, cut, jitter, shift
+from gan.augment.diffaugment import DiffAugment, random_colour, random_cutout, random_translation
 from gan.errors import InputError
 
 
@@ -13,7 +13,7 @@ def images() -> Tensor:
 def test_jitter_is_affine_in_colours_and_keeps_the_mean_of_each_pixel_but_for_brightness() -> None:
     torch.manual_seed(0)
     x = images().double()
-    y = jitter(x)
+    y = random_colour(x)
     grey, moved = x.mean(1), y.mean(1)  # saturation leaves the mean over channels alone
     contrast = (moved - moved.mean((1, 2), keepdim=True)).std((1, 2)) / grey.std((1, 2))
     assert ((contrast > 0.5) & (contrast < 1.5)).all()
@@ -30,7 +30,7 @@ def test_shift_moves_each_image_by_whole_pixels_within_an_eighth() -> None:
     torch.manual_seed(0)
     x = images()
     moves = set()
-    for before, after in zip(x, shift(x), strict=True):
+    for before, after in zip(x, random_translation(x), strict=True):
         for down in range(-2, 3):
             for right in range(-2, 3):
                 moved = torch.zeros_like(before)
@@ -53,7 +53,7 @@ def test_shift_moves_each_image_by_whole_pixels_within_an_eighth() -> None:
 def test_cut_blanks_one_square_and_leaves_the_rest() -> None:
     torch.manual_seed(0)
     x = images() + 3
-    y = cut(x)
+    y = random_cutout(x)
     hole = y == 0
     assert torch.equal(y[~hole], x[~hole])
     for mask in hole[:, 0]:

@@ -6,30 +6,30 @@ import torch
 from torch import Tensor
 
 from gan.augment import geometry
-from gan.augment.dice import Dice
 from gan.augment.geometry import (
     BLITS,
     WARPS,
     Geometry,
-    Move,
+    Transform,
     compose,
     rotation,
     scaling,
     translation,
 )
-from gan.augment.resampling import Resampling, copy
+from gan.augment.resampling import Resampling, sample_nearest
+from gan.augment.sampler import ParameterSampler
 
 COUNT, HEIGHT, WIDTH = 20_000, 600_000, 1_000_000
 EYE = torch.eye(3)
 
 
-def dice(p: float) -> Dice:
-    return Dice(COUNT, torch.tensor(p))
+def sampler(p: float) -> ParameterSampler:
+    return ParameterSampler(COUNT, torch.tensor(p))
 
 
-def drawn(move: Move, p: float = 1.0) -> Tensor:
+def drawn(transform: Transform, p: float = 1.0) -> Tensor:
     torch.manual_seed(0)
-    return move(dice(p), HEIGHT, WIDTH)
+    return transform(sampler(p), HEIGHT, WIDTH)
 
 
 def images(side: int = 16, count: int = 200) -> Tensor:
@@ -53,19 +53,19 @@ def test_inverses_and_compositions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("move", "share"),
+    ("transform", "share"),
     [
         (geometry.flip, 0.5),  # of two outcomes one is no change
-        (geometry.quarter_turn, 0.75),
-        (geometry.whole_shift, 1.0),
-        (geometry.zoom, 1.0),
-        (geometry.stretch, 1.0),
-        (geometry.fractional_shift, 1.0),
+        (geometry.rotate_90, 0.75),
+        (geometry.integer_translation, 1.0),
+        (geometry.isotropic_scaling, 1.0),
+        (geometry.anisotropic_scaling, 1.0),
+        (geometry.fractional_translation, 1.0),
     ],
 )
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_each_move_happens_with_probability_p(move: Move, share: float, p: float) -> None:
-    moved = (drawn(move, p) != EYE).any((1, 2)).float().mean().item()
+def test_each_move_happens_with_probability_p(transform: Transform, share: float, p: float) -> None:
+    moved = (drawn(transform, p) != EYE).any((1, 2)).float().mean().item()
     expected = p * share
     assert abs(moved - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
@@ -73,7 +73,11 @@ def test_each_move_happens_with_probability_p(move: Move, share: float, p: float
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_one_of_the_two_turns_happens_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    turns = [move(dice(p), HEIGHT, WIDTH) for move in WARPS if move is geometry.turn]
+    turns = [
+        transform(sampler(p), HEIGHT, WIDTH)
+        for transform in WARPS
+        if transform is geometry.arbitrary_rotation
+    ]
     first, second = ((t != EYE).any((1, 2)) for t in turns)
     each, either = 1 - math.sqrt(1 - p), p
     for happened, expected in ((first, each), (second, each), (first | second, either)):
@@ -82,20 +86,25 @@ def test_one_of_the_two_turns_happens_with_probability_p(p: float) -> None:
 
 
 def test_amounts_are_those_of_the_paper() -> None:
-    zoom, stretch = drawn(geometry.zoom), drawn(geometry.stretch)
-    assert torch.equal(zoom[:, 0, 0], zoom[:, 1, 1])
-    assert torch.allclose(stretch[:, 0, 0] * stretch[:, 1, 1], torch.ones(COUNT))
-    for matrices in (zoom, stretch):
+    isotropic_scaling, anisotropic_scaling = (
+        drawn(geometry.isotropic_scaling),
+        drawn(geometry.anisotropic_scaling),
+    )
+    assert torch.equal(isotropic_scaling[:, 0, 0], isotropic_scaling[:, 1, 1])
+    assert torch.allclose(
+        anisotropic_scaling[:, 0, 0] * anisotropic_scaling[:, 1, 1], torch.ones(COUNT)
+    )
+    for matrices in (isotropic_scaling, anisotropic_scaling):
         logs = matrices[:, 0, 0].log2()
         assert logs.std().item() == pytest.approx(0.2, rel=0.02)
         assert logs.mean().item() == pytest.approx(0, abs=0.006)
-    angle = torch.atan2(*drawn(geometry.turn)[:, :2, 0].T.flip(0))
+    angle = torch.atan2(*drawn(geometry.arbitrary_rotation)[:, :2, 0].T.flip(0))
     assert angle.abs().max().item() == pytest.approx(math.pi, rel=1e-3)
     assert angle.std().item() == pytest.approx(math.pi / math.sqrt(3), rel=0.02)
     sides = torch.tensor([WIDTH, HEIGHT])
-    shift = drawn(geometry.fractional_shift)[:, :2, 2] / sides
+    shift = drawn(geometry.fractional_translation)[:, :2, 2] / sides
     assert shift.std(0).tolist() == pytest.approx([0.125, 0.125], rel=0.02)
-    whole = drawn(geometry.whole_shift)[:, :2, 2]
+    whole = drawn(geometry.integer_translation)[:, :2, 2]
     assert torch.equal(whole, whole.round())
     assert (whole / sides).abs().amax(0).tolist() == pytest.approx([0.125, 0.125], rel=1e-3)
     assert (whole / sides).std(0).tolist() == pytest.approx([0.125 / 3**0.5] * 2, rel=0.02)
@@ -105,7 +114,7 @@ def test_moves_follow_one_another() -> None:
     """The place that a pixel of the result comes from goes back through the last move first."""
     magnify = scaling(torch.tensor([0.5]), torch.tensor([0.5]))
     right = translation(torch.tensor([-3.0]), torch.tensor([0.0]))
-    one = Dice(1, torch.tensor(1.0))
+    one = ParameterSampler(1, torch.tensor(1.0))
     inverse = compose([lambda *_: magnify, lambda *_: right], one, 8, 8)
     assert (inverse[0] @ torch.tensor([3.0, 0.0, 1.0])).tolist() == [0.0, 0.0, 1.0]
     assert (inverse[0] @ torch.tensor([5.0, 2.0, 1.0])).tolist() == [1.0, 1.0, 1.0]
@@ -139,11 +148,11 @@ def test_images_that_are_only_blitted_are_copied_and_others_resampled_after_thei
     state, p = torch.get_rng_state(), torch.tensor(0.2)
     moved = Geometry()(x, p)
     torch.set_rng_state(state)
-    blit, warp = (compose(m, Dice(len(x), p), 16, 16) for m in (BLITS, WARPS))
-    still = (warp == EYE).all((1, 2))
-    assert 0 < still.sum() < len(x)
-    assert torch.equal(moved[still], copy(x, blit)[still])
-    assert torch.equal(moved[~still], Resampling()(x, blit @ warp)[~still])
+    blit, warp = (compose(m, ParameterSampler(len(x), p), 16, 16) for m in (BLITS, WARPS))
+    unchanged = (warp == EYE).all((1, 2))
+    assert 0 < unchanged.sum() < len(x)
+    assert torch.equal(moved[unchanged], sample_nearest(x, blit)[unchanged])
+    assert torch.equal(moved[~unchanged], Resampling()(x, blit @ warp)[~unchanged])
 
 
 def test_constant_images_stay_constant_however_they_are_moved() -> None:

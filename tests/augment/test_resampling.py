@@ -10,7 +10,14 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 from gan.augment.geometry import rotation, scaling, translation
-from gan.augment.resampling import SYM6, Resampling, analysis, copy, mirrored, synthesis
+from gan.augment.resampling import (
+    SYM6,
+    Resampling,
+    downsampling_matrix,
+    reflect_indices,
+    sample_nearest,
+    upsampling_matrix,
+)
 from gan.augment.spectrum import SYM2
 
 
@@ -44,16 +51,16 @@ def test_wavelets_are_orthonormal(taps: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("side", [1, 2, 3, 8])
 def test_a_row_goes_on_as_its_reflection(side: int) -> None:
     expected = np.pad(np.arange(side), 3 * side, mode="reflect")
-    assert mirrored(torch.arange(-3 * side, 4 * side), side).tolist() == expected.tolist()
+    assert reflect_indices(torch.arange(-3 * side, 4 * side), side).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 16])
 def test_halving_takes_back_doubling(side: int) -> None:
     taps = torch.tensor(SYM6, dtype=torch.float64)
-    doubling, halving = synthesis(taps, side), analysis(taps, side)
-    period = len(doubling) - 1
-    assert torch.equal(doubling[0], doubling[period])
-    read = torch.arange(-5, 2 * side + 5) % period
+    doubling, halving = upsampling_matrix(taps, side), downsampling_matrix(taps, side)
+    reflection_period = len(doubling) - 1
+    assert torch.equal(doubling[0], doubling[reflection_period])
+    read = torch.arange(-5, 2 * side + 5) % reflection_period
     assert torch.allclose(halving @ doubling[read], torch.eye(side, dtype=torch.float64))
 
 
@@ -72,22 +79,22 @@ def halved(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def test_doubling_is_a_convolution_of_the_reflected_row_with_zeros_between() -> None:
     x = images()[0, 0].double()
     expected = doubled(np.pad(x.numpy(), ((0, 0), (15, 15)), mode="reflect"), 1)
-    rows = x @ synthesis(torch.tensor(SYM6, dtype=torch.float64), 16).T
+    rows = x @ upsampling_matrix(torch.tensor(SYM6, dtype=torch.float64), 16).T
     assert rows[:, :50].numpy() == pytest.approx(expected[:, 30:80], abs=1e-12)
 
 
 @pytest.mark.parametrize("side", [16, 15, 1])
 def test_mirroring_copies_pixels(side: int) -> None:
     x = images(16, side)
-    assert torch.equal(copy(x, scaling(some(-1), some(1))), x.flip(3))
-    assert torch.equal(copy(x, scaling(some(1), some(-1))), x.flip(2))
+    assert torch.equal(sample_nearest(x, scaling(some(-1), some(1))), x.flip(3))
+    assert torch.equal(sample_nearest(x, scaling(some(1), some(-1))), x.flip(2))
 
 
 @pytest.mark.parametrize("turns", [-1, 0, 1, 2, 3])
 @pytest.mark.parametrize("side", [16, 15])
 def test_quarter_turns_copy_pixels(turns: int, side: int) -> None:
     x = images(side, side)
-    turned = copy(x, rotation(some(-math.pi / 2 * turns)))
+    turned = sample_nearest(x, rotation(some(-math.pi / 2 * turns)))
     assert torch.equal(turned, torch.rot90(x, -turns, (2, 3)))  # the y axis points down
 
 
@@ -97,7 +104,7 @@ def test_whole_shifts_copy_pixels_and_reflect(right: int, below: int) -> None:
     padded = pad(x, (15, 15, 11, 11), mode="reflect")
     expected = padded[:, :, 11 - below : 23 - below, 15 - right : 31 - right]
     shift = translation(some(-right), some(-below))
-    assert torch.equal(copy(x, shift), expected)
+    assert torch.equal(sample_nearest(x, shift), expected)
     assert torch.allclose(Resampling()(x, shift), expected, atol=1e-5)
 
 
@@ -174,7 +181,7 @@ def test_resampling_is_pad_double_interpolate_halve(inverse: Tensor) -> None:
     assert resampled[0, 0].numpy() == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("resample", [copy, Resampling().double()])
+@pytest.mark.parametrize("resample", [sample_nearest, Resampling().double()])
 def test_derivatives_of_the_first_and_second_order(resample: Resampling) -> None:
     inverse = affine(0.7, 0.8, 1.3, 0.4, -1.2)[:2]
     x = images(5, 4, 2)[:, :2].double().requires_grad_()
@@ -190,4 +197,4 @@ def test_derivatives_of_the_first_and_second_order(resample: Resampling) -> None
 def test_the_smallest_images_are_resampled() -> None:
     x = torch.randn(4, 1, 1, 1)
     assert torch.allclose(Resampling()(x, MAPS[2]), x, atol=1e-5)
-    assert torch.equal(copy(x, MAPS[2]), x)
+    assert torch.equal(sample_nearest(x, MAPS[2]), x)

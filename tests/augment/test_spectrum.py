@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from gan.augment.dice import Dice
+from gan.augment.sampler import ParameterSampler
 from gan.augment.spectrum import POWER, SYM2, Filtering, filter_bank
 
 COUNT = 20_000
@@ -20,7 +20,7 @@ def images(height: int = 24, width: int = 32, count: int = 20) -> Tensor:
 
 def gains(p: float) -> Tensor:
     torch.manual_seed(0)
-    return Filtering().gains(Dice(COUNT, torch.tensor(p)))
+    return Filtering().gains(ParameterSampler(COUNT, torch.tensor(p)))
 
 
 def test_bands_are_symmetric_and_sum_up_to_the_identity() -> None:
@@ -58,7 +58,9 @@ def test_each_band_is_amplified_with_probability_p(p: float) -> None:
 
 def test_gains_keep_the_power_of_natural_images_band_by_band() -> None:
     torch.manual_seed(0)
-    drawn = torch.stack([Dice(COUNT, torch.tensor(0.5)).normal(1.0) for _ in range(4)], 1).exp2()
+    drawn = torch.stack(
+        [ParameterSampler(COUNT, torch.tensor(0.5)).normal(1.0) for _ in range(4)], 1
+    ).exp2()
     expected = np.ones((COUNT, 4))
     for band in range(4):
         one = np.ones((COUNT, 4))
@@ -79,7 +81,7 @@ def test_filtering_is_a_separable_convolution_of_the_reflected_image() -> None:
     y = Filtering()(x, p)
     torch.manual_seed(0)
     stage = Filtering()
-    taps = stage.gains(Dice(len(x), p)) @ filter_bank()
+    taps = stage.gains(ParameterSampler(len(x), p)) @ filter_bank()
     for before, after, kernel in zip(x, y, taps, strict=True):
         wide = pad(before[None], (21, 21, 21, 21), mode="reflect").transpose(0, 1)
         expected = conv2d(conv2d(wide, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))

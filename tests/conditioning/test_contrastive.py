@@ -13,8 +13,8 @@ from gan.conditioning.contrastive import (
     ContrastiveHead,
     DataToData,
     DataToDataHead,
-    conditional_contrast,
-    data_to_data,
+    conditional_contrastive_loss,
+    data_to_data_cross_entropy,
 )
 
 TEMPERATURE, MARGIN = 0.7, 0.6
@@ -33,11 +33,11 @@ def drawn(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def two_c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-    return conditional_contrast(e, proxy, y, TEMPERATURE)
+    return conditional_contrastive_loss(e, proxy, y, TEMPERATURE)
 
 
 def d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-    return data_to_data(e, proxy, y, TEMPERATURE, MARGIN)
+    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
 
 
 BOTH = pytest.mark.parametrize("contrast", [two_c, d2d_ce])
@@ -53,8 +53,8 @@ def test_2c_image_by_image() -> None:
     for i in range(len(e)):
         own = exp(dot(e[i], proxy[i]) / TEMPERATURE)
         others = {j: exp(dot(e[i], e[j]) / TEMPERATURE) for j in range(len(e)) if j != i}
-        friends = sum(value for j, value in others.items() if LABELS[j] == LABELS[i])
-        total -= log((own + friends) / (own + sum(others.values())))
+        positives = sum(value for j, value in others.items() if LABELS[j] == LABELS[i])
+        total -= log((own + positives) / (own + sum(others.values())))
     assert two_c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
@@ -63,12 +63,12 @@ def test_d2d_ce_image_by_image() -> None:
     total = 0.0
     for i in range(len(e)):
         near = exp(min(dot(e[i], proxy[i]) - MARGIN, 0) / TEMPERATURE)
-        strangers = [
+        negatives = [
             exp(max(dot(e[i], e[j]) - (1 - MARGIN), 0) / TEMPERATURE)
             for j in range(len(e))
             if LABELS[j] != LABELS[i]
         ]
-        total -= log(near / (near + sum(strangers)))
+        total -= log(near / (near + sum(negatives)))
     assert d2d_ce(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
@@ -126,7 +126,7 @@ def test_easy_positives_and_negatives_teach_nothing(
     near: float, far: float, learns: tuple[bool, bool]
 ) -> None:
     e, proxy, y = apart(near, far)
-    loss = data_to_data(e, proxy, y, temperature=0.5, margin=0.95)
+    loss = data_to_data_cross_entropy(e, proxy, y, temperature=0.5, margin=0.95)
     pulls = torch.autograd.grad(loss, [e, proxy])
     assert tuple(bool(pull.abs().sum() > 0) for pull in pulls) == learns
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from gan.conditioning.inner_product import InnerProduct, InnerProductHead, Mapped, MappedHead
+from gan.conditioning.inner_product import InnerProduct, InnerProductHead, Mapped, MappingHead
 from gan.layers.equalised import EqualisedLinear
-from gan.layers.mapping import Mapping, normalised
+from gan.layers.mapping import Mapping, normalise_second_moment
 
 
 def test_the_logit_is_an_inner_product_and_nothing_else() -> None:
@@ -26,7 +26,7 @@ def test_a_new_embedding_has_the_paper_s_deviation() -> None:
 def test_the_mapped_logit_by_its_formula() -> None:
     torch.manual_seed(0)
     head, h, y = Mapped(3, depth=2).head(6), torch.randn(4, 6), torch.tensor([0, 2, 1, 1])
-    assert isinstance(head, MappedHead)
+    assert isinstance(head, MappingHead)
     label = head.mapping(head.embedding(torch.eye(3)))[y]
     expected = (head.linear(h) * label).sum(1) / math.sqrt(6)
     assert torch.allclose(head(h, y), expected, atol=1e-6)
@@ -54,7 +54,7 @@ def test_mapping_by_its_formula() -> None:
         weight = layer.weight * 0.01 / math.sqrt(layer.weight.shape[1])
         w = rectifier(w @ weight.T + 0.01 * layer.bias) * math.sqrt(2)
     assert torch.allclose(mapping(x), w, atol=1e-5)
-    assert torch.allclose(normalised(x).square().mean(1), torch.ones(3), atol=1e-5)
+    assert torch.allclose(normalise_second_moment(x).square().mean(1), torch.ones(3), atol=1e-5)
 
 
 @pytest.mark.parametrize("conditioning", [InnerProduct(3), Mapped(3)])

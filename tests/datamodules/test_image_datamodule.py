@@ -10,7 +10,7 @@ from torch import Tensor
 
 from datamodules.base import Batch, ImageDataModule
 from datamodules.errors import DataError
-from datamodules.loader import mirrored
+from datamodules.loader import flip_horizontally
 
 Build = Callable[..., ImageDataModule]
 
@@ -103,8 +103,10 @@ def test_half_of_the_images_are_mirrored_and_nothing_else_changes(numbered: Buil
 def test_mirroring_is_exact_for_every_pair_of_values() -> None:
     left, right = torch.cartesian_prod(*[torch.arange(256, dtype=torch.uint8)] * 2).unbind(1)
     images = torch.stack([left, right], 1)[:, None, None]
-    assert mirrored(images, torch.ones(len(images), dtype=torch.bool)).equal(images.flip(3))
-    assert mirrored(images, torch.zeros(len(images), dtype=torch.bool)).equal(images)
+    assert flip_horizontally(images, torch.ones(len(images), dtype=torch.bool)).equal(
+        images.flip(3)
+    )
+    assert flip_horizontally(images, torch.zeros(len(images), dtype=torch.bool)).equal(images)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 9])

@@ -2,14 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from datamodules.split import TensorSplit, resized, slices
+from datamodules.split import TensorSplit, resize, row_slices
 
 
 def test_images_come_in_the_order_of_the_indices() -> None:
     images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1)
     split = TensorSplit(images, torch.arange(5) * 10)
-    fetched, labels = split.fetch(torch.tensor([3, 0, 3]))
-    assert fetched.flatten().tolist() == [3, 0, 3]
+    stored, labels = split.fetch(torch.tensor([3, 0, 3]))
+    assert stored.flatten().tolist() == [3, 0, 3]
     assert labels is not None
     assert labels.tolist() == [30, 0, 30]
 
@@ -33,13 +33,13 @@ def test_the_fingerprint_sees_images_labels_and_shape() -> None:
 def test_resizing_is_antialiased_and_rounded() -> None:
     images = torch.randint(0, 256, (3, 1, 8, 8), dtype=torch.uint8)
     exact = F.interpolate(images.float(), size=(4, 4), mode="bilinear", antialias=True)
-    assert resized(images, 4).float().sub(exact).abs().max().item() <= 0.5
-    assert resized(images, 8).equal(images)
+    assert resize(images, 4).float().sub(exact).abs().max().item() <= 0.5
+    assert resize(images, 8).equal(images)
 
 
 @pytest.mark.parametrize(("total", "lengths"), [(0, []), (4, [4]), (9, [4, 4, 1])])
 def test_slices_cover_the_rows(total: int, lengths: list[int]) -> None:
     rows = torch.arange(total)
-    parts = [rows[part] for part in slices(total, 4)]
+    parts = [rows[part] for part in row_slices(total, 4)]
     assert [len(part) for part in parts] == lengths
     assert torch.cat([rows[:0], *parts]).equal(rows)

@@ -65,7 +65,7 @@ def test_the_fingerprint_sees_the_digits_and_their_choice() -> None:
 def test_a_placed_split_is_the_same() -> None:
     split = StackedSplit(layer(), torch.tensor([[1, 2, 3], [4, 5, 6]]))
     split.labels = None
-    placed = split.placed(torch.device("cpu"))
+    placed = split.on_device(torch.device("cpu"))
     assert placed.fingerprint() == split.fingerprint()
     assert placed.fetch(torch.tensor([1]))[1] is None
 

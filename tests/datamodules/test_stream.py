@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from datamodules.stream import IndexStream, generator
+from datamodules.stream import IndexStream, keyed_generator
 
 
 def taken(stream: IndexStream, batches: int) -> torch.Tensor:
@@ -46,5 +46,5 @@ def test_flips_are_fair_and_a_function_of_seed_and_batch() -> None:
 
 
 def test_purposes_draw_apart() -> None:
-    draws = [generator(3, 0, purpose).random() for purpose in (0, 1)]
+    draws = [keyed_generator(3, 0, purpose).random() for purpose in (0, 1)]
     assert draws[0] != draws[1]

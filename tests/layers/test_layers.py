@@ -7,11 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, relu
 
-from gan.algorithms.two_player import idle
+from gan.algorithms.player import frozen
 from gan.layers.attention import SelfAttention
-from gan.layers.conditional_norm import ClassNorm, CodedNorm, Norm
+from gan.layers.conditional_norm import (
+    ClassConditionalBatchNorm,
+    CodeConditionalBatchNorm,
+    UnconditionalBatchNorm,
+)
 from gan.layers.residual import DownBlock, UpBlock
-from gan.layers.spectral import normalise_spectrum
+from gan.layers.spectral import apply_spectral_norm
 
 
 def drawn(module: nn.Module) -> nn.Module:
@@ -60,7 +64,7 @@ def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8, 5), nn.Embedding(4, 6))
     raw = {k: v.clone() for k, v in network.state_dict().items()}
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     for _ in range(50):
         for module in network:
             _ = getattr(module, "weight", None)  # each look in training is one power iteration
@@ -72,11 +76,11 @@ def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
             assert torch.allclose(module.weight.flatten(1), matrix / largest, atol=1e-5)
 
 
-def test_the_idle_player_does_not_follow_singular_values() -> None:
+def test_a_frozen_network_does_not_follow_singular_values() -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     before = copy.deepcopy(network.state_dict())
-    with idle(network):
+    with frozen(network):
         network(torch.randn(2, 4))
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
     network(torch.randn(2, 4))
@@ -89,8 +93,8 @@ def normalised(x: Tensor) -> Tensor:
 
 
 def test_class_norm_scales_and_moves_by_class() -> None:
-    layer = drawn(ClassNorm(3, 4))
-    assert isinstance(layer, ClassNorm)
+    layer = drawn(ClassConditionalBatchNorm(3, 4))
+    assert isinstance(layer, ClassConditionalBatchNorm)
     x, y = torch.randn(5, 3, 2, 2, dtype=torch.float64), torch.tensor([0, 3, 1, 1, 2])
     expected = torch.stack(
         [
@@ -105,12 +109,14 @@ def test_class_norm_scales_and_moves_by_class() -> None:
 
 def test_class_norm_starts_as_batch_norm() -> None:
     x = torch.randn(6, 3, 2, 2)
-    assert torch.allclose(ClassNorm(3, 4)(x, torch.arange(6) % 4), Norm(3)(x))
+    assert torch.allclose(
+        ClassConditionalBatchNorm(3, 4)(x, torch.arange(6) % 4), UnconditionalBatchNorm(3)(x)
+    )
 
 
 def test_coded_norm_is_linear_in_the_code() -> None:
-    layer = drawn(CodedNorm(3, 4))
-    assert isinstance(layer, CodedNorm)
+    layer = drawn(CodeConditionalBatchNorm(3, 4))
+    assert isinstance(layer, CodeConditionalBatchNorm)
     x, code = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 4).double()
     gain = 1 + torch.einsum("oc,bc->bo", layer.gain.weight, code)
     bias = torch.einsum("oc,bc->bo", layer.bias.weight, code)
@@ -124,13 +130,13 @@ def convolved(conv: nn.Module, x: Tensor) -> Tensor:
 
 
 def scaled(norm: nn.Module, x: Tensor) -> Tensor:
-    assert isinstance(norm, Norm)
+    assert isinstance(norm, UnconditionalBatchNorm)
     weight, bias = norm.norm.weight.view(1, -1, 1, 1), norm.norm.bias.view(1, -1, 1, 1)
     return normalised(x) * weight + bias
 
 
 def test_up_block_by_hand() -> None:
-    block = drawn(UpBlock(3, 5, Norm))
+    block = drawn(UpBlock(3, 5, UnconditionalBatchNorm))
     assert isinstance(block, UpBlock)
     x = torch.randn(4, 3, 4, 4).double()
     h = interpolate(relu(scaled(block.norms[0], x)), scale_factor=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import gradgradcheck
 from torch.nn.functional import conv2d
 
-from gan.layers.deviation import MinibatchDeviation
+from gan.layers.deviation import MinibatchStdDev
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
 from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
@@ -182,7 +182,7 @@ def test_modulation_is_differentiable_twice() -> None:
 def test_minibatch_deviation_by_hand() -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 2, 3, 3)
-    out = MinibatchDeviation(size=4)(x)  # 4 does not divide 6: groups of 3
+    out = MinibatchStdDev(size=4)(x)  # 4 does not divide 6: groups of 3
     assert torch.equal(out[:, :2], x)
     for group in range(2):
         images = x[[group, group + 2, group + 4]]
@@ -194,7 +194,7 @@ def test_minibatch_deviation_by_hand() -> None:
 
 
 def test_equal_images_do_not_deviate() -> None:
-    out = MinibatchDeviation()(torch.randn(1, 2, 3, 3).expand(4, -1, -1, -1))
+    out = MinibatchStdDev()(torch.randn(1, 2, 3, 3).expand(4, -1, -1, -1))
     assert out[:, 2].max() <= 1.01e-4
 
 
@@ -206,7 +206,7 @@ def test_upsampling_convolution_is_the_plain_one_between_stuffed_pixels(size: in
     stuffed[:, :, ::2, ::2] = x
     maps = conv2d(stuffed, weight.flip(2, 3), padding=size // 2)
     filtered = upfirdn(maps, 2 * Upsample().double().kernel, padding=(2, 1))
-    found = Upsample().double().convolved(x, weight)
+    found = Upsample().double().upsample_conv2d(x, weight)
     assert found.shape == (2, 4, 12, 12)
     assert torch.allclose(found[..., 2:-2, 2:-2], filtered[..., 2:-2, 2:-2])
 
@@ -216,7 +216,7 @@ def test_downsampling_convolution_is_every_other_pixel_of_the_filtered_one(size:
     torch.manual_seed(0)
     x, convolution = torch.randn(2, 3, 12, 12), EqualisedConv2d(3, 4, size)
     whole = convolution(Filter()(x))  # centred half a pixel before
-    found = Downsample().convolved(x, convolution)
+    found = Downsample().conv2d_downsample(x, convolution)
     assert found.shape == (2, 4, 6, 6)
     assert torch.allclose(found[..., 1:-1, 1:-1], whole[..., 3:-1:2, 3:-1:2], atol=1e-5)
 
@@ -225,11 +225,11 @@ def test_modulated_upsampling_is_the_paper_s() -> None:
     torch.manual_seed(0)
     x, style = torch.randn(3, 4, 5, 5), torch.rand(3, 4) + 0.5
     weight, up = torch.randn(6, 4, 3, 3), Upsample()
-    found = modulated_conv2d(x, weight, style, convolve=up.convolved)
+    found = modulated_conv2d(x, weight, style, convolve=up.upsample_conv2d)
     for image, s, expected in zip(x, style, found, strict=True):
         own = weight * s[None, :, None, None]
         own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        assert torch.allclose(up.convolved(image[None], own)[0], expected, atol=1e-5)
+        assert torch.allclose(up.upsample_conv2d(image[None], own)[0], expected, atol=1e-5)
 
 
 def test_noise_is_new_in_training_and_fixed_outside() -> None:

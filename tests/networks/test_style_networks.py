@@ -257,7 +257,7 @@ def at(images: int) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
     return generator.eval(), discriminator
 
 
-def repeated(images: Tensor, factor: int) -> Tensor:
+def repeat_pixels(images: Tensor, factor: int) -> Tensor:
     return interpolate(images, scale_factor=factor)
 
 
@@ -265,14 +265,14 @@ def repeated(images: Tensor, factor: int) -> Tensor:
 def test_a_small_network_paints_large_pixels(images: int, factor: int) -> None:
     generator, discriminator = at(images)
     painted = generator(torch.randn(3, 6))
-    assert torch.equal(painted, repeated(painted[..., ::factor, ::factor], factor))
+    assert torch.equal(painted, repeat_pixels(painted[..., ::factor, ::factor], factor))
     if factor > 1:
         assert not torch.equal(
-            painted, repeated(painted[..., :: 2 * factor, :: 2 * factor], 2 * factor)
+            painted, repeat_pixels(painted[..., :: 2 * factor, :: 2 * factor], 2 * factor)
         )
     real = torch.randn(3, 1, 16, 16)
     shown = generator.match_resolution(real)
-    assert torch.allclose(shown, repeated(avg_pool2d(real, factor), factor), atol=1e-6)
+    assert torch.allclose(shown, repeat_pixels(avg_pool2d(real, factor), factor), atol=1e-6)
     assert torch.allclose(discriminator(real), discriminator(shown), atol=1e-5)
 
 
@@ -285,7 +285,7 @@ def test_a_resolution_fades_in_without_a_jump() -> None:
         generator.set_progress(images)
         discriminator.set_progress(images)
         shown = generator.match_resolution(real)
-        seen[images] = generator.paint(generator.styles(z)), discriminator(shown), shown
+        seen[images] = generator.compute_images(generator.styles(z)), discriminator(shown), shown
     for early, late, near in ((100, 101, 0.05), (199, 200, 0.05)):
         for a, b in zip(seen[early], seen[late], strict=True):
             assert (a - b).abs().max() <= near * max(a.abs().max(), 1)
@@ -297,9 +297,9 @@ def test_a_resolution_fades_in_without_a_jump() -> None:
 def test_the_detail_is_part_of_the_state() -> None:
     generator, discriminator = at(150)
     for network, fresh in zip((generator, discriminator), at(0), strict=True):
-        assert fresh.detail == 2.0
+        assert fresh.log2_resolution == 2.0
         fresh.load_state_dict(network.state_dict())
-        assert fresh.detail == network.detail == 2.5
+        assert fresh.log2_resolution == network.log2_resolution == 2.5
     z = torch.randn(2, 6)
     restored, _ = at(0)
     restored.load_state_dict(generator.state_dict())
@@ -309,5 +309,5 @@ def test_the_detail_is_part_of_the_state() -> None:
 def test_one_that_does_not_grow_is_whole_at_once() -> None:
     generator, _ = stylegan(1, 16, Unconditional())
     assert isinstance(generator, StyleGANGenerator)
-    assert (generator.top, generator.share) == (2, 1.0)
+    assert (generator.last_stage, generator.alpha) == (2, 1.0)
     assert torch.equal(generator.match_resolution(z := torch.randn(1, 1, 16, 16)), z)

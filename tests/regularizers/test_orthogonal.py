@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from gan.layers.spectral import normalise_spectrum
+from gan.layers.spectral import apply_spectral_norm
 from gan.regularizers.orthogonal import Orthogonal, overlap, weight_matrices
 from tests.regularizers.turns import attempt
 
@@ -74,7 +74,7 @@ def test_the_term_is_a_sum_over_the_matrices() -> None:
 def test_a_weight_under_spectral_normalisation_is_taken_as_it_is_learned() -> None:
     network = Network()
     raw = [w.detach().clone() for w in weight_matrices(network)]
-    normalise_spectrum(network)
+    apply_spectral_norm(network)
     followed = {k: v.clone() for k, v in network.named_buffers()}
     assert all(torch.equal(*pair) for pair in zip(weight_matrices(network), raw, strict=True))
     assert all(torch.equal(followed[k], v) for k, v in network.named_buffers())  # no iteration

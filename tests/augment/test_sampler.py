@@ -3,13 +3,13 @@ import math
 import pytest
 import torch
 
-from gan.augment.dice import Dice
+from gan.augment.sampler import ParameterSampler
 
 COUNT = 20_000
 
 
-def dice(p: float) -> Dice:
-    return Dice(COUNT, torch.tensor(p))
+def sampler(p: float) -> ParameterSampler:
+    return ParameterSampler(COUNT, torch.tensor(p))
 
 
 def assert_frequency(hits: torch.Tensor, p: float) -> None:
@@ -20,15 +20,15 @@ def assert_frequency(hits: torch.Tensor, p: float) -> None:
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_each_draw_lands_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    assert_frequency(dice(p).land(), p)
-    assert_frequency(dice(p).uniform(1.0) != 0, p)
-    assert_frequency(dice(p).normal(1.0) != 0, p)
-    assert_frequency(dice(p).whole(1000) != 0, p * 0.999)
+    assert_frequency(sampler(p).mask(), p)
+    assert_frequency(sampler(p).uniform(1.0) != 0, p)
+    assert_frequency(sampler(p).normal(1.0) != 0, p)
+    assert_frequency(sampler(p).integers(1000) != 0, p * 0.999)
 
 
 def test_one_coin_decides_on_all_numbers_of_an_image() -> None:
     torch.manual_seed(0)
-    for drawn in (dice(0.3).uniform(1.0, 2), dice(0.3).normal(1.0, 2)):
+    for drawn in (sampler(0.3).uniform(1.0, 2), sampler(0.3).normal(1.0, 2)):
         assert drawn.shape == (2, COUNT)
         assert torch.equal(drawn[0] != 0, drawn[1] != 0)
         assert not torch.equal(drawn[0], drawn[1])
@@ -36,7 +36,11 @@ def test_one_coin_decides_on_all_numbers_of_an_image() -> None:
 
 def test_distributions() -> None:
     torch.manual_seed(0)
-    uniform, normal, whole = dice(1.0).uniform(2.0), dice(1.0).normal(0.5), dice(1.0).whole(4)
+    uniform, normal, whole = (
+        sampler(1.0).uniform(2.0),
+        sampler(1.0).normal(0.5),
+        sampler(1.0).integers(4),
+    )
     assert uniform.min() >= -2
     assert uniform.max() < 2
     assert uniform.std().item() == pytest.approx(2 / math.sqrt(3), rel=0.02)
@@ -51,13 +55,13 @@ def test_distributions() -> None:
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0, 1.5])
 def test_one_of_two_throws_lands_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    either = dice(p).either()
-    assert_frequency(either.land() | either.land(), min(p, 1.0))
+    either = sampler(p).for_two_draws()
+    assert_frequency(either.mask() | either.mask(), min(p, 1.0))
 
 
 def test_draws_repeat_with_the_random_state_of_the_device() -> None:
     state = torch.get_rng_state()
-    first = dice(0.5).normal(1.0), dice(0.5).uniform(1.0), dice(0.5).whole(3)
+    first = sampler(0.5).normal(1.0), sampler(0.5).uniform(1.0), sampler(0.5).integers(3)
     torch.set_rng_state(state)
-    again = dice(0.5).normal(1.0), dice(0.5).uniform(1.0), dice(0.5).whole(3)
+    again = sampler(0.5).normal(1.0), sampler(0.5).uniform(1.0), sampler(0.5).integers(3)
     assert all(map(torch.equal, first, again))
