@@ -8,7 +8,7 @@ from tests.configs import ROOT
 
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(["clock", "devices", "latents", "schedules", "optimizers", "processes"], 1),
+    **dict.fromkeys(["batch", "clock", "devices", "latents", "schedules", "optimizers", "processes"], 1),
     **dict.fromkeys(["averaging", "layers", "losses", "regularizers", "augment"], 2),
     **dict.fromkeys(["backbones", "settings"], 2),
     "conditioning": 3,

@@ -5,24 +5,24 @@ from typing import Any
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch, Terms
+from gan.algorithms.two_player import Terms
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
-from gan.regularizers.base import Attempt, Verdict
+from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs
 
 
 class ACGAN(GAN):
-    """D tells real from fake and, for both, the class; G is told the class and helps D to see it.
+    """D predicts real or fake and the class; G is given the class and makes it recognisable.
 
     D maximises L_S + L_C, G maximises L_C - L_S (their eqs. 2 and 3), with L_C the log-likelihood
-    of the right class on reals and fakes. What stands for the likelihood is the head's to say:
-    with ``conditioning=contrastive`` the game is ContraGAN's (Kang & Park, 2020), with
-    ``conditioning=data_to_data`` ReACGAN's (Kang et al., 2021). Without labels it is plain.
+    of the right class on reals and fakes. The head of the discriminator computes L_C: with
+    ``conditioning=contrastive`` the game is ContraGAN's (Kang & Park, 2020), with
+    ``conditioning=data_to_data`` ReACGAN's (Kang et al., 2021). Without labels it is plain GAN.
 
     Args:
         weight: of the classification terms of D.
         generator_weight: of that of G.
-        fakes: D learns the classes from fakes too, as in AC-GAN; without, from reals alone.
+        fakes: D's classification loss includes the fakes, as in AC-GAN.
         ingredients: see :class:`GAN`.
 
     Raises:
@@ -54,17 +54,15 @@ class ACGAN(GAN):
             return {}
         return {name: weight * head.class_loss(h, labels)}
 
-    def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
-        """Return the classification terms on reals and, if wanted, on fakes."""
-        asked = {"class_real": verdict.real_features}
+    def discriminator_terms(self, out: DiscriminatorOutputs) -> Terms:
+        """Return the classification terms on reals and, with ``fakes``, on fakes."""
+        labels = out.batch.labels
+        terms = self._class_loss("class_real", self.weight, out.real_features, labels)
         if self.fakes:
-            asked["class_fake"] = verdict.fake_features
-        terms: Terms = {}
-        for name, h in asked.items():
-            terms |= self._class_loss(name, self.weight, h, batch.labels)
+            terms |= self._class_loss("class_fake", self.weight, out.fake_features, labels)
         return terms
 
-    def generator_tasks(self, attempt: Attempt, batch: Batch) -> Terms:
+    def generator_terms(self, out: GeneratorOutputs) -> Terms:
         """Return the classification term on fakes."""
-        h = attempt.fake_features
-        return self._class_loss("class", self.generator_weight, h, batch.labels)
+        h, labels = out.fake_features, out.batch.labels
+        return self._class_loss("class", self.generator_weight, h, labels)

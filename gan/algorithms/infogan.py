@@ -1,35 +1,35 @@
-"""The game with legible codes (Chen et al., 2016)."""
+"""The game with interpretable codes (Chen et al., 2016)."""
 
 from typing import Any
 
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch, Terms
+from gan.algorithms.two_player import Terms
 from gan.errors import InputError
 from gan.latents import Codes
 from gan.networks.posterior import Posterior
-from gan.regularizers.base import Attempt, Verdict
+from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs
 
 
 class InfoGAN(GAN):
-    """Part of z is a code that Q must be able to read off the image.
+    """Part of z is a code, which Q infers from the generated image.
 
     min over G, Q and max over D of V(D, G) - lambda L_I(G, Q) (their eq. 6), with L_I the bound on
-    the mutual information of code and image. Q stands on D's features and learns in G's turn.
+    the mutual information of code and image. Q has D's features as input and is trained with G.
 
     Args:
         weight: lambda of the categorical codes.
         continuous_weight: that of the continuous ones.
-        hidden: units of Q's own hidden layer.
-        shared: D's features learn to carry the code too, in D's turn, as in the authors' code.
+        hidden: units of Q's hidden layer.
+        shared: D minimises the same terms in its own update, as in the authors' code.
         ingredients: see :class:`GAN`.
 
     Attributes:
         posterior: Q.
 
     Raises:
-        InputError: if the prior has no codes, or images are judged in packs.
+        InputError: if the prior has no codes, or images are packed.
     """
 
     prior: Codes
@@ -45,25 +45,25 @@ class InfoGAN(GAN):
     ) -> None:
         super().__init__(*args, **ingredients)
         if not isinstance(self.prior, Codes):
-            raise InputError("model=infogan reads codes, but its prior has none: set prior=codes")
+            raise InputError("model=infogan infers codes, but the prior has none: set prior=codes")
         if self.pack > 1:
             raise InputError(f"pack={self.pack}: a code is that of one image: set pack=1")
         self.weight, self.continuous_weight, self.shared = weight, continuous_weight, shared
         self.posterior = Posterior(self.discriminator.head.width, self.prior, hidden)
-        self.enlist("generator", self.posterior)
+        self.add_network("generator", self.posterior)
 
     def _information(self, h: Tensor, z: Tensor) -> Terms:
-        """Return -lambda L_I but for the codes' entropy, by kind of code."""
-        categorical, continuous = self.posterior.surprise(h, z)
+        """Return -lambda L_I, without the constant entropy of the codes, by kind of code."""
+        categorical, continuous = self.posterior.negative_log_likelihood(h, z)
         return {
             "categorical": self.weight * categorical,
             "continuous": self.continuous_weight * continuous,
         }
 
-    def discriminator_tasks(self, verdict: Verdict, batch: Batch) -> Terms:
-        """Return the information that D's features of the fakes lack, if they are to carry it."""
-        return self._information(verdict.fake_features, batch.z) if self.shared else {}
+    def discriminator_terms(self, out: DiscriminatorOutputs) -> Terms:
+        """Return the information terms on D's features of the fakes, if ``shared``."""
+        return self._information(out.fake_features, out.batch.z) if self.shared else {}
 
-    def generator_tasks(self, attempt: Attempt, batch: Batch) -> Terms:
-        """Return the information that G's images lack, or that Q fails to read."""
-        return self._information(attempt.fake_features, batch.z)
+    def generator_terms(self, out: GeneratorOutputs) -> Terms:
+        """Return the information terms, which G and Q minimise."""
+        return self._information(out.fake_features, out.batch.z)

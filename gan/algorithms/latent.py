@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.algorithms.two_player import Batch, Images, TwoPlayerGame
+from gan.algorithms.two_player import Images, TwoPlayerGame
+from gan.batch import LatentBatch
 from gan.errors import InputError
 from gan.latents import Prior, keyed_generator
 from gan.layers.noise import noise_per_image
@@ -30,11 +31,11 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-class LatentGame(TwoPlayerGame):
+class LatentGame(TwoPlayerGame[LatentBatch]):
     """A two-player game on latents from a prior, and its samples.
 
-    Latents of training, and the epsilon of penalties, are a function of (seed, step, turn) alone
-    and are dealt out over the devices; the latents of samples are a function of (seed, image).
+    The latents of training, and the epsilon of penalties, are a function of (seed, step, turn)
+    alone, of which each device takes its share; the latents of samples are one of (seed, image).
 
     Args:
         generator: latents to images.
@@ -52,14 +53,14 @@ class LatentGame(TwoPlayerGame):
         super().__init__(generator, discriminator, **mechanics)
         self.prior = prior
 
-    def deal(self, images: Images, turn: int) -> Batch:
-        """Join this device's images with its share of the turn's latents."""
+    def make_batch(self, images: Images, turn: int) -> LatentBatch:
+        """Return this device's images with its share of the latents of an update."""
         real, labels = images
         key = keyed_generator(self.seed, self.clock.step, turn + 1)  # samples have key 0 there
         total, start = len(real) * self.trainer.world_size, len(real) * self.global_rank
         drawn = self.prior.sample(total, key), torch.rand(total, generator=key)
-        mine = (noise[start : start + len(real)].to(real) for noise in drawn)
-        return Batch(self.generator.comparable(real), labels, *mine)
+        z, epsilon = (values[start : start + len(real)].to(real) for values in drawn)
+        return LatentBatch(self.generator.match_resolution(real), labels, z, epsilon)
 
     def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:
         """Return image k of ``seed`` for each k of ``indices``, on the game's device.

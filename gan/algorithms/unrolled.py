@@ -1,4 +1,4 @@
-"""The game in which G looks ahead (Metz et al., 2017)."""
+"""The game with an unrolled discriminator (Metz et al., 2017)."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch
+from gan.batch import LatentBatch
 from gan.errors import InputError
 from gan.layers.precision import at_least_float32
 from gan.networks.base import Discriminator
 
 
-class _Judge(nn.Module):
-    """A discriminator that says logits and features."""
+class _LogitsAndFeatures(nn.Module):
+    """A discriminator that returns logits and features h, for functional calls."""
 
     def __init__(self, discriminator: Discriminator) -> None:
         super().__init__()
@@ -26,11 +26,10 @@ class _Judge(nn.Module):
 
 
 class UnrolledGAN(GAN):
-    """G is judged by the D of K updates later, and its gradient passes through those updates.
+    """G's loss has the logits of D after K further updates, and differentiates through these.
 
     theta_D^{k+1} = theta_D^k - eta d L_D / d theta_D on one batch (Metz et al., 2017, section 2.2),
-    by plain gradient descent on a device's share; the D that plays on is the one before. It keeps G
-    from chasing D from mode to mode.
+    by gradient descent on a device's share. D itself keeps its weights.
 
     Args:
         unroll: K; 0 is the plain game.
@@ -38,7 +37,7 @@ class UnrolledGAN(GAN):
         ingredients: see :class:`GAN`.
 
     Raises:
-        InputError: on a negative K, or packs.
+        InputError: if K is negative, eta not positive, or images are packed.
     """
 
     def __init__(
@@ -51,27 +50,33 @@ class UnrolledGAN(GAN):
                 "positive one"
             )
         if self.pack > 1:
-            raise InputError(f"pack={self.pack}: the unrolled game judges images alone: set pack=1")
+            raise InputError(
+                f"pack={self.pack}: the unrolled game has one logit an image: set pack=1"
+            )
         self.unroll, self.unroll_lr = unroll, unroll_lr
 
-    def respond(self, fake: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the logits and features of the discriminator of K updates later."""
-        judge = _Judge(self.discriminator)
-        weights = {n: w.detach().requires_grad_() for n, w in judge.named_parameters()}
+    def discriminate_fakes(self, fake: Tensor, batch: LatentBatch) -> tuple[Tensor, Tensor]:
+        """Return the logits and features h of D after K further updates."""
+        network = _LogitsAndFeatures(self.discriminator)
+        weights = {n: w.detach().requires_grad_() for n, w in network.named_parameters()}
         for _ in range(self.unroll):
-            weights = self._updated(judge, weights, batch, fake)
-        logits, h = functional_call(judge, weights, (self.augment(fake), batch.labels))
+            weights = self._update_weights(network, weights, batch, fake)
+        logits, h = functional_call(network, weights, (self.augment(fake), batch.labels))
         return at_least_float32(logits), h
 
-    def _updated(
-        self, judge: _Judge, weights: dict[str, Tensor], batch: Batch, fake: Tensor
+    def _update_weights(
+        self,
+        network: _LogitsAndFeatures,
+        weights: dict[str, Tensor],
+        batch: LatentBatch,
+        fake: Tensor,
     ) -> dict[str, Tensor]:
-        """Return the weights after one more update of D, differentiable in the fakes."""
-        said = [
-            functional_call(judge, weights, (self.augment(images), batch.labels))[0]
-            for images in (self.augment.disguise(batch.real, fake), fake)
-        ]
-        loss = self.loss.discriminator(*said)
+        """Return D's weights after one more update, differentiable by the fakes."""
+        real_logits, fake_logits = (
+            functional_call(network, weights, (self.augment(images), batch.labels))[0]
+            for images in (self.augment.substitute_reals(batch.real, fake), fake)
+        )
+        loss = self.loss.discriminator(real_logits, fake_logits)
         gradients = torch.autograd.grad(
             loss, list(weights.values()), create_graph=True, allow_unused=True
         )

@@ -61,7 +61,7 @@ class Checkpoints(StepCallback):
     def _write(self, trainer: pl.Trainer, name: str, kept: str | None = None) -> None:
         """Write beside the place and move into it; what was there moves to ``kept``."""
         game = trainer.lightning_module
-        if isinstance(game, TwoPlayerGame) and not game.sound():
+        if isinstance(game, TwoPlayerGame) and not game.is_finite():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{name}.part"

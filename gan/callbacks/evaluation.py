@@ -77,7 +77,7 @@ class MetricsCallback(StepCallback):
         """Evaluate where it is due and the weights are numbers."""
         every = self.evaluation.every
         due = every > 0 and game.clock.step % every == 0
-        if (due or last) and game.sound():
+        if (due or last) and game.is_finite():
             self._evaluate(trainer, game)
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:

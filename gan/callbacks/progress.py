@@ -37,7 +37,7 @@ class Progress(StepCallback):
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Advance, and show the latest figures when there are new ones."""
-        if game.measuring:
+        if game.log_due:
             self.bar.set_postfix(self._figures(trainer), refresh=False)
         self.bar.update()
 

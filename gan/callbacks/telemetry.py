@@ -34,12 +34,12 @@ class Telemetry(StepCallback):
         assert isinstance(pl_module, TwoPlayerGame)
         step = pl_module.clock.step + 1
         last = batch_idx + 1 == trainer.num_training_batches
-        pl_module.measuring = step % self.every == 0 or step == 1 or last
+        pl_module.log_due = step % self.every == 0 or step == 1 or last
         self._seen, self._started = pl_module.clock.images, time.perf_counter()
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Log the readings where they are due."""
-        due = game.measuring
+        due = game.log_due
         readings = {k: float(v) for k, v in game.readings.items()} if due else {}
         self._seconds += time.perf_counter() - self._started
         self._images += game.clock.images - self._seen

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from gan.regularizers.base import Verdict
+from gan.regularizers.base import DiscriminatorOutputs, Networks
 from gan.regularizers.consistency import ConsistencyRegularization
 
 
 class BalancedConsistency(ConsistencyRegularization):
-    """Consistency on fakes too, lest G draw the marks of T (Zhao et al., 2021, algorithm 1).
+    """Consistency on reals and fakes, so that G does not imitate T (Zhao et al., 2021, alg. 1).
 
     weight * E (D(x) - D(T(x)))^2 + fake_weight * E (D(G(z)) - D(T(G(z))))^2 in D's loss; with
     ``zcr`` beside it, improved consistency regularization (ICR).
@@ -32,7 +32,8 @@ class BalancedConsistency(ConsistencyRegularization):
         super().__init__(transform, weight, every)
         self.fake_weight = fake_weight
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return the two terms; the critic is asked again at T(x) and T(G(z))."""
-        logits = verdict.critic(self.transform(verdict.fake.detach()))
-        return super().penalty(verdict) + self.fake_weight * mse_loss(logits, verdict.fake_logits)
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Return the sum of the two terms, with the logits of T(x) and T(G(z))."""
+        logits, _ = networks.discriminate(self.transform(out.fake.detach()), out.batch.labels)
+        fake_term = mse_loss(logits, out.fake_logits)
+        return super().penalty(out, networks) + self.fake_weight * fake_term

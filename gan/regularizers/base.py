@@ -1,83 +1,103 @@
-"""The interface of regularizers: what joins a player's loss beside the adversarial term."""
+"""The interface of regularizers: terms of a player's loss beside the adversarial one."""
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from gan.batch import LatentBatch
+from gan.errors import InputError
+
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the discriminator said in its turn.
+class DiscriminatorOutputs:
+    """What the discriminator returned in one of its updates.
 
     Attributes:
-        critic: images -> logits, labels and augmentation included.
-        real: real images (B, C, H, W), attached to ``real_logits`` where a penalty asked for it.
+        batch: labels and latents of the images.
+        real: real images (B, C, H, W), part of the graph of ``real_logits`` if a penalty that is
+            due asked for it.
         fake: generated images (B, C, H, W), likewise.
-        real_logits: critic(real).
-        fake_logits: critic(fake).
-        real_features: h of the real images, of which the logits are scores.
-        fake_features: likewise.
-        epsilon: uniform in [0, 1), one number an image, (B,), for the points of a penalty.
-        z: latents of ``fake``, (B, latent_dim).
-        generate: latents -> images under the same labels, without gradients.
+        real_logits: of the real images, in float32 or wider.
+        fake_logits: of the fakes.
+        real_features: h of the real images, from which the logits are computed.
+        fake_features: h of the fakes.
     """
 
-    critic: Callable[[Tensor], Tensor]
+    batch: LatentBatch
     real: Tensor
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
     real_features: Tensor
     fake_features: Tensor
-    epsilon: Tensor
-    z: Tensor
-    generate: Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What the generator did in its turn.
+class GeneratorOutputs:
+    """What the generator returned in one of its updates, and the discriminator's outputs on it.
 
     Attributes:
-        generator: the network itself.
-        generate: latents -> images under the same labels, differentiable.
-        z: latents (B, latent_dim).
-        fake: generate(z), (B, C, H, W).
-        fake_logits: what the discriminator says of them.
-        fake_features: h of the fakes, of which the logits are scores.
-        real_features: -> h of as many real images, without gradients.
-        labels: (B,), or ``None``.
-        trace: latents and labels -> what images are a smooth function of, and the images.
+        batch: real images, labels, and the latents of the fakes.
+        fake: generated images (B, C, H, W).
+        fake_logits: of the fakes, in float32 or wider.
+        fake_features: h of the fakes, from which the logits are computed.
     """
 
-    generator: nn.Module
-    generate: Callable[[Tensor], Tensor]
-    z: Tensor
+    batch: LatentBatch
     fake: Tensor
     fake_logits: Tensor
     fake_features: Tensor
-    real_features: Callable[[], Tensor]
-    labels: Tensor | None
-    trace: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
+
+class GeneratorNetwork(Protocol):
+    """What regularizers call on a generator."""
+
+    def __call__(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) of latents and labels."""
+
+    def forward_with_styles(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return what images are a smooth function of, (B, ...), and the images."""
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Yield all modules of the network."""
+
+
+class Networks(Protocol):
+    """The forward passes of a game, for terms that need further ones."""
+
+    @property
+    def generator(self) -> GeneratorNetwork:
+        """The generator."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the discriminator's features h of images, augmented."""
+
+    def discriminate(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the logits of images, augmented, and their features h."""
 
 
 class Regularizer(nn.Module, ABC):
-    """A term in either player's loss, a choice among its logits, or a projection of D's weights.
+    """A term of either player's loss, a choice among its logits, or a projection of D's weights.
 
     Args:
         every: updates of its player between two uses (lazy regularization, Karras et al., 2020);
-            when due, the term is worth ``every`` times as much.
+            the term is multiplied by ``every``.
 
     Attributes:
-        needs_real_gradient: the verdict's real images must be attached to their logits.
-        needs_fake_gradient: the verdict's fake images must be attached to their logits.
-        per_sample: the term means something only if an image's logit depends on that image alone,
-            so it excludes batch normalisation and packing in the discriminator.
-        clips: it bounds weights as they are stored, which excludes equalised ones.
-        selective: it chooses among the generator's logits, which excludes losses in pairs.
+        needs_real_gradient: the gradient of the real logits with respect to the real images is
+            needed.
+        needs_fake_gradient: that of the fake logits with respect to the fakes.
+        per_sample: the term is right only if the logit of an image depends on no other image, which
+            excludes batch normalisation and packing in the discriminator.
+        clips: it bounds the stored weights, which excludes equalised ones.
+        selective: it chooses among the generator's logits, which excludes losses of pairs.
+
+    Raises:
+        InputError: if ``every`` is below 1.
     """
 
     needs_real_gradient: bool = False
@@ -85,25 +105,31 @@ class Regularizer(nn.Module, ABC):
     per_sample: bool = False
     clips: bool = False
     selective: bool = False
+    every: int = 1
 
     def __init__(self, every: int = 1) -> None:
         super().__init__()
         if every < 1:
-            raise ValueError(f"regularizers: every={every} must be at least 1")
+            raise InputError(f"regularizers: every={every}: give a number from 1")
         self.every = every
 
-    def penalty(self, verdict: Verdict) -> Tensor | None:
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor | None:
         """Return the term of the discriminator's loss, a scalar, or ``None`` for none."""
         return None
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor | None:
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor | None:
         """Return the term of the generator's loss, a scalar, or ``None`` for none."""
         return None
 
     def select(self, fake_logits: Tensor, images: int) -> Tensor:
-        """Return the logits (k,) that count in the generator's loss, after ``images`` real ones."""
+        """Return the logits (k,) that the generator's loss is taken over.
+
+        Args:
+            fake_logits: of all fakes, (B,).
+            images: real images seen.
+        """
         return fake_logits
 
     @torch.no_grad()
     def project(self, discriminator: nn.Module) -> None:
-        """Bring the discriminator's weights back into the allowed set, after its update."""
+        """Project the discriminator's weights onto the allowed set, after its update."""

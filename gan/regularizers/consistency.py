@@ -5,15 +5,15 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from gan.regularizers.base import Regularizer, Verdict
+from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
 
 
 class ConsistencyRegularization(Regularizer):
     """weight * E (D(x) - D(T(x)))^2 on real images (Zhang et al., 2020, algorithm 1).
 
-    D is the logit, augmentation included; both sides learn. Batch normalisation and packing are no
-    obstacle: x and T(x) are judged as batches of one kind, and the term compares two logits where
-    a gradient penalty would need one image's alone.
+    D is the logit, augmentation included; gradients flow through both logits. Batch normalisation
+    and packing are allowed: D gets x and T(x) as two whole batches, and the term needs no logit
+    that depends on one image alone.
 
     Args:
         transform: T, images -> images that show the same; random.
@@ -27,7 +27,7 @@ class ConsistencyRegularization(Regularizer):
         super().__init__(every)
         self.transform, self.weight = transform, weight
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return the term; the critic is asked again at T(x)."""
-        logits = verdict.critic(self.transform(verdict.real.detach()))
-        return self.weight * mse_loss(logits, verdict.real_logits)
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Return the term, with the logits of T(x)."""
+        logits, _ = networks.discriminate(self.transform(out.real.detach()), out.batch.labels)
+        return self.weight * mse_loss(logits, out.real_logits)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gan import processes
-from gan.regularizers.base import Attempt, Regularizer
+from gan.regularizers.base import GeneratorOutputs, Networks, Regularizer
 
 
 def mean_feature(h: Tensor) -> Tensor:
@@ -28,7 +28,9 @@ class FeatureMatching(Regularizer):
         super().__init__(every)
         self.weight = weight
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor:
-        """Return the term; the discriminator is asked for features of real images."""
-        distance = mean_feature(attempt.real_features()) - mean_feature(attempt.fake_features)
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
+        """Return the term, with the features of the real images."""
+        with torch.no_grad():
+            real_features = networks.features(out.batch.real)
+        distance = mean_feature(real_features) - mean_feature(out.fake_features)
         return self.weight * distance.square().sum()

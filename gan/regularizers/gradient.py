@@ -1,13 +1,10 @@
-"""Penalties on the gradient of the critic with respect to its images.
-
-The game asks for them in full precision, whatever the precision of training.
-"""
+"""Penalties on the gradient of the critic with respect to its images."""
 
 import torch
 from torch import Tensor
 
 from gan.clock import Scheduled
-from gan.regularizers.base import Regularizer, Verdict
+from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
 from gan.schedules import Constant, Schedule
 
 
@@ -30,7 +27,7 @@ class _ZeroCentred(Regularizer, Scheduled):
         self.set_progress(0)
 
     def set_progress(self, images: int) -> None:
-        """Set gamma as is due after ``images`` real images."""
+        """Set the weight of the term after ``images`` real images."""
         self.weight = 0.5 * self.gamma * self.schedule(images)
 
 
@@ -45,9 +42,9 @@ class R1(_ZeroCentred):
 
     needs_real_gradient = True
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return the term from the graph of the verdict."""
-        return self.weight * squared_gradient_norm(verdict.real_logits, verdict.real).mean()
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Return the term, from the graph of the real logits."""
+        return self.weight * squared_gradient_norm(out.real_logits, out.real).mean()
 
 
 class R2(_ZeroCentred):
@@ -61,19 +58,19 @@ class R2(_ZeroCentred):
 
     needs_fake_gradient = True
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return the term from the graph of the verdict."""
-        return self.weight * squared_gradient_norm(verdict.fake_logits, verdict.fake).mean()
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Return the term, from the graph of the fake logits."""
+        return self.weight * squared_gradient_norm(out.fake_logits, out.fake).mean()
 
 
 class GradientPenalty(Regularizer):
     """lambda E (|grad D| - 1)^2 at points between reals and fakes (Gulrajani et al., 2017, eq. 3).
 
-    The points are asked of the critic again.
+    The critic is evaluated once more, at the points.
 
     Args:
         weight: lambda.
-        one_sided: punish only norms above 1 (their section 4).
+        one_sided: penalise only norms above 1 (their section 4).
         every: as in :class:`Regularizer`.
     """
 
@@ -83,15 +80,16 @@ class GradientPenalty(Regularizer):
         super().__init__(every)
         self.weight, self.one_sided = weight, one_sided
 
-    def points(self, verdict: Verdict) -> Tensor:
+    def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
-        epsilon = verdict.epsilon.view(-1, 1, 1, 1)
-        return torch.lerp(verdict.real.detach(), verdict.fake.detach(), epsilon)
+        epsilon = out.batch.epsilon.view(-1, 1, 1, 1)
+        return torch.lerp(out.real.detach(), out.fake.detach(), epsilon)
 
-    def penalty(self, verdict: Verdict) -> Tensor:
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term at :meth:`points`."""
-        points = self.points(verdict).requires_grad_()
-        norm = (squared_gradient_norm(verdict.critic(points), points) + 1e-12).sqrt()
+        points = self.points(out).requires_grad_()
+        logits, _ = networks.discriminate(points, out.batch.labels)
+        norm = (squared_gradient_norm(logits, points) + 1e-12).sqrt()
         excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
         return self.weight * excess.square().mean()
 
@@ -112,7 +110,7 @@ class DRAGAN(GradientPenalty):
         super().__init__(weight, every=every)
         self.spread = spread
 
-    def points(self, verdict: Verdict) -> Tensor:
+    def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the perturbed real images."""
-        real = verdict.real.detach()
+        real = out.real.detach()
         return real + self.spread * real.std() * torch.rand_like(real)

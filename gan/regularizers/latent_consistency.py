@@ -1,15 +1,20 @@
-"""Consistency under small moves of the latent."""
+"""Consistency under small perturbations of the latent."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from gan.errors import InputError
-from gan.regularizers.base import Attempt, Regularizer, Verdict
+from gan.regularizers.base import (
+    DiscriminatorOutputs,
+    GeneratorOutputs,
+    Networks,
+    Regularizer,
+)
 
 
 class LatentConsistency(Regularizer):
-    """A small move of z shall change the image, and D shall not mind (Zhao et al., 2021, zCR).
+    """D is insensitive to small perturbations of z, G is sensitive (Zhao et al., 2021, zCR).
 
     With T(z) = z + sigma n, n standard normal (their algorithm 2):
 
@@ -18,13 +23,13 @@ class LatentConsistency(Regularizer):
 
     The square in G's loss is the mean over channels and pixels, as in StudioGAN, so that the weight
     holds at any resolution and the term stays above -4 weight_gen; the paper writes a norm, whose
-    sum would outweigh the adversarial loss. Batch normalisation and packing in D are no obstacle:
-    the two batches of fakes are of one kind.
+    sum would outweigh the adversarial loss. Batch normalisation and packing in D are allowed, as
+    D gets the two batches of fakes whole.
 
     Args:
         weight_dis: lambda_dis; 20 is for BigGAN.
         weight_gen: lambda_gen.
-        sigma: standard deviation of the move, above 0; StudioGAN's ``radius``.
+        sigma: standard deviation of the perturbation, above 0; StudioGAN's ``radius``.
         every: as in :class:`Regularizer`.
 
     Raises:
@@ -43,15 +48,18 @@ class LatentConsistency(Regularizer):
             raise InputError(f"regularizers.zcr.sigma={sigma}: give a positive number")
         self.weight_dis, self.weight_gen, self.sigma = weight_dis, weight_gen, sigma
 
-    def moved(self, z: Tensor) -> Tensor:
+    def perturb(self, z: Tensor) -> Tensor:
         """Return T(z) of latents (B, latent_dim)."""
         return z + self.sigma * torch.randn_like(z)
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return D's term; the generator and the critic are asked again."""
-        logits = verdict.critic(verdict.generate(self.moved(verdict.z)))
-        return self.weight_dis * mse_loss(logits, verdict.fake_logits)
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Return D's term, with the logits of G(T(z))."""
+        with torch.no_grad():
+            fake = networks.generator(self.perturb(out.batch.z), out.batch.labels)
+        logits, _ = networks.discriminate(fake, out.batch.labels)
+        return self.weight_dis * mse_loss(logits, out.fake_logits)
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor:
-        """Return G's term; the generator is asked again."""
-        return -self.weight_gen * mse_loss(attempt.generate(self.moved(attempt.z)), attempt.fake)
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
+        """Return G's term, with the images G(T(z))."""
+        fake = networks.generator(self.perturb(out.batch.z), out.batch.labels)
+        return -self.weight_gen * mse_loss(fake, out.fake)

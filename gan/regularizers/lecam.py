@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from gan import processes
-from gan.regularizers.base import Regularizer, Verdict
+from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
 
 
 class LeCam(Regularizer):
-    """Hold each side's logits near the moving average of the other's (Tseng et al., 2021, eq. 3).
+    """Keep logits near the average of the other side's (Tseng et al., 2021, eq. 3).
 
     weight * (E (D(x) - a_F)^2 + E (D(G(z)) - a_R)^2), with anchors a_R and a_F the exponential
     moving averages of the mean logits on reals and fakes, over all devices. The authors' code keeps
@@ -17,7 +17,7 @@ class LeCam(Regularizer):
     Args:
         weight: lambda.
         decay: of the anchors.
-        start: uses before the term counts, while the anchors settle.
+        start: uses in which the term is 0, while the anchors converge.
         every: as in :class:`Regularizer`.
     """
 
@@ -35,18 +35,18 @@ class LeCam(Regularizer):
         self.register_buffer("uses", torch.zeros(()))
 
     @torch.no_grad()
-    def _follow(self, verdict: Verdict) -> None:
-        """Move the anchors; the first use sets them."""
+    def _update_anchors(self, out: DiscriminatorOutputs) -> None:
+        """Update the anchors; the first use sets them."""
         rate = torch.where(self.uses == 0, 1.0, 1 - self.decay)
-        real, fake = verdict.real_logits.mean(), verdict.fake_logits.mean()
+        real, fake = out.real_logits.mean(), out.fake_logits.mean()
         processes.average([real, fake])
         self.real_anchor.lerp_(real, rate)
         self.fake_anchor.lerp_(fake, rate)
         self.uses += 1
 
-    def penalty(self, verdict: Verdict) -> Tensor:
-        """Return the term; the anchors move first."""
-        self._follow(verdict)
-        real = (verdict.real_logits - self.fake_anchor).square().mean()
-        fake = (verdict.fake_logits - self.real_anchor).square().mean()
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
+        """Update the anchors and return the term."""
+        self._update_anchors(out)
+        real = (out.real_logits - self.fake_anchor).square().mean()
+        fake = (out.fake_logits - self.real_anchor).square().mean()
         return self.weight * (real + fake) * (self.uses > self.start)

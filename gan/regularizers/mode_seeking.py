@@ -4,11 +4,11 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from gan.errors import InputError
-from gan.regularizers.base import Attempt, Regularizer
+from gan.regularizers.base import GeneratorOutputs, Networks, Regularizer
 
 
 class ModeSeeking(Regularizer):
-    """Latents that differ shall give images that differ (Mao et al., 2019).
+    """Different latents give different images (Mao et al., 2019).
 
     weight / (d(G(z1), G(z2)) / d(z1, z2) + eps) in G's loss, d the mean absolute difference over a
     device's batch: the inverse of the paper's ratio, as in the authors' code. z2 are the latents z1
@@ -30,17 +30,19 @@ class ModeSeeking(Regularizer):
             raise InputError(f"regularizers.mode_seeking.eps={eps}: give a positive number")
         self.weight, self.eps = weight, eps
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor:
-        """Return the term; the generator is asked again.
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
+        """Return the term, with the images of the other latents.
 
         Raises:
-            InputError: if there is one image alone.
+            InputError: if there is one image only.
         """
-        if len(attempt.z) < 2:
+        z = out.batch.z
+        if len(z) < 2:
             raise InputError(
                 "regularizers.mode_seeking compares images, but a device has one at a time: "
                 "give a larger batch_size or a smaller accumulate"
             )
-        others = attempt.z.roll(1, 0)
-        ratio = l1_loss(attempt.generate(others), attempt.fake) / l1_loss(others, attempt.z)
+        others = z.roll(1, 0)
+        images = networks.generator(others, out.batch.labels)
+        ratio = l1_loss(images, out.fake) / l1_loss(others, z)
         return self.weight / (ratio + self.eps)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan.regularizers.base import Attempt, Regularizer
+from gan.regularizers.base import GeneratorNetwork, GeneratorOutputs, Networks, Regularizer
 
 
-def weight_matrices(network: nn.Module) -> Iterator[Tensor]:
+def weight_matrices(network: GeneratorNetwork) -> Iterator[Tensor]:
     """Yield the weights of linear maps and convolutions, one row an output map.
 
     A weight under spectral normalisation is taken as it is learned, before its division.
@@ -49,7 +49,7 @@ class Orthogonal(Regularizer):
         super().__init__(every)
         self.beta = beta
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor:
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return the term, of the weights alone."""
-        terms = [overlap(w) for w in weight_matrices(attempt.generator)]
-        return self.beta * sum(terms, start=attempt.z.new_zeros(()))
+        terms = [overlap(w) for w in weight_matrices(networks.generator)]
+        return self.beta * sum(terms, start=out.batch.z.new_zeros(()))

@@ -8,15 +8,15 @@ from torch.autograd import grad
 
 from gan import processes
 from gan.errors import InputError
-from gan.regularizers.base import Attempt, Regularizer
+from gan.regularizers.base import GeneratorOutputs, Networks, Regularizer
 
 
 class PathLength(Regularizer):
-    """weight * E (|J^T y| - a)^2: a step in w moves the image by as much everywhere.
+    """weight * E (|J^T y| - a)^2: a step in w changes the image equally at any w.
 
     J = d image / d w, y normal noise whose variance is one over the pixels of the image, a the
-    running mean of |J^T y| over all devices; of styles, |J^T y|^2 is their mean over layers. A
-    generator without styles is taken at its latents.
+    running mean of |J^T y| over all devices; of styles, |J^T y|^2 is their mean over layers. For a
+    generator without styles, w is z.
 
     Source: Karras et al., 2020a, eq. 4 and appendix B.
 
@@ -44,19 +44,20 @@ class PathLength(Regularizer):
         self.weight, self.decay, self.shrink = weight, decay, shrink
         self.register_buffer("mean", torch.zeros(()))
 
-    def lengths(self, attempt: Attempt) -> Tensor:
+    def lengths(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return |J^T y| of each image, (B / shrink,), differentiable."""
-        part = slice(max(len(attempt.z) // self.shrink, 1))
-        labels = None if attempt.labels is None else attempt.labels[part]
-        w, images = attempt.trace(attempt.z[part], labels)
-        y = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
-        (direction,) = grad((images * y).sum(), w, create_graph=True)
+        z, labels = out.batch.z, out.batch.labels
+        part = slice(max(len(z) // self.shrink, 1))
+        y = None if labels is None else labels[part]
+        w, images = networks.generator.forward_with_styles(z[part], y)
+        noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
+        (direction,) = grad((images * noise).sum(), w, create_graph=True)
         squares = direction.square().sum(-1).reshape(len(w), -1)
         return squares.mean(1).sqrt()
 
-    def generator_penalty(self, attempt: Attempt) -> Tensor:
-        """Return the term; the mean moves first."""
-        lengths = self.lengths(attempt)
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
+        """Update the mean and return the term."""
+        lengths = self.lengths(out, networks)
         mean = lengths.detach().mean()
         processes.average([mean])
         self.mean.lerp_(mean.to(self.mean.dtype), self.decay)

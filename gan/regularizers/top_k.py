@@ -7,20 +7,20 @@ from gan.regularizers.base import Regularizer
 
 
 class TopK(Regularizer):
-    """G learns from the k fakes of highest logit alone (Sinha et al., 2020).
+    """G is trained on the k fakes of highest logit (Sinha et al., 2020).
 
     k = max(gamma^(images / epoch_images), nu) B, rounded, at least 1: from the whole batch down to
     its share ``nu``. Deviation: a function of images seen, where the paper lowers k by gamma at the
-    end of an epoch. B is the batch of a device, each of which keeps its own best.
+    end of an epoch. B is the batch of a device; each device selects its own fakes.
 
     Args:
-        gamma: what an epoch leaves of k, in (0, 1].
-        nu: share that is always kept, in (0, 1].
+        gamma: factor of k per epoch, in (0, 1].
+        nu: smallest share of the batch, in (0, 1].
         epoch_images: real images of an epoch; 50,000 are CIFAR-10's.
         every: as in :class:`Regularizer`.
 
     Raises:
-        InputError: if a number lies elsewhere.
+        InputError: if a number is out of range.
     """
 
     selective = True

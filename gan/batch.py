@@ -1,0 +1,50 @@
+"""What one update of a player is computed on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Self
+
+from torch import Tensor
+
+from gan.errors import InputError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real images and labels; a game adds what else its objectives need, first dimension B.
+
+    Attributes:
+        real: images (B, C, H, W) in [-1, 1].
+        labels: (B,) of int64, or ``None`` for data without labels.
+    """
+
+    real: Tensor
+    labels: Tensor | None
+
+    def chunks(self, count: int) -> Iterator[Self]:
+        """Yield ``count`` equal parts of the batch.
+
+        Raises:
+            InputError: if ``count`` does not divide it.
+        """
+        if len(self.real) % count:
+            raise InputError(
+                f"accumulate={count} does not divide the {len(self.real)} images of a device: "
+                "give a number that divides batch_size"
+            )
+        columns = [getattr(self, field.name) for field in fields(self)]
+        parts = [[None] * count if c is None else c.chunk(count) for c in columns]
+        yield from (type(self)(*part) for part in zip(*parts, strict=True))
+
+
+@dataclass(frozen=True)
+class LatentBatch(Batch):
+    """Real images, and the latents of as many fakes.
+
+    Attributes:
+        z: latents (B, latent_dim).
+        epsilon: uniform in [0, 1), (B,), for the points of a gradient penalty.
+    """
+
+    z: Tensor
+    epsilon: Tensor
