@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.acgan import ACGAN
-from gan.algorithms.two_player import Batch
+from gan.batch import LatentBatch
 from gan.conditioning.auxiliary import Auxiliary, AuxiliaryHead
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import Projection
@@ -30,11 +30,11 @@ def game(conditioning: Conditioning, weight: float = 1.0, fakes: bool = True) ->
     )
 
 
-def batch() -> Batch:
+def batch() -> LatentBatch:
     random = torch.Generator().manual_seed(0)
     labels = torch.tensor([0, 2, 1, 1, 2])
     real = torch.rand(5, 1, 8, 8, generator=random) * 2 - 1
-    return Batch(real, labels, torch.randn(5, 4, generator=random), torch.rand(5))
+    return LatentBatch(real, labels, torch.randn(5, 4, generator=random), torch.rand(5))
 
 
 def log_likelihood(players: ACGAN, images: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from gan.algorithms.infogan import InfoGAN
-from gan.algorithms.two_player import Batch, idle
+from gan.algorithms.player import frozen
+from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Codes, Gaussian, Prior
@@ -34,10 +35,10 @@ def game(prior: Prior | None = None, **settings: Any) -> InfoGAN:
     )
 
 
-def batch(prior: Prior, size: int = 5) -> Batch:
+def batch(prior: Prior, size: int = 5) -> LatentBatch:
     random = torch.Generator().manual_seed(0)
     real = torch.rand(size, 1, 8, 8, generator=random) * 2 - 1
-    return Batch(real, None, prior.sample(size, random), torch.rand(size))
+    return LatentBatch(real, None, prior.sample(size, random), torch.rand(size))
 
 
 def test_surprise_is_the_negative_log_likelihood_of_the_codes() -> None:
@@ -86,11 +87,11 @@ def gradients(terms: dict[str, Tensor], network: nn.Module) -> float:
 def test_the_posterior_learns_with_the_generator_alone() -> None:
     players = game()
     dealt, (generator, discriminator) = batch(players.prior), players.players
-    with idle(discriminator.opponent):
+    with frozen(discriminator.opponent):
         assert gradients(players.discriminator_loss(dealt), players.posterior) == 0
     assert gradients(players.discriminator_loss(dealt), players.discriminator) > 0
     players.zero_grad()
-    with idle(generator.opponent):
+    with frozen(generator.opponent):
         assert gradients(players.generator_loss(dealt), players.posterior) > 0
     owned = {id(p) for p in generator.network.parameters()}
     assert owned == {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch
+from gan.batch import LatentBatch
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import Projection
 from gan.errors import InputError
@@ -64,14 +64,14 @@ def by_hand(players: GAN, x: Tensor) -> list[float]:
 @torch.no_grad()
 def test_the_logit_of_a_pack_is_that_of_its_channels() -> None:
     players, x = game(), images(6)
-    logits, _ = players.judge(x, None)
+    logits, _ = players.discriminate(x, None)
     assert logits.tolist() == pytest.approx(by_hand(players, x), rel=1e-5)
 
 
 def test_both_players_are_judged_in_packs() -> None:
     players, x = game(), images(4)
     z = torch.randn(4, 3)
-    batch = Batch(x, None, z, torch.rand(4))
+    batch = LatentBatch(x, None, z, torch.rand(4))
     with torch.no_grad():
         real, fake = by_hand(players, x), by_hand(players, players.generator(z))
     hinge = sum(max(0, 1 - a) for a in real) / 2 + sum(max(0, 1 + b) for b in fake) / 2
@@ -88,13 +88,13 @@ def test_terms_that_compare_logits_go_with_packs() -> None:
     )
     with torch.no_grad():
         apart = [a - b for a, b in zip(by_hand(players, x), by_hand(players, -x), strict=True)]
-    terms = players.discriminator_loss(Batch(x, None, torch.randn(4, 3), torch.rand(4)))
+    terms = players.discriminator_loss(LatentBatch(x, None, torch.randn(4, 3), torch.rand(4)))
     assert terms["cr"].item() == pytest.approx(sum(a**2 for a in apart) / 2, rel=1e-4)
 
 
 def test_an_odd_batch_is_refused() -> None:
     with pytest.raises(InputError, match="pack=2 does not divide the 5 images of a device"):
-        game().judge(images(5), None)
+        game().discriminate(images(5), None)
 
 
 def test_labels_are_refused() -> None:

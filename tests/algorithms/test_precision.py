@@ -128,7 +128,7 @@ def test_clipping_sees_the_gradient_without_its_scale() -> None:
     assert scaled_norms == pytest.approx(plain_norms, rel=0.05)
 
 
-def test_gradients_are_mended_and_counted() -> None:
+def test_nonfinite_gradients_are_replaced_and_counted() -> None:
     class Broken(Watched):
         def discriminator_loss(self, batch: Any) -> dict[str, Tensor]:
             weight = next(self.discriminator.parameters())
@@ -137,7 +137,7 @@ def test_gradients_are_mended_and_counted() -> None:
     game = watched(nan_to_num=True)
     game.__class__ = Broken
     played(game, 3)
-    assert game.mended.tolist() == [0, 3]
+    assert game.nonfinite.tolist() == [0, 3]
     assert all(p.isfinite().all() for p in game.parameters())
     assert int(game.readings["nan_to_num/discriminator"]) == 3
     bare = watched()

@@ -3,8 +3,9 @@ from functools import partial
 import pytest
 import torch
 
-from gan.algorithms.ssgan import SSGAN, rotated
-from gan.algorithms.two_player import Batch, idle
+from gan.algorithms.player import frozen
+from gan.algorithms.ssgan import SSGAN, rotate
+from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
@@ -28,21 +29,21 @@ def game(weight: float = 1.0, generator_weight: float = 0.2, pack: int = 1) -> S
     )
 
 
-def batch(size: int = 8) -> Batch:
+def batch(size: int = 8) -> LatentBatch:
     real = torch.zeros(size, 1, 8, 8)
     real[:, :, :2] = torch.linspace(0.5, 1, size)[:, None, None, None]  # bright above
-    return Batch(real, None, torch.randn(size, 4), torch.rand(size))
+    return LatentBatch(real, None, torch.randn(size, 4), torch.rand(size))
 
 
 def test_a_quarter_of_the_batch_is_turned_every_way() -> None:
     images = torch.arange(8 * 4).float().reshape(8, 1, 2, 2)
-    turned, which = rotated(images)
+    turned, which = rotate(images)
     assert which.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert turned[0, 0].tolist() == [[0, 1], [2, 3]]
     assert turned[2, 0].tolist() == [[1, 3], [0, 2]]  # a quarter, against the clock
     assert turned[4, 0].tolist() == [[3, 2], [1, 0]]
     assert turned[6, 0].tolist() == [[2, 0], [3, 1]]
-    assert len(rotated(images[:3])[0]) == 4
+    assert len(rotate(images[:3])[0]) == 4
 
 
 def test_the_terms_are_cross_entropies_of_turned_reals_and_turned_fakes() -> None:
@@ -52,7 +53,7 @@ def test_the_terms_are_cross_entropies_of_turned_reals_and_turned_fakes() -> Non
         (players.discriminator_loss, dealt.real, 2.0),
         (players.generator_loss, players.generator(dealt.z), 0.3),
     ):
-        turned, which = rotated(images)
+        turned, which = rotate(images)
         odds = players.rotation(players.discriminator.features(turned)).exp()
         chosen = odds[torch.arange(8), which] / odds.sum(1)
         terms = loss(dealt)
@@ -64,18 +65,18 @@ def test_the_terms_are_cross_entropies_of_turned_reals_and_turned_fakes() -> Non
 def test_the_classifier_learns_with_the_discriminator_alone() -> None:
     players, dealt = game(), batch()
     generator, discriminator = players.players
-    with idle(generator.opponent):
+    with frozen(generator.opponent):
         torch.autograd.backward(players.generator_loss(dealt)["rotation"])
     assert all(p.grad is None for p in players.rotation.parameters())
     assert any(p.grad is not None for p in players.generator.parameters())
-    with idle(discriminator.opponent):
+    with frozen(discriminator.opponent):
         torch.autograd.backward(players.discriminator_loss(dealt)["rotation"])
     assert all(p.grad is not None for p in players.rotation.parameters())
 
 
 def test_rotations_are_learned() -> None:
     players = play(game(), lambda number: batch().real, steps=100)
-    turned, which = rotated(batch().real)
+    turned, which = rotate(batch().real)
     players.eval()
     guess = players.rotation(players.discriminator.features(turned)).argmax(1)  # type: ignore[operator]
     assert torch.equal(guess, which)

@@ -1,5 +1,6 @@
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -8,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch, idle
+from gan.algorithms.player import frozen
+from gan.algorithms.two_player import Images
 from gan.averaging import ExponentialAverage
+from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
@@ -77,22 +80,27 @@ def same(a: State, b: State) -> bool:
 
 
 class Watched(GAN):
-    """A GAN that notes what each turn did to the idle player."""
+    """A GAN that records what each update did to the frozen player."""
 
     untouched: list[bool]
     moved: list[bool]
     turns: list[str]
     seen: list[Tensor]
 
-    def _play(self, player: Any, objective: Any, batch: Batch) -> None:
+    @contextmanager
+    def updating(self, player: Any) -> Iterator[None]:
         before, mine = state(player.opponent), state(player.network)
-        super()._play(player, objective, batch)
+        with super().updating(player):
+            yield
         self.untouched = [*getattr(self, "untouched", []), same(before, state(player.opponent))]
         self.moved = [*getattr(self, "moved", []), not same(mine, state(player.network))]
         self.turns = [*getattr(self, "turns", []), player.name]
-        self.seen = [*getattr(self, "seen", []), batch.real]
         assert all(p.grad is None for p in player.opponent.parameters())
         assert all(p.requires_grad for p in player.opponent.parameters())
+
+    def make_batch(self, images: Images, turn: int) -> LatentBatch:
+        self.seen = [*getattr(self, "seen", []), images[0]]
+        return super().make_batch(images, turn)
 
 
 def watched(game: GAN) -> Watched:
@@ -101,7 +109,7 @@ def watched(game: GAN) -> Watched:
     return game
 
 
-def test_the_idle_player_is_untouched_bit_for_bit() -> None:
+def test_the_frozen_player_is_unchanged_bit_for_bit() -> None:
     game = watched(convolutional(n_critic=2))
     play(game, large_images, steps=3)
     assert all(game.untouched)
@@ -118,22 +126,22 @@ def test_each_step_has_n_critic_fresh_batches_and_one_generator_turn() -> None:
 
 
 def test_latents_differ_by_turn_and_depend_on_the_seed_alone() -> None:
-    def dealt(seed: int) -> Tensor:
+    def latents(seed: int) -> Tensor:
         game = plain(seed=seed, n_critic=2)
         drawn: list[Tensor] = []
-        deal = game.deal
+        make_batch = game.make_batch
 
-        def noted(images: Any, turn: int) -> Batch:
-            drawn.append(deal(images, turn).z)
-            return deal(images, turn)
+        def recorded(images: Any, turn: int) -> LatentBatch:
+            drawn.append(make_batch(images, turn).z)
+            return make_batch(images, turn)
 
-        game.deal = noted  # type: ignore[method-assign]
+        game.make_batch = recorded  # type: ignore[method-assign]
         play(game, images, steps=2)
         return torch.stack(drawn)
 
-    first = dealt(0)
-    assert torch.equal(first, dealt(0))
-    assert not torch.equal(first, dealt(1))
+    first = latents(0)
+    assert torch.equal(first, latents(0))
+    assert not torch.equal(first, latents(1))
     assert len({tuple(z.flatten().tolist()) for z in first}) == 6
 
 
@@ -181,16 +189,16 @@ def test_a_second_decay_needs_an_optimizer_that_has_one() -> None:
         game.configure_optimizers()
 
 
-def test_what_changes_with_images_seen_is_told_before_every_step() -> None:
-    heard: list[int] = []
+def test_scheduled_modules_are_updated_before_every_step() -> None:
+    seen: list[int] = []
 
-    class Listener(R1):
+    class Recorder(R1):
         def set_progress(self, images: int) -> None:
             super().set_progress(images)
-            heard.append(images)
+            seen.append(images)
 
-    play(plain(regularizers={"r1": Listener()}), images, steps=3)
-    assert heard == [0, 0, 8, 16]  # once when it is made
+    play(plain(regularizers={"r1": Recorder()}), images, steps=3)
+    assert seen == [0, 0, 8, 16]  # once when it is made
 
 
 def test_lazy_terms_are_due_every_so_many_turns_and_worth_as_much_more() -> None:
@@ -198,11 +206,11 @@ def test_lazy_terms_are_due_every_so_many_turns_and_worth_as_much_more() -> None
     terms: list[dict[str, Tensor]] = []
     loss = game.discriminator_loss
 
-    def noted(batch: Batch) -> dict[str, Tensor]:
+    def recorded(batch: LatentBatch) -> dict[str, Tensor]:
         terms.append(loss(batch))
         return terms[-1]
 
-    game.discriminator_loss = noted  # type: ignore[method-assign]
+    game.discriminator_loss = recorded  # type: ignore[method-assign]
     play(game, images, steps=3)
     assert ["r1" in t for t in terms] == [True, False, False, True, False, False]
     x = images(0).requires_grad_()
@@ -267,11 +275,11 @@ def test_per_sample_penalties_refuse_batch_normalisation(regularizer: Regularize
         convolutional(regularizers={"penalty": regularizer})
 
 
-def test_idle_restores_what_it_found() -> None:
+def test_frozen_restores_the_flags() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     network[0].bias.requires_grad_(False)
     try:
-        with idle(network):
+        with frozen(network):
             assert not any(p.requires_grad for p in network.parameters())
             raise RuntimeError
     except RuntimeError:

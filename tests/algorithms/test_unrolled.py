@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch
 from gan.algorithms.unrolled import UnrolledGAN
 from gan.augment.apa import APA
+from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
@@ -63,7 +63,7 @@ def test_the_gradient_passes_through_the_updates(unroll: int) -> None:
     """L_D = b (E f^2 - E x^2) / 2, b_K = b - K eta (E f^2 - E x^2) / 2, L_G = -b_K E f^2 / 2."""
     players = toy(unroll)
     x, z = torch.randn(6, 1, 1, 1).double(), torch.randn(6, 1).double()
-    loss = players.generator_loss(Batch(x, None, z, torch.rand(6)))["adversarial"]
+    loss = players.generator_loss(LatentBatch(x, None, z, torch.rand(6)))["adversarial"]
     a = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
     fake, real = (z + a).square().mean(), x.square().mean()
     expected = -0.5 * (2.0 - unroll * 0.3 * 0.5 * (fake - real)) * fake
@@ -88,7 +88,7 @@ def perceptrons(kind: type[GAN], **settings: object) -> GAN:
 
 
 def test_without_unrolling_it_is_the_plain_game() -> None:
-    dealt = Batch(torch.rand(5, 1, 8, 8), None, torch.randn(5, 4), torch.rand(5))
+    dealt = LatentBatch(torch.rand(5, 1, 8, 8), None, torch.randn(5, 4), torch.rand(5))
     plain, unrolled = perceptrons(GAN), perceptrons(UnrolledGAN, unroll=0)
     assert torch.equal(
         plain.generator_loss(dealt)["adversarial"], unrolled.generator_loss(dealt)["adversarial"]
@@ -109,5 +109,5 @@ def test_the_updates_see_fakes_in_disguise() -> None:
     players = toy(unroll=3)
     players.augment = APA(1.0, None)
     x, z = torch.randn(6, 1, 1, 1).double(), torch.randn(6, 1).double()
-    loss = players.generator_loss(Batch(x, None, z, torch.rand(6)))["adversarial"]
+    loss = players.generator_loss(LatentBatch(x, None, z, torch.rand(6)))["adversarial"]
     assert loss.item() == pytest.approx(-(z + 0.5).square().mean().item(), rel=1e-9)

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import Batch
 from gan.augment.ada import ADA
 from gan.augment.apa import APA
+from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian
@@ -65,19 +65,19 @@ def game(augment: APA) -> GAN:
     )
 
 
-def seen(players: GAN) -> tuple[list[Tensor], Batch]:
-    """Return what the discriminator has judged at its turn, and the batch."""
-    batch = Batch(torch.rand(16, 1, 4, 4), None, torch.randn(16, 3), torch.rand(16))
-    judged: list[Tensor] = []
+def seen(players: GAN) -> tuple[list[Tensor], LatentBatch]:
+    """Return what the discriminator was given in its update, and the batch."""
+    batch = LatentBatch(torch.rand(16, 1, 4, 4), None, torch.randn(16, 3), torch.rand(16))
+    given: list[Tensor] = []
     features = players.discriminator.features
 
     def recorded(images: Tensor) -> Tensor:
-        judged.append(images)
+        given.append(images)
         return features(images)
 
     players.discriminator.features = recorded  # type: ignore[assignment,method-assign]
     players.discriminator_loss(batch)
-    return judged, batch
+    return given, batch
 
 
 def test_the_game_shows_fakes_as_reals() -> None:

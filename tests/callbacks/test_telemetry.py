@@ -37,7 +37,7 @@ def test_gradient_norms_are_measured_for_records_alone() -> None:
 
     class Probe(Telemetry):
         def on_train_batch_end(self, *args: object) -> None:
-            measured.append(players.measuring)
+            measured.append(players.log_due)
 
     run(players, 6, telemetry, Probe(every=4))
     assert measured == [True, False, False, True, False, True]

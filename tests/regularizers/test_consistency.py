@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gan.regularizers.balanced_consistency import BalancedConsistency
 from gan.regularizers.consistency import ConsistencyRegularization
-from tests.regularizers.turns import linear, verdict
+from tests.regularizers.passes import discriminator_pass, linear
 
 SHAPE = (4, 1, 2, 3)
 
@@ -28,8 +28,8 @@ def weight() -> Tensor:
 
 def test_reals_alone() -> None:
     w = weight()
-    said = verdict(linear(w), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
-    penalty = ConsistencyRegularization(shifted, weight=10.0).penalty(said)
+    passed = discriminator_pass(linear(w), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
+    penalty = ConsistencyRegularization(shifted, weight=10.0).penalty(*passed)
     squares = 1 + 4 + 9 + 16  # times 3, the weight of the pixel
     assert penalty.item() == pytest.approx(10 * 9 * squares / 4, rel=1e-5)
     (gradient,) = torch.autograd.grad(penalty, w)
@@ -41,7 +41,7 @@ def test_reals_and_fakes_by_hand() -> None:
     real, fake = torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
     w = weight()
     penalty = BalancedConsistency(doubled, weight=7.0, fake_weight=2.0).penalty(
-        verdict(linear(w), real, fake)
+        *discriminator_pass(linear(w), real, fake)
     )
     expected = 0.0
     for images, part in ((real, 7.0), (fake, 2.0)):  # D(2 x) - D(x) = D(x)
@@ -51,25 +51,29 @@ def test_reals_and_fakes_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", [ConsistencyRegularization, BalancedConsistency])
-def test_an_invariant_critic_pays_nothing(kind: type[ConsistencyRegularization]) -> None:
-    said = verdict(
+def test_the_term_of_an_invariant_critic_is_zero(kind: type[ConsistencyRegularization]) -> None:
+    passed = discriminator_pass(
         lambda x: x.square().flatten(1).sum(1),
         torch.randn(SHAPE).double(),
         torch.randn(SHAPE).double(),
     )
-    assert kind(torch.neg).penalty(said).item() == 0
+    assert kind(torch.neg).penalty(*passed).item() == 0
 
 
-def test_the_logit_of_the_image_itself_learns_too() -> None:
-    said = verdict(linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
-    penalty = ConsistencyRegularization(doubled, weight=1.0).penalty(said)
-    (pull,) = torch.autograd.grad(penalty, said.real_logits)
-    assert torch.allclose(pull, -2 * said.real_logits / 4)  # d (a - b)^2 / d b, a - b = b
+def test_gradients_flow_to_the_logit_of_the_image_itself() -> None:
+    passed = discriminator_pass(
+        linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
+    )
+    penalty = ConsistencyRegularization(doubled, weight=1.0).penalty(*passed)
+    (pull,) = torch.autograd.grad(penalty, passed[0].real_logits)
+    assert torch.allclose(pull, -2 * passed[0].real_logits / 4)  # d (a - b)^2 / d b, a - b = b
 
 
 def test_the_weights_of_the_papers() -> None:
-    said = verdict(linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double())
-    reals = ConsistencyRegularization(doubled).penalty(said)
-    assert torch.allclose(reals, 10 * said.real_logits.square().mean())
-    both = BalancedConsistency(doubled).penalty(said)
-    assert torch.allclose(both - reals, 10 * said.fake_logits.square().mean())
+    passed = discriminator_pass(
+        linear(weight()), torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
+    )
+    reals = ConsistencyRegularization(doubled).penalty(*passed)
+    assert torch.allclose(reals, 10 * passed[0].real_logits.square().mean())
+    both = BalancedConsistency(doubled).penalty(*passed)
+    assert torch.allclose(both - reals, 10 * passed[0].fake_logits.square().mean())

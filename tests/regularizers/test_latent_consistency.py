@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gan.errors import InputError
 from gan.regularizers.latent_consistency import LatentConsistency
-from tests.regularizers.turns import attempt, linear, verdict
+from tests.regularizers.passes import discriminator_pass, generator_pass, linear
 
 COUNT, SIGMA = 20_000, 0.3  # enough for the mean over n
 A = torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
@@ -25,13 +25,13 @@ class Linear(nn.Module):
         return images.view(-1, 2, 2, 2)
 
 
-def test_the_discriminator_shall_not_mind() -> None:
+def test_the_discriminator_term_by_hand() -> None:
     torch.manual_seed(0)
     generator, z = Linear(), torch.randn(COUNT, 3)
     w = W.clone().requires_grad_()
     fake = generator(z).detach()
-    said = verdict(linear(w), fake.clone(), fake, z, lambda z: generator(z).detach())
-    penalty = LatentConsistency(weight_dis=20.0, sigma=SIGMA).penalty(said)
+    passed = discriminator_pass(linear(w), fake.clone(), fake, z, generator)
+    penalty = LatentConsistency(weight_dis=20.0, sigma=SIGMA).penalty(*passed)
     response = A @ w  # D(G(T(z))) - D(G(z)) = sigma n A w
     expected = 20 * SIGMA**2 * response.square().sum()
     assert penalty.item() == pytest.approx(expected.item(), rel=0.05)
@@ -39,11 +39,11 @@ def test_the_discriminator_shall_not_mind() -> None:
     assert torch.allclose(pull, wanted, atol=0.05 * float(wanted.abs().max()))
 
 
-def test_the_generator_shall_move_its_images() -> None:
+def test_the_generator_term_by_hand() -> None:
     torch.manual_seed(0)
     generator = Linear()
     penalty = LatentConsistency(weight_gen=0.5, sigma=SIGMA).generator_penalty(
-        attempt(generator, torch.randn(COUNT, 3))
+        *generator_pass(generator, torch.randn(COUNT, 3))
     )
     expected = -0.5 * SIGMA**2 * A.square().sum() / 8  # the mean over 8 pixels
     assert penalty.item() == pytest.approx(expected.item(), rel=0.05)
@@ -52,10 +52,10 @@ def test_the_generator_shall_move_its_images() -> None:
     assert torch.allclose(gradient, wanted, atol=0.05 * float(wanted.abs().max()))
 
 
-def test_moves_are_independent_normal_numbers() -> None:
+def test_perturbations_are_independent_normal_numbers() -> None:
     torch.manual_seed(0)
     z = torch.randn(COUNT, 3)
-    move = LatentConsistency(sigma=0.05).moved(z) - z
+    move = LatentConsistency(sigma=0.05).perturb(z) - z
     assert torch.allclose(move.T @ move / COUNT, 0.05**2 * torch.eye(3), atol=1e-4)
     assert torch.allclose(move.T @ z / COUNT, torch.zeros(3, 3), atol=2e-3)
 
@@ -65,6 +65,6 @@ def test_the_numbers_of_the_paper() -> None:
     assert (zcr.weight_dis, zcr.weight_gen, zcr.sigma) == (20.0, 0.5, 0.05)
 
 
-def test_no_move_is_refused() -> None:
+def test_a_perturbation_of_zero_is_refused() -> None:
     with pytest.raises(InputError, match=r"regularizers\.zcr\.sigma=0: give"):
         LatentConsistency(sigma=0)

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from gan.errors import InputError
 from gan.regularizers.mode_seeking import ModeSeeking
-from tests.regularizers.turns import attempt
+from tests.regularizers.passes import generator_pass
 
 
 def absolute(values: Tensor) -> float:
@@ -20,7 +20,7 @@ def test_the_inverse_ratio_by_hand() -> None:
     pairs = [(0, 3), (1, 0), (2, 1), (3, 2)]  # each with the one before it
     apart = absolute(torch.stack([images[i] - images[j] for i, j in pairs]))
     latents = absolute(torch.stack([z[i] - z[j] for i, j in pairs]))
-    penalty = ModeSeeking(weight=2.0, eps=0.1).generator_penalty(attempt(generator, z))
+    penalty = ModeSeeking(weight=2.0, eps=0.1).generator_penalty(*generator_pass(generator, z))
     assert penalty.item() == pytest.approx(2 / (apart / latents + 0.1))
 
 
@@ -31,7 +31,7 @@ def test_a_scaled_copy_of_the_latents() -> None:
         def forward(self, z: Tensor) -> Tensor:
             return scale * z
 
-    penalty = ModeSeeking().generator_penalty(attempt(Scaled(), torch.randn(8, 3)))
+    penalty = ModeSeeking().generator_penalty(*generator_pass(Scaled(), torch.randn(8, 3)))
     assert penalty.item() == pytest.approx(1 / (4 + 1e-5), rel=1e-5)
     (gradient,) = torch.autograd.grad(penalty, scale)
     assert gradient.item() == pytest.approx(-1 / 16, rel=1e-4)  # farther apart is better
@@ -42,7 +42,7 @@ def test_one_image_for_all_latents_is_finite() -> None:
         def forward(self, z: Tensor) -> Tensor:
             return 0 * z
 
-    penalty = ModeSeeking().generator_penalty(attempt(Collapsed(), torch.randn(8, 3)))
+    penalty = ModeSeeking().generator_penalty(*generator_pass(Collapsed(), torch.randn(8, 3)))
     assert penalty.item() == pytest.approx(1e5)
 
 
@@ -55,13 +55,13 @@ def test_others_are_generated_under_the_labels_of_the_batch() -> None:
         def forward(self, z: Tensor) -> Tensor:
             return z + self.labels
 
-    penalty = ModeSeeking().generator_penalty(attempt(Labelled(), torch.randn(4, 3)))
+    penalty = ModeSeeking().generator_penalty(*generator_pass(Labelled(), torch.randn(4, 3)))
     assert penalty.item() == pytest.approx(1, rel=1e-3)
 
 
 def test_one_image_alone_is_refused() -> None:
     with pytest.raises(InputError, match="give a larger batch_size"):
-        ModeSeeking().generator_penalty(attempt(nn.Identity(), torch.randn(1, 3)))
+        ModeSeeking().generator_penalty(*generator_pass(nn.Identity(), torch.randn(1, 3)))
 
 
 def test_no_eps_is_refused() -> None:

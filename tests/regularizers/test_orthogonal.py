@@ -5,7 +5,7 @@ from torch.nn.functional import conv2d
 
 from gan.layers.spectral import apply_spectral_norm
 from gan.regularizers.orthogonal import Orthogonal, overlap, weight_matrices
-from tests.regularizers.turns import attempt
+from tests.regularizers.passes import generator_pass
 
 
 def overlapping(w: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def test_the_term_is_a_sum_over_the_matrices() -> None:
         torch.stack([network.transposed.weight[:, i].flatten() for i in range(6)]),
     ]
     expected = 0.3 * sum(float(overlapping(w)) for w in matrices)
-    penalty = Orthogonal(beta=0.3).generator_penalty(attempt(network, z))
+    penalty = Orthogonal(beta=0.3).generator_penalty(*generator_pass(network, z))
     assert penalty.item() == pytest.approx(expected)
     penalty.backward()  # type: ignore[no-untyped-call]
     assert network.embedding.weight.grad is None
@@ -81,4 +81,7 @@ def test_a_weight_under_spectral_normalisation_is_taken_as_it_is_learned() -> No
 
 
 def test_a_generator_without_matrices_pays_nothing() -> None:
-    assert Orthogonal().generator_penalty(attempt(nn.Identity(), torch.randn(2, 2))).item() == 0
+    assert (
+        Orthogonal().generator_penalty(*generator_pass(nn.Identity(), torch.randn(2, 2))).item()
+        == 0
+    )

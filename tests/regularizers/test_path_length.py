@@ -9,7 +9,7 @@ from gan.errors import InputError
 from gan.networks.base import Generator
 from gan.networks.stylegan2 import StyleGAN2Generator
 from gan.regularizers.path_length import PathLength
-from tests.regularizers.turns import attempt
+from tests.regularizers.passes import generator_pass
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ class Linear(Generator):
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
-        self.enter(matrix.shape[1], Unconditional())
+        self.build_entry(matrix.shape[1], Unconditional())
         self.matrix = torch.nn.Parameter(matrix)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
@@ -32,14 +32,14 @@ class Linear(Generator):
 def test_lengths_of_an_orthogonal_map_are_its_scale() -> None:
     """E |J^T y|^2 = |J|_F^2 / pixels, and nearly every length is its root in many dimensions."""
     matrix = 3 * torch.linalg.qr(torch.randn(16, 16))[0]
-    lengths = PathLength(shrink=1).lengths(attempt(Linear(matrix), torch.randn(20_000, 16)))
+    lengths = PathLength(shrink=1).lengths(*generator_pass(Linear(matrix), torch.randn(20_000, 16)))
     assert lengths.square().mean().item() == pytest.approx(9.0, rel=0.02)
 
 
 def test_the_length_is_that_of_the_transposed_jacobian(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, y = torch.randn(16, 5), torch.randn(7, 1, 4, 4)
     monkeypatch.setattr(torch, "randn_like", lambda images: y)
-    lengths = PathLength(shrink=1).lengths(attempt(Linear(matrix), torch.randn(7, 5)))
+    lengths = PathLength(shrink=1).lengths(*generator_pass(Linear(matrix), torch.randn(7, 5)))
     expected = (y.view(7, 16) / 4 @ matrix).norm(dim=1)
     assert torch.allclose(lengths, expected, atol=1e-5)
 
@@ -51,7 +51,7 @@ def test_the_term_and_its_running_mean_by_hand(monkeypatch: pytest.MonkeyPatch) 
     lengths = (y.view(4, 16) / 4 @ matrix).norm(dim=1)
     mean = 0.0
     for _ in range(3):
-        term = regularizer.generator_penalty(attempt(generator, torch.randn(8, 5)))
+        term = regularizer.generator_penalty(*generator_pass(generator, torch.randn(8, 5)))
         mean += 0.01 * (lengths.mean().item() - mean)
         assert regularizer.mean.item() == pytest.approx(mean, rel=1e-4)
         assert term.item() == pytest.approx(2 * (lengths - mean).square().mean().item(), rel=1e-4)
@@ -61,7 +61,8 @@ def test_its_gradient_shortens_long_paths() -> None:
     generator = Linear(torch.randn(16, 5))
     regularizer = PathLength(shrink=1)
     (slope,) = torch.autograd.grad(
-        regularizer.generator_penalty(attempt(generator, torch.randn(64, 5))), generator.matrix
+        regularizer.generator_penalty(*generator_pass(generator, torch.randn(64, 5))),
+        generator.matrix,
     )
     assert (slope * generator.matrix).sum() > 0
 
@@ -73,7 +74,7 @@ def test_styles_are_what_a_style_generator_is_taken_at() -> None:
     generator.psi = 1.0
     z = torch.randn(2, 4)
     torch.manual_seed(3)
-    lengths = PathLength(shrink=1).lengths(attempt(generator, z))
+    lengths = PathLength(shrink=1).lengths(*generator_pass(generator, z))
     torch.manual_seed(3)
     styles = generator.styles(z).detach().requires_grad_()
     images = generator.synthesise(styles)
@@ -83,10 +84,12 @@ def test_styles_are_what_a_style_generator_is_taken_at() -> None:
 
 
 def test_half_the_batch_is_used() -> None:
-    lengths = PathLength(shrink=2).lengths(attempt(Linear(torch.randn(16, 5)), torch.randn(9, 5)))
+    lengths = PathLength(shrink=2).lengths(
+        *generator_pass(Linear(torch.randn(16, 5)), torch.randn(9, 5))
+    )
     assert len(lengths) == 4
     assert PathLength(shrink=8).lengths(
-        attempt(Linear(torch.randn(16, 5)), torch.randn(3, 5))
+        *generator_pass(Linear(torch.randn(16, 5)), torch.randn(3, 5))
     ).shape == (1,)
 
 

@@ -8,20 +8,22 @@ import yaml
 from torch import Tensor, nn
 
 import gan.regularizers
-from gan.regularizers.base import Regularizer, Verdict
+from gan.batch import LatentBatch
+from gan.errors import InputError
+from gan.regularizers.base import DiscriminatorOutputs, Regularizer
 from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
 from gan.regularizers.lecam import LeCam
 from gan.regularizers.weight_clip import WeightClip
 from gan.schedules import Cosine
 from tests.configs import ROOT, options
-from tests.regularizers import turns
+from tests.regularizers.passes import PlainNetworks, discriminator_pass, linear
 
 SHAPE = (5, 3, 4, 4)
 
 
-def verdict(weight: Tensor) -> Verdict:
-    """Return what a linear critic says of random images."""
-    return turns.verdict(turns.linear(weight), torch.randn(SHAPE), torch.randn(SHAPE))
+def linear_pass(weight: Tensor) -> tuple[DiscriminatorOutputs, PlainNetworks]:
+    """Return the outputs of a linear critic for random images, and the networks."""
+    return discriminator_pass(linear(weight), torch.randn(SHAPE), torch.randn(SHAPE))
 
 
 def weight(norm: float) -> Tensor:
@@ -50,7 +52,7 @@ def test_every_regularizer_has_a_yaml_named_as_its_log_name() -> None:
 @pytest.mark.parametrize("kind", [R1, R2])
 def test_zero_centred_penalties_of_a_linear_critic(kind: type[R1]) -> None:
     w = weight(1.7)
-    penalty = kind(gamma=3.0).penalty(verdict(w))
+    penalty = kind(gamma=3.0).penalty(*linear_pass(w))
     assert penalty.item() == pytest.approx(3.0 / 2 * 1.7**2, rel=1e-5)
     (gradient,) = torch.autograd.grad(penalty, w)
     assert torch.allclose(gradient, 3.0 * w, rtol=1e-4)
@@ -62,7 +64,7 @@ def test_gamma_follows_images_seen(kind: type[R1]) -> None:
     w = weight(1.7)
     for images, gamma in ((0, 3.0), (50, 1.65), (100, 0.3), (900, 0.3)):
         regularizer.set_progress(images)
-        penalty = regularizer.penalty(verdict(w)).item()
+        penalty = regularizer.penalty(*linear_pass(w)).item()
         assert penalty == pytest.approx(gamma / 2 * 1.7**2, rel=1e-5)
 
 
@@ -70,7 +72,7 @@ def test_gamma_follows_images_seen(kind: type[R1]) -> None:
 @pytest.mark.parametrize("norm", [0.4, 1.0, 2.5])
 def test_one_centred_penalties_of_a_linear_critic(kind: type[GradientPenalty], norm: float) -> None:
     w = weight(norm)
-    penalty = kind(weight=10.0).penalty(verdict(w))
+    penalty = kind(weight=10.0).penalty(*linear_pass(w))
     assert penalty.item() == pytest.approx(10 * (norm - 1) ** 2, rel=1e-4, abs=1e-8)
     (gradient,) = torch.autograd.grad(penalty, w)
     assert torch.allclose(gradient, 20 * (norm - 1) * w / norm, rtol=1e-3, atol=1e-5)
@@ -78,18 +80,18 @@ def test_one_centred_penalties_of_a_linear_critic(kind: type[GradientPenalty], n
 
 @pytest.mark.parametrize(("norm", "expected"), [(0.4, 0.0), (2.5, 22.5)])
 def test_one_sided_penalty(norm: float, expected: float) -> None:
-    penalty = GradientPenalty(one_sided=True).penalty(verdict(weight(norm)))
+    penalty = GradientPenalty(one_sided=True).penalty(*linear_pass(weight(norm)))
     assert penalty.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_penalty_is_finite_at_zero_gradient() -> None:
     w = torch.zeros(48, requires_grad=True)
-    (gradient,) = torch.autograd.grad(GradientPenalty().penalty(verdict(w)), w)
+    (gradient,) = torch.autograd.grad(GradientPenalty().penalty(*linear_pass(w)), w)
     assert gradient.isfinite().all()
 
 
 def test_interpolates_lie_between_each_real_and_its_fake() -> None:
-    v = verdict(weight(1.0))
+    v, _ = linear_pass(weight(1.0))
     points = GradientPenalty().points(v)
     mix = (points - v.real) / (v.fake - v.real)
     assert (mix > -1e-3).all()
@@ -100,7 +102,7 @@ def test_interpolates_lie_between_each_real_and_its_fake() -> None:
 
 
 def test_dragan_points_surround_the_reals() -> None:
-    v = verdict(weight(1.0))
+    v, _ = linear_pass(weight(1.0))
     moved = (DRAGAN(spread=0.5).points(v) - v.real).detach()
     assert moved.min() >= 0
     assert moved.max() <= 0.5 * v.real.std() + 1e-6
@@ -115,24 +117,24 @@ def test_weight_clip_projects_every_parameter() -> None:
     clip.project(critic)
     assert torch.allclose(critic.weight, torch.tensor(0.01))
     assert critic.bias.item() == pytest.approx(-0.001)
-    assert clip.penalty(verdict(weight(1.0))) is None
+    assert clip.penalty(*linear_pass(weight(1.0))) is None
 
 
 def test_lecam_by_hand() -> None:
-    def said(real: float, fake: float) -> Verdict:
+    _, networks = linear_pass(weight(1.0))
+
+    def outputs(real: float, fake: float) -> DiscriminatorOutputs:
         images, logits = torch.zeros(2, 1, 1, 1), (torch.full((2,), real), torch.full((2,), fake))
-        z = torch.zeros(2, 1)
-        return Verdict(
-            torch.sum, images, images, *logits, images, images, z[:, 0], z, torch.zeros_like
-        )
+        batch = LatentBatch(images, None, torch.zeros(2, 1), torch.zeros(2))
+        return DiscriminatorOutputs(batch, images, images, *logits, images, images)
 
     lecam = LeCam(weight=0.3, decay=0.9, start=1)
-    assert lecam.penalty(said(1.0, -2.0)).item() == 0
+    assert lecam.penalty(outputs(1.0, -2.0), networks).item() == 0
     anchors = (0.9 * 1.0 + 0.1 * 3.0, 0.9 * -2.0 + 0.1 * -1.0)
     expected = 0.3 * ((3.0 - anchors[1]) ** 2 + (-1.0 - anchors[0]) ** 2)
-    assert lecam.penalty(said(3.0, -1.0)).item() == pytest.approx(expected, rel=1e-5)
+    assert lecam.penalty(outputs(3.0, -1.0), networks).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="every=0"):
+    with pytest.raises(InputError, match="every=0"):
         R1(every=0)
