@@ -257,7 +257,7 @@ def foreign(tmp_path: Path, marker: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 def test_a_foreign_module_is_not_even_imported(foreign: str, marker: Path) -> None:
     with pytest.raises(InputError, match=r"allow_targets=\[PACKAGE\]"):
-        trust.target("prior", f"{foreign}.gaussian")
+        trust.find("prior", f"{foreign}.gaussian")
     assert not marker.exists()
 
 
@@ -269,7 +269,7 @@ def test_a_package_may_be_trusted(foreign: str, marker: Path, run: Path, compose
     with pytest.raises(InputError, match=f"{foreign}.gaussian"):
         gan.load(run)
     with pytest.raises(InputError, match="no class of"):  # what the package merely imports
-        trust.target("prior", f"{foreign}.Path", [foreign])
+        trust.find("prior", f"{foreign}.Path", [foreign])
 
 
 @pytest.mark.parametrize(

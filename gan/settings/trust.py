@@ -9,6 +9,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
+from gan.settings import signatures
+from gan.settings.signatures import Definition, UnreadableError
 
 PACKAGES = ("gan", "datamodules", "torch.nn", "torch.optim")
 
@@ -18,15 +20,21 @@ def _within(name: str, packages: Sequence[str]) -> bool:
     return any(name.startswith(f"{package}.") for package in packages)
 
 
-def _trusted(found: Any, allowed: Sequence[str]) -> bool:
-    """Return whether something was defined where a config may look."""
-    home = f"{getattr(found, '__module__', None)}."
-    known = inspect.isclass(found) and _within(home, PACKAGES)
-    return known or (callable(found) and _within(home, allowed))
+def _setting(path: str, name: Any) -> str:
+    """Return a ``_target_`` as it is written in a command."""
+    return f"{path}._target_={name}".lstrip(".")
 
 
-def target(path: str, name: Any, allowed: Sequence[str] = ()) -> Any:
-    """Return what ``_target_`` names: a class of this project's or torch's, or what is allowed.
+def _untrusted(path: str, name: Any) -> InputError:
+    """Return the refusal of a class that a config may not name."""
+    return InputError(
+        f"{_setting(path, name)}: no class of {', '.join(PACKAGES)}: name one, or trust its "
+        "package by allow_targets=[PACKAGE]"
+    )
+
+
+def find(path: str, name: Any, allowed: Sequence[str] = ()) -> Definition | None:
+    """Return the definition of what ``_target_`` names, without importing its module.
 
     What counts is where it was defined: nothing that a module merely imports can be named.
 
@@ -35,22 +43,45 @@ def target(path: str, name: Any, allowed: Sequence[str] = ()) -> Any:
         name: dotted, of something at the top level of a module.
         allowed: packages of the user's own, whose functions may be named as well.
 
+    Returns:
+        ``None`` if only an import shows what it is, as in a compiled module.
+
     Raises:
-        InputError: if it is something else, before its module is imported.
+        InputError: if there is no such class, or it may not be named.
     """
-    place = f"{path}._target_={name}".lstrip(".")
-    if isinstance(name, str) and _within(name, (*PACKAGES, *allowed)):
-        module, _, attribute = name.rpartition(".")
-        try:
-            found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"{place}: no such class") from error
-        if _trusted(found, allowed):
-            return found
-    raise InputError(
-        f"{place}: no class of {', '.join(PACKAGES)}: name one, or trust its package by "
-        "allow_targets=[PACKAGE]"
-    )
+    if not isinstance(name, str) or not _within(name, (*PACKAGES, *allowed)):
+        raise _untrusted(path, name)
+    try:
+        found = signatures.find(name)
+    except LookupError as error:
+        raise InputError(f"{_setting(path, name)}: no such class") from error
+    except UnreadableError:
+        return None
+    home = f"{found.module.name}."
+    if not (found.is_class and _within(home, PACKAGES)) and not _within(home, allowed):
+        raise _untrusted(path, name)
+    return found
+
+
+def load(path: str, name: Any, allowed: Sequence[str] = ()) -> Any:
+    """Return what ``_target_`` names, after the checks of :func:`find` and its import.
+
+    Raises:
+        InputError: if it may not be named, or its module cannot be imported.
+    """
+    find(path, name, allowed)
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise InputError(f"{_setting(path, name)}: {module} cannot be imported: {error}") from error
+    except AttributeError as error:
+        raise InputError(f"{_setting(path, name)}: no such class") from error
+    home = f"{getattr(found, '__module__', None)}."
+    ours = inspect.isclass(found) and _within(home, PACKAGES)
+    if not ours and not (callable(found) and _within(home, allowed)):
+        raise _untrusted(path, name)
+    return found
 
 
 def _values(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -73,7 +104,7 @@ def check(content: Any, allowed: Sequence[str] = ()) -> None:
     """
     for path, value in _values(content):
         if isinstance(value, dict) and "_target_" in value:
-            target(path, value["_target_"], allowed)
+            find(path, value["_target_"], allowed)
         if isinstance(value, str) and "${" in value:
             raise InputError(f"{path}={value}: an interpolation within another: write it out")
 
@@ -82,8 +113,11 @@ def build(node: DictConfig, allowed: Sequence[str] = ()) -> Any:
     """Return the object that a node describes, made of trusted classes alone.
 
     Raises:
-        InputError: if it names another.
+        InputError: if it names another, or one whose module cannot be imported.
     """
     content = OmegaConf.to_container(node, resolve=True)
     check(content, allowed)
+    for path, value in _values(content):
+        if isinstance(value, dict) and "_target_" in value:
+            load(path, value["_target_"], allowed)
     return instantiate(content, _convert_="all")

@@ -2,17 +2,14 @@
 
 import difflib
 import inspect
-import types
-import typing
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from gan.errors import InputError
 from gan.settings import trust
+from gan.settings.signatures import Signature, Types, signature
 
 _SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
@@ -20,7 +17,7 @@ _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack
 _CHOOSE_MANY = ("regularizers", "measures", "callbacks")
 
 
-def nearest(name: str, known: typing.Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint at the right name, or at all of them."""
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1)
@@ -37,51 +34,48 @@ def _nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
                 yield from _nodes(node, f"{path}.{key!s}" if path else str(key))
 
 
-def _accepts(annotation: Any, value: Any) -> bool:
-    """Return whether a scalar fits an annotation made of scalar types; others always fit."""
-    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
-    kinds = [k for k in typing.get_args(annotation) if k is not Tensor] if union else [annotation]
-    if not isinstance(value, _SCALARS) or not all(kind in _SCALARS for kind in kinds):
+def _accepts(types: Types, value: Any) -> bool:
+    """Return whether a scalar is of one of the types; without types everything is accepted."""
+    if not types or not isinstance(value, _SCALARS):
         return True
     if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, tuple(kinds)) or (float in kinds and isinstance(value, int))
+        return bool in types
+    return isinstance(value, types) or (float in types and isinstance(value, int))
 
 
-@cache
-def _parameters(target: Any) -> tuple[dict[str, Any], bool]:
-    """Return the parameters of a constructor with their types, and whether it takes any other."""
-    known: dict[str, Any] = {}
-    lineage = inspect.getmro(target)[:-1] if inspect.isclass(target) else ()
-    constructors = [vars(kind)["__init__"] for kind in lineage if "__init__" in vars(kind)]
-    for constructor in constructors if lineage else [target]:
-        signature = inspect.signature(constructor)
-        try:
-            hints = typing.get_type_hints(constructor)
-        except NameError:  # a name that the module imports for type checkers alone
-            hints = {}
-        kinds = {p.kind for p in signature.parameters.values()}
-        named = {k for k, p in signature.parameters.items() if p.kind not in (p.VAR_KEYWORD,)}
-        known = {name: hints.get(name, Any) for name in named - {"self"}} | known
-        if inspect.Parameter.VAR_KEYWORD not in kinds:
-            return known, False
-    return known, bool(constructors)
+def _named(types: Types) -> str:
+    """Return types as an annotation names them."""
+    return " | ".join("None" if kind is type(None) else kind.__name__ for kind in types)
+
+
+def _signature(path: str, name: Any, allowed: list[str]) -> Signature:
+    """Return what the class or function that a node names takes.
+
+    Its source file is read; the module of one without source is imported.
+    """
+    definition = trust.find(path, name, allowed)
+    if definition is not None:
+        return signature(definition)
+    given = inspect.signature(trust.load(path, name, allowed)).parameters.values()
+    keywords = [p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return Signature(dict.fromkeys(keywords, ()), any(p.kind == p.VAR_KEYWORD for p in given))
 
 
 def _check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
-    known, anything = _parameters(trust.target(path, node["_target_"], allowed))
+    taken = _signature(path, node["_target_"], allowed)
     for key in set(node) - _DIRECTIVES:
-        if str(key) not in known:
-            if not anything:
-                raise InputError(f"{path}.{key}: no such setting; {nearest(str(key), known)}")
+        types = taken.parameters.get(str(key))
+        if types is None:
+            if not taken.open:
+                hint = nearest(str(key), taken.parameters)
+                raise InputError(f"{path}.{key}: no such setting; {hint}")
             continue
         if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
             continue  # what an interpolation points at is checked in its own place
         value = node[key]
-        if not _accepts(known[str(key)], value):
-            wanted = getattr(known[str(key)], "__name__", str(known[str(key)]))
-            raise InputError(f"{path}.{key}={value}: give a value of type {wanted}")
+        if not _accepts(types, value):
+            raise InputError(f"{path}.{key}={value}: give a value of type {_named(types)}")
 
 
 def _check_numbers(config: DictConfig) -> None:
