@@ -13,17 +13,17 @@ from gan.networks.style import StyleGenerator
 def affine_maps(generator: StyleGenerator) -> list[tuple[int, Tensor]]:
     """Return each map from w to a layer's styles: the number of its w, and weights (N, style_dim).
 
-    Found by what each is given when every layer's style is its own number; maps that take no part
-    in the image now are left out.
+    The style of each layer is set to the layer's number, which the inputs of the maps then show.
+    Maps of layers that the image does not depend on are left out.
     """
     found: list[tuple[int, Tensor]] = []
 
-    def note(affine: nn.Module, given: tuple[Tensor]) -> None:
+    def record(affine: nn.Module, inputs: tuple[Tensor]) -> None:
         assert isinstance(affine, EqualisedLinear)
-        found.append((round(float(given[0][0, 0])), affine.weight * affine.gain))
+        found.append((round(float(inputs[0][0, 0])), affine.weight * affine.gain))
 
     affines = [m.style for m in generator.modules() if isinstance(m, AdaIN | ModulatedConv2d)]
-    hooks = [affine.register_forward_pre_hook(note) for affine in affines]
+    hooks = [affine.register_forward_pre_hook(record) for affine in affines]
     numbers = torch.arange(generator.layers).to(generator.w_mean)
     try:
         with evaluating(generator):
@@ -35,9 +35,9 @@ def affine_maps(generator: StyleGenerator) -> list[tuple[int, Tensor]]:
 
 
 def stacked_weights(generator: StyleGenerator, layers: slice) -> Tensor:
-    """Return A, (N, style_dim): the weights of all maps that hear some layers, one above another.
+    """Return A, (N, style_dim): the weights of all maps of some layers, stacked.
 
-    Deviation from the authors' code, not from the paper: rows are not brought to unit length.
+    Deviation from the authors' code, not from the paper: rows are not normalised.
     """
     chosen = set(range(generator.layers)[layers])
     return torch.cat([weight for layer, weight in affine_maps(generator) if layer in chosen])
@@ -46,7 +46,7 @@ def stacked_weights(generator: StyleGenerator, layers: slice) -> Tensor:
 def semantic_directions(weight: Tensor, count: int) -> Tensor:
     """Return the unit vectors n that make |A n| largest, (count, dim), the largest first.
 
-    Eigenvectors of A^T A, eqs. 4 to 6; the number of largest size in each is positive.
+    Eigenvectors of A^T A, eqs. 4 to 6; the entry of largest size in each is positive.
 
     Args:
         weight: A, (N, dim).
@@ -64,7 +64,7 @@ def semantic_directions(weight: Tensor, count: int) -> Tensor:
     return found.to(weight.dtype)
 
 
-def moved(styles: Tensor, direction: Tensor, values: Tensor, layers: slice) -> Tensor:
+def move_styles(styles: Tensor, direction: Tensor, values: Tensor, layers: slice) -> Tensor:
     """Return styles with ``values`` times a direction added at some layers.
 
     Args:

@@ -20,7 +20,7 @@ _PIXELS = (0, 6)  # end of keys of pixel noise
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Put ``network`` into evaluation mode for a while, without gradients."""
+    """Set ``network`` to evaluation mode, without gradients, inside the context."""
     modes = [(module, module.training) for module in network.modules()]
     try:
         with torch.no_grad():
@@ -41,16 +41,16 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         generator: latents to images.
         discriminator: the other player.
         prior: of the latents.
-        mechanics: see :class:`TwoPlayerGame`.
+        settings: see :class:`TwoPlayerGame`.
     """
 
     generator: Generator
     averaged: Generator
 
     def __init__(
-        self, generator: Generator, discriminator: nn.Module, prior: Prior, **mechanics: Any
+        self, generator: Generator, discriminator: nn.Module, prior: Prior, **settings: Any
     ) -> None:
-        super().__init__(generator, discriminator, **mechanics)
+        super().__init__(generator, discriminator, **settings)
         self.prior = prior
 
     def make_batch(self, images: Images, turn: int) -> LatentBatch:
@@ -67,7 +67,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
 
         Args:
             seed: of the latents; image k depends on (seed, k) and its label alone.
-            indices: which images.
+            indices: of the images.
             labels: (len(indices),) of int64; ``None`` takes the classes in turn, k mod num_classes.
 
         Returns:
@@ -97,8 +97,8 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         Args:
             z: (n, dim).
             labels: one for each latent, or one for all; ``None`` takes the classes in turn.
-            seed: of the pixel noise of a style generator, that of image k a function of (seed, k);
-                ``None`` takes one draw for all, so that latents alone make the difference.
+            seed: of the pixel noise of a style generator, for image k a function of (seed, k);
+                with ``None`` all images have the same noise.
 
         Raises:
             InputError: on latents of another shape, or an impossible label.
@@ -126,8 +126,8 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             n: at least 1.
             seed: image k is the same for the same seed, whatever ``n``.
             labels: one for each image, or one for all; ``None`` takes the classes in turn.
-            truncation: bound on each number of a latent: fewer kinds of images, better ones;
-                image k changes smoothly with it. ``None`` takes the whole prior.
+            truncation: bound on the absolute value of each number of a latent, which trades
+                diversity for quality; image k changes smoothly with it. ``None`` sets no bound.
 
         Raises:
             InputError: on an impossible number, label or truncation.

@@ -13,10 +13,10 @@ from gan.algorithms.two_player import TwoPlayerGame
 
 
 class PlayerwiseScaling(MixedPrecision):
-    """float16 where it is safe, with a loss scale of its own for each player.
+    """Mixed precision with float16 and one loss scale per player.
 
-    One player's overflow then costs the other nothing, and each scale grows by the turns of its own
-    player, however many turns a step has.
+    An overflow in the gradient of one player then does not skip an update of the other, and each
+    scale grows with the number of updates of its own player.
 
     Args:
         device: type of the device, such as "cuda".
@@ -30,7 +30,7 @@ class PlayerwiseScaling(MixedPrecision):
     def pre_backward(  # type: ignore[override]
         self, tensor: Tensor, module: pl.LightningModule
     ) -> Tensor:
-        """Scale the loss of the player whose turn it is."""
+        """Scale the loss of the player that is updated."""
         assert isinstance(module, TwoPlayerGame)
         self.scaler = self.scalers[module.active.index]
         return super().pre_backward(tensor, module)
@@ -38,9 +38,9 @@ class PlayerwiseScaling(MixedPrecision):
     def optimizer_step(  # type: ignore[override]
         self, optimizer: Any, model: pl.LightningModule, closure: Callable[[], Any], **kwargs: Any
     ) -> Any:
-        """Unscale, hand the gradient to the game, and step unless it overflowed.
+        """Unscale the gradient, call the game's hook on it, and step unless it overflowed.
 
-        Fused optimizers would unscale by themselves, after the game has clipped.
+        Fused optimizers would unscale by themselves, after the game has clipped the gradient.
         """
         assert isinstance(model, TwoPlayerGame)
         scaler = self.scaler
@@ -64,7 +64,7 @@ class PlayerwiseScaling(MixedPrecision):
 
 
 def scale_losses(strategy: Strategy) -> None:
-    """Give each player a loss scale of its own where the chosen precision scales losses."""
+    """Use one loss scale per player if the chosen precision scales losses."""
     plugin = strategy.precision_plugin
     if isinstance(plugin, MixedPrecision) and plugin.scaler is not None:
         strategy.precision_plugin = PlayerwiseScaling(plugin.device)

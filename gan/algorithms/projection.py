@@ -1,4 +1,4 @@
-"""Projection: the latent whose image comes nearest to a given one (Karras et al., 2020a)."""
+"""Projection: the latent whose image is nearest to a given one (Karras et al., 2020a)."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,17 +15,17 @@ from gan.networks.growing import downscale
 from gan.networks.style import StyleGenerator
 
 _BATCH = 32  # images at once
-_MOMENTS, _NOISE = (0, 3), (0, 4)  # ends of keys; those of samples have no 0 there
+_MOMENTS, _NOISE = (0, 3), (0, 4)  # last parts of keys; keys of samples have no 0 there
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What is known of an image.
+    """The known pixels of an image.
 
     Attributes:
-        image: (1, C, H, W), in [-1, 1] but for its noise; of any value where it is not known.
-        known: (1, 1, H, W), 1 where a pixel is known and 0 where it is not.
-        noise: standard deviation of the noise of a pixel; 0 is an image without.
+        image: (1, C, H, W), in [-1, 1] without its noise; any value at unknown pixels.
+        known: (1, 1, H, W), 1 at known pixels and 0 at unknown ones.
+        noise: standard deviation of the noise of a pixel; 0 for an image without noise.
     """
 
     image: Tensor
@@ -37,35 +37,35 @@ class Observation:
         squares = (images - self.image).square() * self.known
         return squares.sum((1, 2, 3)) / (self.known.sum() * self.image.shape[1])
 
-    def explained(self, images: Tensor) -> bool:
-        """Return whether noise of its strength accounts for the difference from (1, C, H, W).
+    def within_noise(self, images: Tensor) -> bool:
+        """Return whether the residual of an image (1, C, H, W) is no larger than the noise.
 
-        The discrepancy principle (Morozov, 1966): whoever follows the image further follows its
-        noise. An image without noise is never explained.
+        The discrepancy principle (Morozov, 1966): a smaller residual would fit the noise. Always
+        false for an image without noise.
         """
         return self.noise > 0 and bool(self.residual(images) <= self.noise**2)
 
 
 class Distance(ABC):
-    """How far images are from what is known of one."""
+    """A distance of images from the known pixels of one."""
 
     @abstractmethod
     def __call__(self, images: Tensor, observation: Observation) -> Tensor:
         """Return the distance of each image of (B, C, H, W), (B,), differentiable.
 
-        Pixels that are not known must not count.
+        Unknown pixels must not count.
         """
 
 
 class PixelPyramid(Distance):
     """The mean squared error of pixels, averaged over a pyramid of resolutions.
 
-    A pixel of a coarser level is the mean of the known pixels that it covers, and counts by their
-    number. Deviation from Karras et al. (2020a), whose distance is LPIPS: pixels need no weights of
-    another network, and know nothing of textures.
+    A pixel of a coarser level is the mean of the known pixels that it covers, weighted by their
+    number. Deviation from Karras et al. (2020a), whose distance is LPIPS: this one needs no weights
+    of another network, but does not compare textures.
 
     Args:
-        levels: the image itself, half of it, a quarter, ...; those below one pixel are left out.
+        levels: of the full resolution, half of it, a quarter, ...; none below one pixel.
     """
 
     def __init__(self, levels: int = 3) -> None:
@@ -84,15 +84,15 @@ def _masked(difference: Tensor, share: Tensor) -> Tensor:
     """Return the weighted mean of squares, (B,), of sums over the known part of each pixel.
 
     Args:
-        difference: mean over a pixel of what is 0 where it is not known, (B, C, H, W).
-        share: of it that is known, (1, 1, H, W).
+        difference: mean over each coarse pixel, 0 at unknown pixels, (B, C, H, W).
+        share: known share of each coarse pixel, (1, 1, H, W).
     """
     squares = difference.square() / share.clamp(min=torch.finfo(share.dtype).tiny)
     return squares.sum((1, 2, 3)) / (share.sum() * difference.shape[1])
 
 
 class Space(ABC):
-    """Latents that can be searched, and the images that they stand for.
+    """A space of latents to search, and their images.
 
     Attributes:
         spread: root mean squared distance of the prior's latents from their mean.
@@ -102,22 +102,22 @@ class Space(ABC):
 
     @abstractmethod
     def candidates(self) -> Tensor:
-        """Return latents to start from, (n, ...); the one of the nearest image is taken."""
+        """Return latents to start from, (n, ...); the search starts at the nearest image's."""
 
     @abstractmethod
     def images(self, latents: Tensor) -> Tensor:
-        """Return images (B, C, H, W) of latents (B, ...), not clipped where that can be avoided.
+        """Return images (B, C, H, W) of latents (B, ...), if possible not clipped.
 
-        A clipped pixel has no gradient.
+        Clipped pixels have no gradient.
         """
 
     def inputs(self, latents: Tensor) -> Tensor:
-        """Return latents (B, ...) as the generator takes them."""
+        """Return latents (B, ...) in the shape that the generator expects."""
         return latents
 
 
 class LatentSpace(Space):
-    """Z of any generator; nothing keeps z where the prior has its mass.
+    """Z of any generator; z is not regularized towards the prior.
 
     Args:
         generator: in evaluation mode, its weights without gradients.
@@ -146,7 +146,7 @@ class LatentSpace(Space):
 
 
 class StyleSpace(Space):
-    """W of a style generator, or W+, which has a w of its own for each layer.
+    """W of a style generator, or W+, which has one w per layer.
 
     Mean and spread of w are those of 10,000 latents under the label (Karras et al., 2020a,
     appendix D). W+ is that of Abdal et al. (2019).
@@ -208,18 +208,18 @@ def _spread(latents: Tensor) -> float:
 
 
 class Projection:
-    """Gradient descent in a space of latents, from afar to what is observed.
+    """Gradient descent in a space of latents towards an observed image.
 
-    Adam, whose rate rises over the first 5 % of the steps and falls over the last 25 % as a cosine
-    does; normal noise on the latents, of which (1 - t / 0.75)^2 is left at the share t of the
-    steps, lets the search leave where it started (Karras et al., 2020a, appendix D). Deviation: the
-    generator's pixel noise stays as it is, so that no image is drawn with it.
+    Adam with a learning rate that rises linearly over the first 5 % of the steps and falls as a
+    cosine over the last 25 %. Normal noise is added to the latents; at the share t of the steps its
+    standard deviation has the factor (1 - t / 0.75)^2 (Karras et al., 2020a, appendix D).
+    Deviation: the generator's pixel noise is not optimized.
 
     Args:
         steps: at least 1; 1,000 in the paper.
         seed: of the noise.
-        distance: to be made small; by default :class:`PixelPyramid`.
-        learning_rate: the largest.
+        distance: that is minimised; by default :class:`PixelPyramid`.
+        learning_rate: largest one.
         noise: its standard deviation at the start, in spreads of the space.
 
     Raises:
@@ -242,14 +242,14 @@ class Projection:
     def path(self, space: Space, observation: Observation) -> Iterator[Tensor]:
         """Yield the latent (1, ...) at the start and after each step; the last is the projection.
 
-        An observation that has noise ends it as soon as it is explained.
+        For an image with noise the search ends once the residual is within the noise.
         """
         latent = self._start(space, observation).requires_grad_()
         optimizer = torch.optim.Adam([latent])
         key = keyed_generator(self.seed, *_NOISE)
         yield latent.detach().clone()
         for step in range(self.steps):
-            if observation.noise > 0 and _explained(space, observation, latent):
+            if observation.noise > 0 and _within_noise(space, observation, latent):
                 return
             share = step / self.steps
             for group in optimizer.param_groups:
@@ -273,13 +273,13 @@ class Projection:
         return self.noise * max(0.0, 1 - share / 0.75) ** 2
 
 
-def _explained(space: Space, observation: Observation, latent: Tensor) -> bool:
-    """Return whether a latent's image, clipped, leaves nothing but noise."""
+def _within_noise(space: Space, observation: Observation, latent: Tensor) -> bool:
+    """Return whether the residual of a latent's image, clipped, is within the noise."""
     with torch.no_grad():
-        return observation.explained(space.images(latent).clamp(-1, 1))
+        return observation.within_noise(space.images(latent).clamp(-1, 1))
 
 
 def _ramp(share: float) -> float:
-    """Return the learning rate after a share of the steps, in the largest one's."""
+    """Return the factor of the largest learning rate after a share of the steps."""
     fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - share) / 0.25))
     return fall * min(1.0, share / 0.05)

@@ -1,4 +1,4 @@
-"""How a trained game is sampled: truncation, standing statistics, Langevin steps."""
+"""Sampling of a trained game: truncation, standing statistics, Langevin steps."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,19 +19,19 @@ from gan.networks.style import StyleGenerator
 
 _BATCH = 100  # images at once
 _COUNT = "num_batches_tracked"
-_STATISTICS, _NOISE = (0, 1), (0, 2)  # ends of keys; those of training have no 0 there
+_STATISTICS, _NOISE = (0, 1), (0, 2)  # last parts of keys; keys of training have no 0 there
 
 
 def _norms(network: nn.Module) -> list[_BatchNorm]:
-    """Return the layers that normalise by the statistics of batches of the past."""
+    """Return the batch normalisation layers that keep running statistics."""
     return [
         m for m in network.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None
     ]
 
 
 @contextmanager
-def _gathering(norms: Sequence[_BatchNorm]) -> Iterator[None]:
-    """Let layers take the plain mean of the statistics of the batches that pass for a while."""
+def _averaging_statistics(norms: Sequence[_BatchNorm]) -> Iterator[None]:
+    """Set the running statistics to the mean over the batches that pass inside the context."""
     before = [(norm.momentum, norm.get_buffer(_COUNT).clone()) for norm in norms]
     try:
         for norm in norms:
@@ -44,20 +44,20 @@ def _gathering(norms: Sequence[_BatchNorm]) -> Iterator[None]:
             norm.get_buffer(_COUNT).copy_(count)
 
 
-def stand(game: LatentGame, batches: int, size: int = _BATCH) -> None:
-    """Give the averaged generator standing statistics, in place.
+def set_standing_statistics(game: LatentGame, batches: int, size: int = _BATCH) -> None:
+    """Compute standing statistics for the averaged generator, in place.
 
-    Each batch normalisation gets the plain mean over the batches of their mean and unbiased
-    variance, those of a generator that normalises by the batch at hand. Latents are the prior's,
-    keyed by the game's seed, labels the classes in turn; nothing else changes: no weight, mode or
-    random state.
+    The running mean and variance of each batch normalisation become the mean over the batches of
+    their mean and unbiased variance, computed in training mode. Latents are drawn from the prior,
+    keyed by the game's seed; labels are the classes in turn. Weights, modes and random states do
+    not change.
 
     Source: Brock et al., 2019, section 3 and appendix C.
 
     Args:
-        game: whose samples are wanted; its prior is that of the latents.
+        game: to be sampled.
         batches: at least 1.
-        size: latents of a batch, at least 2.
+        size: latents per batch, at least 2.
 
     Raises:
         InputError: if there is no batch normalisation, or a number is out of range.
@@ -68,13 +68,13 @@ def stand(game: LatentGame, batches: int, size: int = _BATCH) -> None:
     if not norms:
         raise InputError("standing: the generator has no batch normalisation: leave standing out")
     devices = [game.device] if game.device.type == "cuda" else []
-    with evaluating(game.averaged), _gathering(norms), torch.random.fork_rng(devices):
+    with evaluating(game.averaged), _averaging_statistics(norms), torch.random.fork_rng(devices):
         for batch in tqdm(range(batches), "standing statistics", leave=False, disable=None):
-            _pass(game, (game.seed, batch, *_STATISTICS), size)
+            _generate(game, (game.seed, batch, *_STATISTICS), size)
 
 
-def _pass(game: LatentGame, key: Sequence[int], size: int) -> None:
-    """Let ``size`` latents of a key pass the averaged generator."""
+def _generate(game: LatentGame, key: Sequence[int], size: int) -> None:
+    """Generate images of ``size`` latents of a key, for the statistics."""
     torch.manual_seed(keyed_seed(*key))  # of noise within the generator
     z, y = game.prior.sample(size, keyed_generator(*key)), game.labels_for(size, None)
     game.averaged(z.to(game.device), None if y is None else y.to(game.device))
@@ -82,13 +82,13 @@ def _pass(game: LatentGame, key: Sequence[int], size: int) -> None:
 
 @dataclass(frozen=True)
 class Sampling:
-    """What is changed of a game before it is sampled.
+    """Settings of how a game is sampled.
 
     Attributes:
-        truncation: bound on each number of a latent, or ``None``.
-        standing: batches of standing statistics, those of the truncated prior; 0 keeps the
-            statistics of training.
-        psi: how far a style may lie from the mean style, as a share (Karras et al., 2019, section
+        truncation: bound on the absolute value of each number of a latent, or ``None``.
+        standing: batches of standing statistics (with truncation, of the truncated prior); 0 keeps
+            the statistics of training.
+        psi: factor of the distance of a style from the mean style (Karras et al., 2019, section
             2.2), or ``None``.
 
     Raises:
@@ -100,7 +100,7 @@ class Sampling:
     psi: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Refuse values out of range."""
         if self.truncation is not None and not self.truncation > 0:
             raise InputError(f"truncation={self.truncation}: give a number above 0")
         if self.standing < 0:
@@ -109,10 +109,10 @@ class Sampling:
             raise InputError(f"psi={self.psi}: give a number, 0 for the mean style, 1 for all")
 
     def apply(self, game: LatentGame) -> LatentGame:
-        """Change ``game`` in place and return it.
+        """Apply the settings to ``game`` in place and return it.
 
         Raises:
-            InputError: if its prior cannot be cut, or it has no batch normalisation or styles.
+            InputError: if its prior cannot be truncated, or it lacks batch normalisation or styles.
         """
         if self.psi is not None:
             if not isinstance(game.averaged, StyleGenerator):
@@ -121,11 +121,11 @@ class Sampling:
         if self.truncation is not None:
             game.prior = Truncated(game.prior, self.truncation)
         if self.standing:
-            stand(game, self.standing)
+            set_standing_statistics(game, self.standing)
         return game
 
     def stamp(self) -> dict[str, Any]:
-        """Return what numbers depend on besides, nothing where nothing is changed."""
+        """Return the settings that are not the default, for the stamp of a metric."""
         stamp: dict[str, Any] = {}
         if self.truncation is not None:
             stamp["truncation"] = float(self.truncation)
@@ -137,18 +137,18 @@ class Sampling:
 
 
 def changes(stamp: Mapping[str, Any]) -> str:
-    """Return what a stamp says of :class:`Sampling`, such as ", truncation 0.7"."""
+    """Return the sampling settings of a stamp as text, such as ", truncation 0.7"."""
     names = (field.name for field in fields(Sampling))
     return "".join(f", {name} {stamp[name]}" for name in names if name in stamp)
 
 
 class Langevin:
-    """Latents that the discriminator finds likelier: z <- z - eps/2 grad E(z) + sqrt(eps) n.
+    """Langevin dynamics of latents: z <- z - eps/2 grad E(z) + sqrt(eps) n.
 
-    E(z) = -log p(z) - D(G(z)), n standard normal. Without a rejection step, so that what the chain
-    settles on is off by the order of eps: for D = 0 a variance of 1 / (1 - eps/4). The logit D is
-    taken as it comes, which is a log density ratio at the optimum of a logistic loss alone; images
-    come from the averaged weights and pass no augmentation.
+    E(z) = -log p(z) - D(G(z)), n standard normal. There is no rejection step, so the stationary
+    distribution has an error of the order of eps: for D = 0 a variance of 1 / (1 - eps/4). The
+    logit D is a log density ratio only at the optimum of a logistic loss. Images are
+    generated with the averaged weights and are not augmented.
 
     Source: Che et al., 2020, Your GAN is Secretly an Energy-based Model, algorithm 1.
 
@@ -168,35 +168,33 @@ class Langevin:
         self.steps, self.step_size = steps, step_size
 
     def __call__(self, game: LatentGame, z: Tensor, labels: Tensor | None, seed: int) -> Tensor:
-        """Return where the chains of latents (n, dim) end, on the CPU.
+        """Return the last latents (n, dim) of the chains, on the CPU.
 
         Args:
             game: with a Gaussian prior and a discriminator of one logit an image.
-            z: latent k is that of image k.
+            z: first latents of the chains, (n, dim).
             labels: (n,), or ``None`` for an unconditional model.
             seed: chain k depends on (seed, k), its latent and its label alone.
 
         Raises:
-            InputError: if the game has no such prior or logits, or a chain leaves all bounds.
+            InputError: if the game has no such prior or logits, or a chain diverges.
         """
         with evaluating(game.averaged), evaluating(game.discriminator), torch.enable_grad():
-            _refuse(game, z[:2], None if labels is None else labels[:2])
+            _check_energy(game, z[:2], None if labels is None else labels[:2])
             parts = []
             for start in range(0, len(z), _BATCH):
                 part = range(start, min(start + _BATCH, len(z)))
                 y = None if labels is None else labels[part.start : part.stop].to(game.device)
-                parts.append(self._walk(game, z[part.start : part.stop], y, part, seed))
+                parts.append(self._run(game, z[part.start : part.stop], y, part, seed))
         ends = torch.cat(parts)
         if not ends.isfinite().all():
-            raise InputError(
-                f"langevin_step={self.step_size}: the chains leave all bounds: lower it"
-            )
+            raise InputError(f"langevin_step={self.step_size}: the chains diverge: lower it")
         return ends
 
-    def _walk(
+    def _run(
         self, game: LatentGame, z: Tensor, y: Tensor | None, indices: range, seed: int
     ) -> Tensor:
-        """Return where the chains of some images end."""
+        """Return the last latents of the chains of some images."""
         keys = [keyed_generator(seed, k, *_NOISE) for k in indices]
         title = f"langevin, images from {indices.start}"
         z = z.to(game.device)
@@ -209,7 +207,7 @@ class Langevin:
 
 
 def _logits(game: LatentGame, z: Tensor, y: Tensor | None) -> Tensor:
-    """Return what the discriminator says of the images of latents (n, dim)."""
+    """Return the logits of the images of latents (n, dim)."""
     logits: Tensor = game.discriminator(game.averaged(z, y), y)
     return logits
 
@@ -220,8 +218,8 @@ def _energy(game: LatentGame, z: Tensor, y: Tensor | None) -> Tensor:
 
 
 @torch.no_grad()
-def _refuse(game: LatentGame, z: Tensor, y: Tensor | None) -> None:
-    """Refuse a game without an energy, or whose logits are not each of one image alone."""
+def _check_energy(game: LatentGame, z: Tensor, y: Tensor | None) -> None:
+    """Refuse a game whose prior has no energy, or whose logits depend on other images."""
     game.prior.energy(z)
     if not isinstance(game.discriminator, Discriminator):
         raise InputError("langevin: the model has no discriminator of logits: leave langevin out")
@@ -237,6 +235,6 @@ def _refuse(game: LatentGame, z: Tensor, y: Tensor | None) -> None:
         together = not torch.allclose(alone, logits[:1], rtol=1e-3, atol=1e-3)
     if together:
         raise InputError(
-            "langevin: the discriminator compares the images of a batch, so that no image has a "
-            "logit of its own: leave langevin out"
+            "langevin: the logit of an image depends on other images of its batch: leave langevin "
+            "out"
         )

@@ -1,4 +1,4 @@
-"""Several processes that play one game."""
+"""Data parallelism for two players."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from pytorch_lightning.strategies import DDPStrategy
 
 
 class PlayerwiseDDP(DDPStrategy):
-    """Data parallelism in which the game itself averages gradients, one player a turn.
+    """Data parallelism in which the game averages the gradients of the player that is updated.
 
-    ``DistributedDataParallel`` would wrap both players as one module, search the graph of each turn
-    for the parameters that it leaves out, and exchange the gradients of both players in both turns.
+    ``DistributedDataParallel`` would wrap both players as one module, search the graph of each
+    update for unused parameters, and exchange the gradients of both players in each update.
 
     Args:
         settings: see ``DDPStrategy``.
@@ -19,4 +19,4 @@ class PlayerwiseDDP(DDPStrategy):
         super().__init__(**settings)
 
     def configure_ddp(self) -> None:
-        """Leave the game as it is."""
+        """Leave the module unwrapped."""

@@ -6,7 +6,7 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor
 
-from gan.algorithms.directions import moved, semantic_directions, stacked_weights
+from gan.algorithms.directions import move_styles, semantic_directions, stacked_weights
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import population
 from gan.commands.interpolate import FRAMES, save_animation, there_and_back
@@ -91,7 +91,7 @@ class Walks:
         """Return images (rows, steps, C, H, W) in [-1, 1] along a direction."""
         far = self.extent * float(self.deviations[number])
         values = torch.linspace(-far, far, steps).to(self.starts)
-        found = moved(self.starts, self.directions[number], values, self.layers)
+        found = move_styles(self.starts, self.directions[number], values, self.layers)
         return self.styles.images(found)
 
 

@@ -1,19 +1,19 @@
 """Orthogonal regularization."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan.regularizers.base import GeneratorNetwork, GeneratorOutputs, Networks, Regularizer
+from gan.regularizers.base import GeneratorOutputs, Networks, Regularizer
 
 
-def weight_matrices(network: GeneratorNetwork) -> Iterator[Tensor]:
-    """Yield the weights of linear maps and convolutions, one row an output map.
+def weight_matrices(modules: Iterable[nn.Module]) -> Iterator[Tensor]:
+    """Yield the weights of linear maps and convolutions as matrices, one row per output map.
 
-    A weight under spectral normalisation is taken as it is learned, before its division.
+    A weight under spectral normalisation is the stored one, before its division.
     """
-    for module in network.modules():
+    for module in modules:
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             divided = is_parametrized(module, "weight")
             weight = module.get_parameter(
@@ -36,9 +36,9 @@ class Orthogonal(Regularizer):
     """beta * sum over G's weight matrices of |W W' o (1 - I)|_F^2 (Brock et al., 2019, eq. 3).
 
     Rows of W are output maps, as in the authors' code; the diagonal, the lengths of the rows, is
-    free. Embeddings are left out, and what else is no linear map or convolution. The paper's
-    equation, in G's loss: the authors' code adds half of its gradient, which is
-    ``beta=0.5e-4`` here.
+    not penalised. Only linear maps and convolutions count, embeddings do not. This is the paper's
+    equation, in G's loss; the authors' code adds half of its gradient, which is ``beta=0.5e-4``
+    here.
 
     Args:
         beta: weight.
@@ -51,5 +51,5 @@ class Orthogonal(Regularizer):
 
     def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return the term, of the weights alone."""
-        terms = [overlap(w) for w in weight_matrices(networks.generator)]
+        terms = [overlap(w) for w in weight_matrices(networks.generator.modules())]
         return self.beta * sum(terms, start=out.batch.z.new_zeros(()))

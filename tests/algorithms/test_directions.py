@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gan.algorithms.directions import affine_maps, moved, semantic_directions, stacked_weights
+from gan.algorithms.directions import affine_maps, move_styles, semantic_directions, stacked_weights
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedLinear
@@ -46,7 +46,7 @@ def test_as_many_directions_as_w_has(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("generator", "heard"),
+    ("generator", "layers"),
     [
         (styled(), [0, 1, 1, 2, 3, 3, 4, 5]),
         (styled(skip=False), [0, 1, 2, 3, 4, 5]),
@@ -54,10 +54,10 @@ def test_as_many_directions_as_w_has(count: int) -> None:
         (growing(progressive=True), [0, 1, 2, 3]),
     ],
 )
-def test_which_maps_hear_which_layer(generator: StyleGenerator, heard: list[int]) -> None:
+def test_the_maps_of_each_layer(generator: StyleGenerator, layers: list[int]) -> None:
     generator.train()
     maps = affine_maps(generator)
-    assert sorted(layer for layer, _ in maps) == heard
+    assert sorted(layer for layer, _ in maps) == layers
     assert {weight.shape[1] for _, weight in maps} == {6}
     assert generator.training
     assert not any(module._forward_pre_hooks for module in generator.modules())
@@ -81,7 +81,7 @@ def test_the_weights_of_some_layers() -> None:
 
 def test_only_the_layers_that_were_chosen_move() -> None:
     styles, direction = torch.randn(2, 5, 3), torch.tensor([1.0, 0, -2])
-    found = moved(styles, direction, torch.tensor([-1.0, 0, 4]), slice(1, 3))
+    found = move_styles(styles, direction, torch.tensor([-1.0, 0, 4]), slice(1, 3))
     assert found.shape == (2, 3, 5, 3)
     assert torch.equal(found[:, 1], styles)
     assert torch.equal(found[:, 2, 1:3], styles[:, 1:3] + 4 * direction)

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.latent import LatentGame
-from gan.algorithms.sampling import Langevin, Sampling, stand
+from gan.algorithms.sampling import Langevin, Sampling, set_standing_statistics
 from gan.averaging import ExponentialAverage, NoAveraging
 from gan.conditioning.base import Head, Unconditional
 from gan.errors import InputError
@@ -144,7 +144,7 @@ def test_standing_statistics_are_plain_means_over_batches(
         norm.running_mean.fill_(3.0)  # type: ignore[union-attr]
         norm.num_batches_tracked.fill_(9)  # type: ignore[union-attr]
     untrained = statistics(raw)
-    stand(played, 5, size=10)
+    set_standing_statistics(played, 5, size=10)
     latents = [played.prior.sample(10, keyed_generator(7, b, 0, 1)) for b in range(5)]
     labels = torch.arange(10)[:, None] % 3 if classes else torch.zeros(10, 1)
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_standing_statistics_leave_everything_else_alone() -> None:
     before = {k: v.clone() for k, v in played.state_dict().items()}
     modes = [module.training for module in played.modules()]
     random = torch.get_rng_state()
-    stand(played, 3)
+    set_standing_statistics(played, 3)
     moved = {k for k, v in played.state_dict().items() if not torch.equal(v, before[k])}
     assert {k.rpartition(".")[2] for k in moved} == {"running_mean", "running_var"}
     assert [module.training for module in played.modules()] == modes
@@ -177,7 +177,7 @@ def test_standing_statistics_depend_on_the_seed_alone() -> None:
         torch.manual_seed(0)
         played = game(Normalised(), seed=seed)
         torch.rand(before)
-        stand(played, 2)
+        set_standing_statistics(played, 2)
         assert isinstance(played.averaged, Normalised)
         drawn = played.averaged.noise
         return torch.cat([*statistics(played.averaged).values(), drawn])
@@ -186,12 +186,12 @@ def test_standing_statistics_depend_on_the_seed_alone() -> None:
     assert not torch.equal(found(1), found(2))
 
 
-def test_no_statistics_to_stand() -> None:
+def test_a_generator_without_batch_statistics_is_refused() -> None:
     with pytest.raises(InputError, match="no batch normalisation"):
-        stand(game(Plain()), 4)
+        set_standing_statistics(game(Plain()), 4)
     for batches, size in ((0, 10), (3, 1)):
         with pytest.raises(InputError, match="standing="):
-            stand(game(Normalised()), batches, size)
+            set_standing_statistics(game(Normalised()), batches, size)
 
 
 def test_sampling_truncates_before_it_takes_statistics() -> None:
@@ -200,7 +200,7 @@ def test_sampling_truncates_before_it_takes_statistics() -> None:
     networks[1].load_state_dict(networks[0].state_dict())
     whole, cut = (game(network) for network in networks)
     assert Sampling(0.5, 4).apply(cut) is cut
-    stand(whole, 4)
+    set_standing_statistics(whole, 4)
     narrow, wide = (statistics(network)["var1"] for network in networks[::-1])
     assert (narrow < 0.2 * wide).all()
     torch.testing.assert_close(cut.latents(5), whole.latents(5, truncation=0.5))
@@ -319,8 +319,8 @@ def test_chain_k_is_the_same_whatever_runs_beside_it() -> None:
     [
         (lambda: game(Plain(), prior=Uniform(2)), "Uniform latents.*prior=gaussian"),
         (lambda: game(Plain(), Patches(torch.zeros(2))), r"logits of shape \(2,\) an image"),
-        (lambda: game(Plain(), Comparing(torch.zeros(2))), "compares the images of a batch"),
-        (lambda: game(Plain(), pack=2), "compares the images of a batch"),
+        (lambda: game(Plain(), Comparing(torch.zeros(2))), "depends on other images"),
+        (lambda: game(Plain(), pack=2), "depends on other images"),
     ],
 )
 def test_games_without_an_energy(make: Callable[[], LatentGame], words: str) -> None:

@@ -210,7 +210,11 @@ def test_processes_draw_noise_of_their_own_and_log_what_is_common(tmp_path: Path
     assert isinstance(game, Noted)
     game.folder = tmp_path
     trained(game, 2, "32-true")
-    (first, said), (second, heard) = (torch.load(tmp_path / f"{r}-{STEPS}") for r in (0, 1))
+    (first, first_readings), (second, second_readings) = (
+        torch.load(tmp_path / f"{r}-{STEPS}") for r in (0, 1)
+    )
     assert not torch.equal(first, second)
-    assert said.keys() >= {"discriminator/dragan", "logits/real", "lr/generator"}
-    assert {k: float(v) for k, v in said.items()} == {k: float(v) for k, v in heard.items()}
+    assert first_readings.keys() >= {"discriminator/dragan", "logits/real", "lr/generator"}
+    assert {k: float(v) for k, v in first_readings.items()} == {
+        k: float(v) for k, v in second_readings.items()
+    }

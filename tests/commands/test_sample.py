@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.algorithms.sampling import Langevin, stand
+from gan.algorithms.sampling import Langevin, set_standing_statistics
 from gan.commands.main import dispatch
 from gan.commands.train import train
 from gan.errors import InputError
@@ -61,10 +61,10 @@ def test_truncation(convolutional: Path, plain: Path) -> None:
 
 def test_standing_statistics_are_those_of_the_truncated_prior(convolutional: Path) -> None:
     game = load(convolutional)
-    stand(game, 3)
+    set_standing_statistics(game, 3)
     assert np.array_equal(drawn(convolutional, "standing=3"), pixels(game.sample(12, seed=3)))
     game.prior = Truncated(game.prior, 0.4)
-    stand(game, 3)
+    set_standing_statistics(game, 3)
     expected = pixels(game.sample(12, seed=3))
     assert np.array_equal(drawn(convolutional, "standing=3", "truncation=0.4"), expected)
 

@@ -46,7 +46,7 @@ class Network(nn.Module):
 
 def test_rows_are_output_maps_of_linear_maps_and_convolutions() -> None:
     network = Network().double()
-    linear, conv, transposed = weight_matrices(network)
+    linear, conv, transposed = weight_matrices(network.modules())
     assert torch.equal(linear, network.linear.weight)
     x = torch.randn(1, 2, 3, 3).double()
     assert torch.allclose(conv @ x.flatten(), conv2d(x, network.conv.weight).flatten())
@@ -73,10 +73,12 @@ def test_the_term_is_a_sum_over_the_matrices() -> None:
 
 def test_a_weight_under_spectral_normalisation_is_taken_as_it_is_learned() -> None:
     network = Network()
-    raw = [w.detach().clone() for w in weight_matrices(network)]
+    raw = [w.detach().clone() for w in weight_matrices(network.modules())]
     apply_spectral_norm(network)
     followed = {k: v.clone() for k, v in network.named_buffers()}
-    assert all(torch.equal(*pair) for pair in zip(weight_matrices(network), raw, strict=True))
+    assert all(
+        torch.equal(*pair) for pair in zip(weight_matrices(network.modules()), raw, strict=True)
+    )
     assert all(torch.equal(followed[k], v) for k, v in network.named_buffers())  # no iteration
 
 
