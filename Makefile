@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-slurm check format bench clean
+.PHONY: help install demo test test-slow test-slurm lint check format bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,11 +33,12 @@ test-slurm: install ## run a sweep on a SLURM of one node, from Debian's package
 	sh tests/slurm/install.sh
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm tests/slurm -rA
 
-check: install ## format, lint, types, fast tests
+lint: install ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(TESTS)
+
+check: lint test ## format, lint, types, fast tests
 
 format: install ## format and sort imports
 	$(BIN)/ruff check --fix .
