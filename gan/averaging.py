@@ -1,4 +1,4 @@
-"""Averages of a network's weights over training."""
+"""Averages of the generator's weights over training."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -10,46 +10,48 @@ from gan.schedules import Constant, Schedule
 
 
 class Averaging(ABC):
-    """How the weights that a run is judged by follow the weights that it trains."""
+    """The interface of weight averaging; the averaged network makes samples and is evaluated."""
 
     @abstractmethod
     def copy(self, network: nn.Module) -> nn.Module:
-        """Return the network that will hold the average."""
+        """Return the network that holds the average."""
 
     @abstractmethod
     def update(self, average: nn.Module, network: nn.Module, images: int, seen: int) -> None:
-        """Move ``average`` towards ``network``.
+        """Update ``average`` from ``network``.
 
         Args:
-            average: what :meth:`copy` returned.
+            average: the network returned by :meth:`copy`.
             network: the network in training.
-            images: real images shown in this step.
-            seen: real images shown in the whole run, this step included.
+            images: real images of this step.
+            seen: real images seen in the run, this step included.
         """
 
 
 class NoAveraging(Averaging):
-    """The trained weights themselves."""
+    """No averaging: the weights in training."""
 
     def copy(self, network: nn.Module) -> nn.Module:
         """Return ``network`` itself."""
         return network
 
     def update(self, average: nn.Module, network: nn.Module, images: int, seen: int) -> None:
-        """Do nothing: the two are one."""
+        """Do nothing; both are the same network."""
 
 
 class ExponentialAverage(Averaging):
-    """Exponential moving average given as a half-life in images (Karras et al., 2018; 2020).
+    """An exponential moving average with a half-life in images (Karras et al., 2018, 2020).
 
-    A weight that jumps has covered half the distance after ``half_life`` images. Early on the
-    half-life is at most ``ramp`` times the images seen, so that the first weights are soon
-    forgotten. Floating-point buffers (batch statistics) are copied, not averaged.
+    The half-life is at most ``ramp`` times the images seen, so that the average forgets the initial
+    weights early. Floating-point buffers, such as batch statistics, are copied.
 
     Args:
         half_life: images.
-        ramp: fraction of the images seen; ``None`` does not bound the half-life.
-        schedule: multiplier of the half-life by images seen.
+        ramp: fraction of the images seen; ``None`` sets no bound.
+        schedule: multiplier of the half-life as a function of images seen.
+
+    Raises:
+        ValueError: if ``half_life`` or ``ramp`` is not positive.
     """
 
     def __init__(
@@ -69,14 +71,14 @@ class ExponentialAverage(Averaging):
         return copy.deepcopy(network).requires_grad_(False).eval()
 
     def decay(self, images: int, seen: int) -> float:
-        """Return the weight of the old average for a step of ``images``."""
-        due = self.half_life * self.schedule(seen)
-        ramped = due if self.ramp is None else min(due, self.ramp * seen)
-        return float(0.5 ** (images / max(ramped, 1e-8)))
+        """Return the weight of the previous average after a step of ``images`` images."""
+        half_life = self.half_life * self.schedule(seen)
+        bounded = half_life if self.ramp is None else min(half_life, self.ramp * seen)
+        return float(0.5 ** (images / max(bounded, 1e-8)))
 
     @torch.no_grad()
     def update(self, average: nn.Module, network: nn.Module, images: int, seen: int) -> None:
-        """Move the parameters by the decay and copy the buffers."""
+        """Average the parameters and copy the buffers."""
         weight = 1 - self.decay(images, seen)
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
         for old, new in zip(average.buffers(), network.buffers(), strict=True):

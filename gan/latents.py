@@ -1,4 +1,4 @@
-"""Latent priors p(z), sampled from keyed generators: noise is a function of its key alone."""
+"""Latent priors p(z), sampled with keyed random generators."""
 
 import math
 from abc import ABC, abstractmethod
@@ -14,17 +14,24 @@ from gan.errors import InputError
 
 
 def keyed_seed(*key: int) -> int:
-    """Return a seed of 64 bits that depends on the non-negative integers ``key`` alone."""
+    """Return a seed of 64 bits that depends only on ``key``, non-negative integers."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
 
 
 def keyed_generator(*key: int) -> Generator:
-    """Return a CPU random generator that depends on the non-negative integers ``key`` alone."""
+    """Return a CPU random generator that depends only on ``key``, non-negative integers."""
     return Generator().manual_seed(keyed_seed(*key))
 
 
 class Prior(ABC):
-    """A distribution over latent vectors of ``dim`` numbers."""
+    """A distribution of latents.
+
+    Args:
+        dim: dimension of the latents.
+
+    Raises:
+        InputError: if ``dim`` is less than 1.
+    """
 
     def __init__(self, dim: int) -> None:
         if dim < 1:
@@ -33,57 +40,57 @@ class Prior(ABC):
 
     @abstractmethod
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw ``count`` latents, (count, dim), on the CPU."""
+        """Return ``count`` random latents, (count, dim), on the CPU."""
 
     def sample_each(self, seed: int, indices: range) -> Tensor:
-        """Draw latent k from ``(seed, k)`` for each k of ``indices``, (len(indices), dim).
+        """Return latent k from ``(seed, k)`` for each k of ``indices``, (len(indices), dim).
 
-        Latent k is the same whatever else is drawn with it.
+        Latent k does not depend on the other indices.
         """
         return torch.cat([self.sample(1, keyed_generator(seed, k)) for k in indices])
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Return latents on the way from ``a`` to ``b`` that the prior finds likely.
-
-        The straight line, which stays in a box.
+        """Return latents between ``a`` and ``b``, by default linearly interpolated.
 
         Args:
-            a: where t is 0, (..., dim).
-            b: where t is 1, (..., dim).
-            t: in [0, 1], one for each latent, (..., 1).
+            a: latents at t = 0, (..., dim).
+            b: latents at t = 1, (..., dim).
+            t: numbers in [0, 1], one per latent, (..., 1).
         """
         return torch.lerp(a, b, t)
 
     def truncate(self, z: Tensor, threshold: float) -> Tensor:
-        """Return latents of the prior cut to |z_i| <= ``threshold``, each the image of its own.
+        """Return latents of the prior truncated to |z_i| <= ``threshold``, a monotone map of z.
 
-        The monotone map of one distribution function to the other: a latent moves smoothly with
-        the threshold, and stays what it is where that is infinite. Brock et al. (2019, section 3.1)
-        draw what falls outside anew, which has the same distribution.
+        The map keeps quantiles. It is continuous in the threshold, and the identity if that is
+        infinite. Brock et al. (2019, section 3.1) resample the values out of range, which gives the
+        same distribution.
 
         Args:
-            z: from the prior, (..., dim).
-            threshold: above 0.
+            z: latents of the prior, (..., dim).
+            threshold: a number above 0.
 
         Raises:
-            InputError: if it is not, or the prior cannot be cut.
+            InputError: if the threshold is not positive, or the prior has no truncation.
         """
         if not threshold > 0:
             raise InputError(f"truncation={threshold}: give a number above 0")
         return self._truncate(z.double(), threshold).to(z.dtype)
 
     def _truncate(self, z: Tensor, threshold: float) -> Tensor:
-        """Return :meth:`truncate` of latents in 64 bits."""
-        raise InputError(f"truncation: not of {type(self).__name__} latents: leave it out")
+        """Return :meth:`truncate` of latents in float64."""
+        raise InputError(
+            f"truncation: {type(self).__name__} latents cannot be truncated: remove it"
+        )
 
     def energy(self, z: Tensor) -> Tensor:
         """Return -log p(z) up to a constant, (...), of latents (..., dim).
 
         Raises:
-            InputError: if the density has no gradient to follow.
+            InputError: if the density has no gradient.
         """
         raise InputError(
-            f"langevin: {type(self).__name__} latents have no gradient of log p(z) to follow: "
+            f"langevin: {type(self).__name__} latents have no gradient of log p(z): "
             "sample a run with prior=gaussian"
         )
 
@@ -92,65 +99,63 @@ class Gaussian(Prior):
     """Standard normal latents."""
 
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw ``count`` latents, (count, dim), on the CPU."""
+        """Return ``count`` random latents, (count, dim), on the CPU."""
         return torch.randn(count, self.dim, generator=generator)
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Return latents on the great circle through ``a`` and ``b``, straight where there is none.
+        """Return spherically interpolated latents; linearly where a and b are parallel.
 
-        The middle of a straight line is nearer to 0 than latents of many dimensions ever are.
-        Source: White, 2016, Sampling Generative Networks.
+        Linear interpolation gives latents that are too short in a high dimension (White, 2016,
+        Sampling Generative Networks).
         """
         cosine = torch.cosine_similarity(a.double(), b.double(), dim=-1).unsqueeze(-1)
         angle = cosine.clamp(-1, 1).acos()
         sine, t = angle.sin(), t.double()
-        bent = sine > 1e-6
-        of_a = torch.where(bent, ((1 - t) * angle).sin() / sine, 1 - t)
-        of_b = torch.where(bent, (t * angle).sin() / sine, t)
-        return (of_a * a + of_b * b).to(a.dtype)
+        nonzero = sine > 1e-6
+        weight_a = torch.where(nonzero, ((1 - t) * angle).sin() / sine, 1 - t)
+        weight_b = torch.where(nonzero, (t * angle).sin() / sine, t)
+        return (weight_a * a + weight_b * b).to(a.dtype)
 
     def _truncate(self, z: Tensor, threshold: float) -> Tensor:
-        """Return z' with Phi(z') = Phi(-t) + Phi(z) (2 Phi(t) - 1), written with erf around 0."""
-        inner = math.erf(threshold / math.sqrt(2))
-        moved = (z / math.sqrt(2)).erf().mul(inner).erfinv().mul(math.sqrt(2))
-        bound = z.abs().clamp(max=threshold)  # where erf is 1 to the last digit
-        return moved.clamp(-bound, bound)
+        """Return z' with Phi(z') = Phi(-t) + Phi(z) (2 Phi(t) - 1), computed with erf."""
+        mass = math.erf(threshold / math.sqrt(2))
+        mapped = (z / math.sqrt(2)).erf().mul(mass).erfinv().mul(math.sqrt(2))
+        bound = z.abs().clamp(max=threshold)  # where erf rounds to 1
+        return mapped.clamp(-bound, bound)
 
     def energy(self, z: Tensor) -> Tensor:
-        """Return half the squared length, (...)."""
+        """Return |z|^2 / 2, (...)."""
         return z.square().sum(-1) / 2
 
 
 class Uniform(Prior):
-    """Latents uniform in [-1, 1], the prior of the first papers."""
+    """Latents uniform in [-1, 1], as in the first GAN papers."""
 
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw ``count`` latents, (count, dim), on the CPU."""
+        """Return ``count`` random latents, (count, dim), on the CPU."""
         return torch.rand(count, self.dim, generator=generator).mul_(2).sub_(1)
 
     def _truncate(self, z: Tensor, threshold: float) -> Tensor:
-        """Return the smaller box, or z where it lies within."""
+        """Return z scaled to [-threshold, threshold], unchanged for a threshold above 1."""
         return z * min(threshold, 1.0)
 
 
 class Codes(Prior):
-    """Noise and codes that the generator is to make visible.
+    """Noise, categorical codes and continuous codes (Chen et al., 2016, section 7 and appendix C).
 
-    z is [noise | one-hot of each categorical code | continuous codes], in this order; noise and
-    continuous codes are uniform in [-1, 1], categories are equally likely.
-
-    Source: Chen et al., 2016, InfoGAN, section 7 and appendix C.
+    z is [noise | one-hot of each categorical code | continuous codes]. Noise and continuous codes
+    are uniform in [-1, 1], categories are uniform.
 
     Args:
-        dim: numbers in z, codes included.
-        categories: how many each categorical code has, 2 or more.
-        continuous: continuous codes.
+        dim: dimension of z, codes included.
+        categories: number of categories of each categorical code, 2 or more.
+        continuous: number of continuous codes.
 
     Attributes:
-        noise: numbers in z that are no code.
+        noise: number of noise dimensions.
 
     Raises:
-        InputError: if there is no code, a category is alone, or ``dim`` leaves no noise.
+        InputError: if there is no code, a code has one category, or ``dim`` leaves no noise.
     """
 
     def __init__(self, dim: int, categories: Sequence[int] = (10,), continuous: int = 2) -> None:
@@ -164,17 +169,17 @@ class Codes(Prior):
         codes = sum(self.categories) + continuous
         self.noise = dim - codes
         if codes == 0:
-            raise InputError("prior: no codes: give prior.continuous=2, or choose prior=uniform")
+            raise InputError("prior: no codes: set prior.continuous=2, or choose prior=uniform")
         if self.noise < 1:
             raise InputError(
-                f"prior.dim={dim}: the codes alone take {codes} numbers: give {codes + 1} or more"
+                f"prior.dim={dim}: the codes have {codes} dimensions: give {codes + 1} or more"
             )
 
     def split(self, z: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
         """Return the noise, the one-hots of the categorical codes and the continuous codes.
 
         Args:
-            z: (..., dim).
+            z: latents (..., dim).
 
         Returns:
             (..., noise), one (..., K) for each code of K categories, and (..., continuous).
@@ -184,68 +189,65 @@ class Codes(Prior):
         return noise, labels, continuous
 
     def traverse(self, z: Tensor, values: Tensor) -> list[Tensor]:
-        """Return, for each code in turn, latents in which it takes all its values, the rest fixed.
+        """Return, for each code, latents in which it takes all its values and the rest is fixed.
 
         Args:
-            z: what is varied, (n, dim).
-            values: of a continuous code, (V,).
+            z: latents to start from, (n, dim).
+            values: values of a continuous code, (V,).
 
         Returns:
             (n, K, dim) for each categorical code, then (n, V, dim) for each continuous one.
         """
         *starts, first = accumulate(self.categories, initial=self.noise)
         codes = [*zip(starts, map(torch.eye, self.categories), strict=True)]
-        codes += [(place, values[:, None]) for place in range(first, self.dim)]
-        varied = []
+        codes += [(index, values[:, None]) for index in range(first, self.dim)]
+        traversals = []
         for start, choices in codes:
             latents = z[:, None].repeat(1, len(choices), 1)
             latents[..., start : start + choices.shape[1]] = choices
-            varied.append(latents)
-        return varied
+            traversals.append(latents)
+        return traversals
 
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw ``count`` latents, (count, dim), on the CPU."""
+        """Return ``count`` random latents, (count, dim), on the CPU."""
         uniform = torch.rand(count, self.noise + self.continuous, generator=generator).mul(2).sub(1)
         noise, continuous = torch.split(uniform, [self.noise, self.continuous], 1)
-        drawn = [torch.randint(k, (count,), generator=generator) for k in self.categories]
-        labels = [one_hot(*pair) for pair in zip(drawn, self.categories, strict=True)]
+        indices = [torch.randint(k, (count,), generator=generator) for k in self.categories]
+        labels = [one_hot(*pair) for pair in zip(indices, self.categories, strict=True)]
         return torch.cat([noise, *labels, continuous], 1)
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Return latents on the straight line whose categories change half way.
-
-        The generator has never seen a blend of one-hots. The middle is still ``a``'s.
-        """
+        """Return linearly interpolated latents; categories change from a to b after t = 0.5."""
         noise, _, continuous = self.split(torch.lerp(a, b, t))
         _, labels, _ = self.split(torch.where(t > 0.5, b, a))
         return torch.cat([noise, *labels, continuous], -1)
 
     def _truncate(self, z: Tensor, threshold: float) -> Tensor:
-        """Return the codes beside noise of a smaller box."""
+        """Return z with the noise scaled to [-threshold, threshold] and the codes unchanged."""
         noise, codes = torch.split(z, [self.noise, self.dim - self.noise], -1)
         return torch.cat([noise * min(threshold, 1.0), codes], -1)
 
 
 class Truncated(Prior):
-    """A prior cut to |z_i| <= ``threshold`` (Brock et al., 2019, section 3.1).
+    """A prior truncated to |z_i| <= ``threshold`` (Brock et al., 2019, section 3.1).
 
     Args:
-        prior: to be cut.
-        threshold: above 0.
+        prior: the prior to truncate.
+        threshold: a number above 0.
 
     Raises:
-        InputError: if it is not, or the prior cannot be cut.
+        InputError: if the threshold is not positive, or the prior has no truncation.
     """
 
     def __init__(self, prior: Prior, threshold: float) -> None:
         super().__init__(prior.dim)
         self.prior, self.threshold = prior, threshold
-        prior.truncate(torch.zeros(1, prior.dim), threshold)  # refuses what cannot be
+        prior.truncate(torch.zeros(1, prior.dim), threshold)  # raises InputError
 
     def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw ``count`` latents, (count, dim), on the CPU."""
+        """Return ``count`` random latents, (count, dim), on the CPU."""
         return self.prior.truncate(self.prior.sample(count, generator), self.threshold)
 
     def interpolate(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Return the prior's own way."""
+        """Return latents interpolated by ``prior``."""
         return self.prior.interpolate(a, b, t)

@@ -1,4 +1,4 @@
-"""Optimizers beside those of torch."""
+"""Optimizers that torch does not provide."""
 
 from typing import Any
 
@@ -7,19 +7,18 @@ from torch.optim.optimizer import ParamsT
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam for a player whose regularizer is due every ``every``-th of its turns.
+    """Adam for a player with lazy regularization (Karras et al., 2020a, appendix B).
 
-    With c = every / (every + 1), the learning rate is c lr and the decays are beta^c, which makes
-    up for the further step that the authors take for a lazy regularizer (Karras et al., 2020a,
-    appendix B). Here its term joins the loss of a turn without a further step; the settings are
-    the authors' all the same, so that published rates mean what they say.
+    With c = every / (every + 1), the learning rate is c lr and the decays are beta^c. The authors
+    use this because their regularizer takes an additional step. Deviation: here the regularizer is
+    a term of the loss, without an additional step, but lr and betas have the published meaning.
 
     Args:
-        params: weights.
-        lr: learning rate of a player without laziness.
-        betas: its decays.
-        every: turns between two uses of the regularizer.
-        settings: see ``torch.optim.Adam``.
+        params: parameters.
+        lr: learning rate without lazy regularization.
+        betas: decay rates without lazy regularization.
+        every: updates between two uses of the regularizer.
+        settings: other arguments of ``torch.optim.Adam``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Images and points as pictures."""
+"""Pictures of generated images and points."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from torchvision.utils import make_grid
 
 from gan.backbones.pixels import to_uint8
 
-_SMALLEST = 512  # pixels a side below which a grid is enlarged by a whole factor
-_SIDE = 512  # pixels a side of a scatter
-_DOT = 3  # pixels a side of a point
+_SMALLEST = 512  # minimum size of a grid in pixels, reached by an integer scale
+_SIDE = 512  # height and width of a scatter plot in pixels
+_DOT = 3  # height and width of a point in pixels
 _INK = (31, 119, 180)
-_OPACITY = 0.5  # of one point; others on top make it darker
+_OPACITY = 0.5  # of one point
 
 
 def picture(images: Tensor, columns: int) -> Tensor:
     """Return images (B, C, H, W) in [-1, 1] as one picture (3, H', W') of uint8.
 
-    Points (B, 2, 1, 1) are drawn in the plane, other images in a grid of ``columns``.
+    Points (B, 2, 1, 1) become a scatter plot, other images a grid with ``columns`` columns.
     """
     if images.shape[1:] == (2, 1, 1):
         return scatter_plot(images.flatten(1))
@@ -28,16 +28,16 @@ def picture(images: Tensor, columns: int) -> Tensor:
 
 
 def tile(images: Tensor, columns: int) -> Tensor:
-    """Return images (B, C, H, W) in [-1, 1] as one picture (3, H', W') of uint8."""
+    """Return a grid (3, H', W') of uint8 from images (B, C, H, W) in [-1, 1]."""
     grid: Tensor = make_grid(to_uint8(images), nrow=columns, padding=2, pad_value=255)
     factor = -(-_SMALLEST // max(grid.shape[1:]))
     return grid.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
 
 
 def alternate_rows(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
-    """Return two sets of images (n, C, H, W) in the order that shows each above its partner.
+    """Return two sets of images (n, C, H, W) ordered for a grid with ``columns`` columns.
 
-    A grid of ``columns`` has rows of either set in turn; an unfinished last one is white.
+    In that grid, rows of ``upper`` and ``lower`` alternate; the last rows are filled with white.
     """
     blank = upper.new_ones(-len(upper) % columns, *upper.shape[1:])
     rows = [torch.split(torch.cat([images, blank]), columns) for images in (upper, lower)]
@@ -45,9 +45,9 @@ def alternate_rows(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
 
 
 def scatter_plot(points: Tensor) -> Tensor:
-    """Return points (B, 2) of the square [-1, 1] as one picture (3, S, S) of uint8.
+    """Return points (B, 2) of [-1, 1]^2 as a scatter plot (3, S, S) of uint8.
 
-    The first coordinate runs to the right and the second upwards; points outside lie on the border.
+    The x axis points right and the y axis up. Points out of range are moved to the border.
     """
     x, y = (points.float() * torch.tensor([1.0, -1.0]) + 1).mul(_SIDE / 2).unbind(1)
     column, row = (a.long().clamp(0, _SIDE - 1) for a in (x, y))
@@ -59,6 +59,6 @@ def scatter_plot(points: Tensor) -> Tensor:
 
 
 def save_grid(grid: Tensor, path: Path) -> None:
-    """Write a picture (3, H, W) of uint8 as PNG, folders included."""
+    """Write a picture (3, H, W) of uint8 as a PNG file; create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid.permute(1, 2, 0).numpy()).save(path)

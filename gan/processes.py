@@ -1,4 +1,4 @@
-"""What the processes of one run tell each other; a single process is alone."""
+"""Communication between the processes of a run; all functions work in a single process."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,21 +12,22 @@ T = TypeVar("T")
 
 
 def _is_distributed() -> bool:
+    """Return whether a process group is initialized."""
     return distributed.is_available() and distributed.is_initialized()
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
+    """Return the rank of this process."""
     return distributed.get_rank() if _is_distributed() else 0
 
 
 def world_size() -> int:
-    """Number of processes."""
+    """Return the number of processes."""
     return distributed.get_world_size() if _is_distributed() else 1
 
 
 def all_gather(value: T) -> list[T]:
-    """The value of every process, by rank."""
+    """Return the values of all processes, by rank."""
     values = [value] * world_size()
     if _is_distributed():
         distributed.all_gather_object(values, value)
@@ -35,7 +36,7 @@ def all_gather(value: T) -> list[T]:
 
 @torch.no_grad()
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replaces each floating-point tensor by its mean over the processes, all in one exchange."""
+    """Replace each floating-point tensor by its mean over processes, with one all-reduce."""
     if not (_is_distributed() and tensors):
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -47,7 +48,7 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean of a tensor over the processes, through which gradients flow to all of them."""
+    """Return the mean of a tensor over processes; gradients flow to all processes."""
     if not _is_distributed():
         return values
     total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
@@ -56,7 +57,7 @@ def mean(values: Tensor) -> Tensor:
 
 @torch.no_grad()
 def broadcast(tensors: Iterable[Tensor]) -> None:
-    """Gives every process the tensors of process 0."""
+    """Replace the tensors of every process by those of process 0."""
     if _is_distributed():
         for tensor in tensors:
             distributed.broadcast(tensor, 0)
@@ -64,7 +65,7 @@ def broadcast(tensors: Iterable[Tensor]) -> None:
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """Lets process 0 do the work, and the others after it, when its files are written."""
+    """Run the context in process 0 first, then in the others, who find the files that it wrote."""
     if rank() > 0:
         all_gather(None)
     try:

@@ -1,11 +1,11 @@
-"""Schedules: pure functions of images seen."""
+"""Schedules: functions of the number of images seen."""
 
 import math
 from abc import ABC, abstractmethod
 
 
 class Schedule(ABC):
-    """A multiplier, of a learning rate say, as a function of images seen."""
+    """A multiplier, for example of a learning rate, as a function of images seen."""
 
     @abstractmethod
     def __call__(self, images: int) -> float:
@@ -13,7 +13,7 @@ class Schedule(ABC):
 
 
 class Constant(Schedule):
-    """One, always."""
+    """The constant 1."""
 
     def __call__(self, images: int) -> float:
         """Return 1."""
@@ -21,7 +21,7 @@ class Constant(Schedule):
 
 
 class _Ramp(Schedule):
-    """A course from ``start`` at image ``begin`` to ``final`` at image ``end``."""
+    """A function from ``start`` at image ``begin`` to ``final`` at image ``end``."""
 
     def __init__(
         self, end: float, begin: float = 0, final: float = 0.0, start: float = 1.0
@@ -31,11 +31,12 @@ class _Ramp(Schedule):
         self.begin, self.end, self.final, self.start = begin, end, final, start
 
     def progress(self, images: int) -> float:
+        """Return the fraction of the ramp after ``images`` real images, in [0, 1]."""
         return min(max((images - self.begin) / (self.end - self.begin), 0.0), 1.0)
 
 
 class Linear(_Ramp):
-    """A straight line from ``start`` at image ``begin`` to ``final`` at image ``end``."""
+    """A linear function from ``start`` at image ``begin`` to ``final`` at image ``end``."""
 
     def __call__(self, images: int) -> float:
         """Return the multiplier after ``images`` real images."""
@@ -53,20 +54,20 @@ class Cosine(_Ramp):
 
 
 class Growth:
-    """log2 of the resolution that a growing network has after so many images.
+    """The log2 resolution of a progressively growing network, as a function of images seen.
 
-    At each resolution it trains for ``stable`` images, and the next fades in over ``fade`` images,
-    linearly (Karras et al., 2018, section 2).
+    The network trains for ``stable`` images at each resolution; the next resolution fades in
+    linearly over ``fade`` images (Karras et al., 2018, section 2).
 
     Args:
-        resolution: in the end, pixels a side.
-        start: at first, pixels a side; the end where that is smaller.
+        resolution: final height and width in pixels.
+        start: initial height and width in pixels, at most ``resolution``.
         stable: images.
-        fade: images; 0 switches.
-        progressive: ``False`` starts at the end.
+        fade: images; 0 switches at once.
+        progressive: ``False`` trains at the final resolution only.
 
     Raises:
-        ValueError: on an impossible number.
+        ValueError: if a number is out of range.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Growth:
         self.stable, self.fade = stable, fade
 
     def __call__(self, images: int) -> float:
-        """Return the level; between two integers the finer resolution counts for the fraction."""
+        """Return log2 of the resolution; a fraction is the weight of the next resolution."""
         phase, rest = divmod(images, self.stable + self.fade)
         faded = max(rest - self.stable, 0) / self.fade if self.fade else 0.0
         return min(self.begin + phase + faded, self.end)

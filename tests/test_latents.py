@@ -143,7 +143,7 @@ def test_a_category_changes_half_way_and_is_never_blended() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"dim": 12}, r"prior\.dim=12: the codes alone take 12 numbers: give 13 or more"),
+        ({"dim": 12}, r"prior\.dim=12: the codes have 12 dimensions: give 13 or more"),
         ({"dim": 30, "categories": (1,)}, r"prior\.categories=\[1\]"),
         ({"dim": 30, "continuous": -1}, r"prior\.continuous=-1"),
         ({"dim": 30, "categories": (), "continuous": 0}, "no codes"),
@@ -216,7 +216,7 @@ def test_a_prior_that_cannot_be_cut() -> None:
         def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
             return torch.zeros(count, self.dim)
 
-    with pytest.raises(InputError, match="truncation: not of Constant latents"):
+    with pytest.raises(InputError, match="Constant latents cannot be truncated"):
         Truncated(Constant(2), 0.5)
 
 

@@ -10,20 +10,20 @@ from gan.schedules import Schedule
 
 
 class ADA(Adaptive, Scheduled):
-    """Transformations that both players' images undergo, each with probability p.
+    """Random transformations of the images of both players, each with probability p.
 
-    Karras et al., 2020b; see :class:`~gan.augment.adaptive.Adaptive` for how p moves.
+    Karras et al., 2020b; :class:`~gan.augment.adaptive.Adaptive` adapts p.
 
     Args:
-        p: probability of each transformation, to begin with or for good.
-        target: of r_t, in (-1, 1); ``None`` keeps p, or leaves it to ``schedule``.
-        interval: turns of D between changes of p.
-        images: in which p can go from 0 to 1.
-        schedule: multiplier of p by images seen, in place of ``target``.
+        p: initial probability of each transformation; constant without target and schedule.
+        target: target of r_t, in (-1, 1); ``None`` does not adapt p.
+        interval: discriminator updates between changes of p.
+        images: number of images over which p can rise from 0 to 1.
+        schedule: multiplier of p as a function of images seen, instead of ``target``.
         blit, geometric, colour, filtering, noise, cutout: multipliers of p; see :class:`Pipeline`.
 
     Raises:
-        InputError: if a number lies outside its range, or target and schedule are both given.
+        InputError: if a number is out of range, or target and schedule are both given.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class ADA(Adaptive, Scheduled):
         super().__init__(p, target, interval, images)
         if schedule is not None and target is not None:
             raise InputError(
-                f"augment.schedule and augment.target={target} would both set p: set "
-                "augment.target=null, or leave the schedule out"
+                f"augment.schedule and augment.target={target} cannot be combined: set "
+                "augment.target=null, or remove the schedule"
             )
         self.schedule = schedule
         self.pipeline = Pipeline(blit, geometric, colour, filtering, noise, cutout)
         self.set_progress(0)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return augmented images of the shape and type of ``images``, differentiable twice.
+        """Return augmented images of the shape and type of ``images``, twice differentiable.
 
         Raises:
-            InputError: if there is ``colour`` and they have neither 1 nor 3 channels.
+            InputError: if ``colour`` is on and the images have neither 1 nor 3 channels.
         """
         if self.disabled:
             return images
@@ -62,6 +62,6 @@ class ADA(Adaptive, Scheduled):
         return augmented
 
     def set_progress(self, images: int) -> None:
-        """Set p as the schedule, if there is one, has it after ``images`` real images."""
+        """Set p from the schedule, if there is one, for ``images`` real images seen."""
         if self.schedule is not None:
             self.p.fill_(min(max(self.base * self.schedule(images), 0.0), 1.0))

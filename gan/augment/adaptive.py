@@ -1,4 +1,4 @@
-"""A probability that follows how far the discriminator overfits."""
+"""Adaptive augmentation: a probability controlled by the overfitting of the discriminator."""
 
 import torch
 from torch import Tensor
@@ -9,27 +9,30 @@ from gan.errors import InputError
 
 
 class Adaptive(Augmentation):
-    """An augmentation whose p follows r_t = E[sign D(x)] on reals (Karras et al., 2020b).
+    """An augmentation with adaptive probability p (Karras et al., 2020b, section 3, eq. 1).
 
-    Every ``interval`` turns of D, r_t over the reals of all devices is compared with ``target``; p
-    moves by the images of those turns, divided by ``images``, up if r_t is above and down if below
-    (section 3, eq. 1). Here p ends at 1, unlike in the authors' code.
+    The overfitting measure is r_t = E[sign D(x)] on real images. After every ``interval``
+    discriminator updates, r_t over all devices is compared with ``target``. p rises if r_t is above
+    the target and falls if it is below, by (images seen in the interval) / ``images``. Deviation: p
+    is at most 1; the authors' code has no bound.
 
     Args:
-        p: to begin with, or for good.
-        target: of r_t, in (-1, 1); ``None`` keeps p.
-        interval: turns of D between changes of p.
-        images: in which p can go from 0 to 1.
+        p: initial probability; constant without a target.
+        target: target of r_t, in (-1, 1); ``None`` keeps p constant.
+        interval: discriminator updates between changes of p.
+        images: number of images over which p can rise from 0 to 1.
 
     Attributes:
-        p: probability at present, without dimensions.
+        p: present probability, a scalar.
+        tally: sum of signs and number of images since the last change of p, (2,).
+        turns: discriminator updates since the last change of p.
 
     Raises:
-        InputError: if a number lies outside its range.
+        InputError: if a number is out of range.
     """
 
     p: Tensor
-    tally: Tensor  # of the turns since p changed: sum of signs, images
+    tally: Tensor
     turns: Tensor
 
     def __init__(
@@ -49,11 +52,11 @@ class Adaptive(Augmentation):
 
     @property
     def disabled(self) -> bool:
-        """Whether p is 0 for good."""
+        """Return whether p is constant and 0."""
         return self.target is None and self.base == 0
 
     def _check_arguments(self) -> None:
-        """Refuse what the arguments cannot be."""
+        """Raise InputError if an argument is out of range."""
         if not 0 <= self.base <= 1:
             raise InputError(f"augment.p={self.base}: give a probability")
         if self.target is not None and not -1 < self.target < 1:
@@ -63,28 +66,28 @@ class Adaptive(Augmentation):
                 raise InputError(f"augment.{name}={count}: give a number from 1")
 
     def readings(self) -> dict[str, Tensor]:
-        """Return p at present."""
+        """Return the present p."""
         return {"augment/p": self.p.clone()}
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor) -> None:
-        """Count a turn and, at the end of an interval, move p.
+        """Count a discriminator update; change p at the end of an interval.
 
-        The counts are those of all devices after every turn, so that any process can save them.
+        Counts are summed over all devices after every update, so that any process can save them.
 
         Args:
-            real_logits: of this device's augmented reals, (B, ...); NaN has no sign.
+            real_logits: logits of this device's augmented real images, (B, ...); NaN has sign 0.
         """
         if self.target is None:
             return
         sign = real_logits.sign().mean(dtype=torch.float32)
-        seen = len(real_logits) * torch.stack([sign, torch.ones_like(sign)])
-        processes.average([seen])
-        self.tally += processes.world_size() * seen
+        counts = len(real_logits) * torch.stack([sign, torch.ones_like(sign)])
+        processes.average([counts])
+        self.tally += processes.world_size() * counts
         self.turns += 1
         signs, images = self.tally
-        due = self.turns >= self.interval
-        self.p += due * (signs / images - self.target).sign() * images / self.images
+        interval_over = self.turns >= self.interval
+        self.p += interval_over * (signs / images - self.target).sign() * images / self.images
         self.p.clamp_(0, 1)
-        self.tally *= ~due
-        self.turns *= ~due
+        self.tally *= ~interval_over
+        self.turns *= ~interval_over

@@ -7,17 +7,17 @@ from gan.augment.adaptive import Adaptive
 
 
 class APA(Adaptive):
-    """Fakes shown to the discriminator as real ones, each with probability p (Jiang et al., 2021).
+    """Replace real images by fakes with probability p in D's update (Jiang et al., 2021).
 
-    Deception against overfitting, without a transformation of any image; see
-    :class:`~gan.augment.adaptive.Adaptive` for how p moves, and for the arguments.
+    No image is transformed. :class:`~gan.augment.adaptive.Adaptive` adapts p and lists the
+    arguments.
 
-    Deviation: the fakes of the same turn, of which each stands in for the real one of its label; a
-    loss that judges in pairs learns nothing from those.
+    Deviation: the fakes come from the same discriminator update, and a fake replaces the real image
+    of the same index and label. A paired loss gets no gradient from such a pair.
     """
 
     def substitute_reals(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return ``real``, (B, C, H, W), with each image replaced with probability p."""
+        """Return ``real``, (B, C, H, W), with each image replaced by a fake with probability p."""
         if self.disabled:
             return real
         coin = torch.rand(len(real), 1, 1, 1, device=real.device) < self.p

@@ -1,4 +1,4 @@
-"""Transformations of what colour things have, as homogeneous matrices."""
+"""Colour transformations as homogeneous 4x4 matrices."""
 
 import math
 from collections.abc import Callable
@@ -14,12 +14,12 @@ ColourTransform = Callable[[ParameterSampler], Tensor]
 
 
 def _luma_projection(like: Tensor) -> Tensor:
-    """Return the projection (3, 3) onto the luma axis, on which red, green and blue are equal."""
+    """Return the projection (3, 3) onto the luma axis, the axis of grey colours."""
     return torch.full((3, 3), 1 / 3, device=like.device)
 
 
 def _affine(linear: Tensor, offset: Tensor | None = None) -> Tensor:
-    """Return matrices (B, 4, 4) of a linear part (B, 3, 3) and what each channel gains, (B,)."""
+    """Return matrices (B, 4, 4) from a linear part (B, 3, 3) and an offset of all channels (B,)."""
     matrix = torch.eye(4, device=linear.device).repeat(len(linear), 1, 1)
     matrix[:, :3, :3] = linear
     if offset is not None:
@@ -28,39 +28,39 @@ def _affine(linear: Tensor, offset: Tensor | None = None) -> Tensor:
 
 
 def _scale_luma_and_chroma(grey: Tensor, colour: Tensor) -> Tensor:
-    """Return matrices (B, 4, 4) that multiply luma and what is orthogonal to it, by (B,) each."""
+    """Return matrices (B, 4, 4) that scale luma by ``grey`` and chroma by ``colour``, (B,) each."""
     eye, luma = torch.eye(3, device=grey.device), _luma_projection(grey)
     return _affine(colour[:, None, None] * eye + (grey - colour)[:, None, None] * luma)
 
 
 def brightness(sampler: ParameterSampler) -> Tensor:
-    """Add N(0, 0.2^2) to every channel."""
+    """Return matrices that add N(0, 0.2^2) to all channels."""
     offset = sampler.normal(0.2)
     return _affine(torch.eye(3, device=offset.device).expand(len(offset), 3, 3), offset)
 
 
 def contrast(sampler: ParameterSampler) -> Tensor:
-    """Multiply every channel by 2 to the power of N(0, 0.5^2)."""
+    """Return matrices that multiply all channels by 2^N(0, 0.5^2)."""
     factor = sampler.normal(0.5).exp2()
     return _scale_luma_and_chroma(factor, factor)
 
 
 def luma_flip(sampler: ParameterSampler) -> Tensor:
-    """Mirror in the plane orthogonal to the luma axis, or not: dark becomes bright."""
+    """Return matrices that invert luma with probability 1/2."""
     sign = 1 - 2 * sampler.integers(2)
     return _scale_luma_and_chroma(sign, torch.ones_like(sign))
 
 
 def hue(sampler: ParameterSampler) -> Tensor:
-    """Rotate about the luma axis by any angle."""
+    """Return matrices that rotate about the luma axis by a uniform angle."""
     angle = sampler.uniform(math.pi)[:, None, None]
     eye, luma = torch.eye(3, device=angle.device), _luma_projection(angle)
-    cross = (eye.roll(1, 0) - eye.roll(-1, 0)) / math.sqrt(3)  # product with the axis
+    cross = (eye.roll(1, 0) - eye.roll(-1, 0)) / math.sqrt(3)  # cross product with the luma axis
     return _affine(eye + (angle.cos() - 1) * (eye - luma) + angle.sin() * cross)
 
 
 def saturation(sampler: ParameterSampler) -> Tensor:
-    """Multiply the distance from the luma axis by 2 to the power of N(0, 1)."""
+    """Return matrices that multiply chroma by 2^N(0, 1)."""
     factor = sampler.normal(1.0).exp2()
     return _scale_luma_and_chroma(torch.ones_like(factor), factor)
 
@@ -69,20 +69,20 @@ TRANSFORMS: tuple[ColourTransform, ...] = (brightness, contrast, luma_flip, hue,
 
 
 class Colour(Stage):
-    """Brightness, contrast, luma flip, hue and saturation, executed as one map.
+    """Brightness, contrast, luma flip, hue and saturation, applied as one matrix.
 
-    Of Karras et al., 2020b, appendix B. Grey images (C = 1) get the mean of what the
-    three channels would.
+    Karras et al., 2020b, appendix B. For grey images (C = 1), the result is the mean of the three
+    channels.
 
     Args:
         multiplier: see :class:`Stage`.
     """
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
-        """Return recoloured images; see :class:`Stage`.
+        """Return transformed images; see :class:`Stage`.
 
         Raises:
-            InputError: if they have neither 1 nor 3 channels.
+            InputError: if the images have neither 1 nor 3 channels.
         """
         channels = images.shape[1]
         if channels not in (1, 3):

@@ -1,4 +1,4 @@
-"""Transformations that destroy what images show."""
+"""Corruptions: noise and cutout."""
 
 import torch
 from torch import Tensor
@@ -7,37 +7,37 @@ from gan.augment.stage import Stage
 
 
 class Noise(Stage):
-    """Noise of a strength |N(0, 0.1^2)| that each image draws, independent in every number.
+    """Gaussian pixel noise with a random standard deviation |N(0, 0.1^2)| for each image.
 
-    Of Karras et al., 2020b, appendix B.
+    Karras et al., 2020b, appendix B.
 
     Args:
         multiplier: see :class:`Stage`.
     """
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
-        """Return noisy images; see :class:`Stage`."""
+        """Return images with noise; see :class:`Stage`."""
         strength = self.sampler(images, p).normal(0.1).abs()[:, None, None, None]
         return images + strength.to(images.dtype) * torch.randn_like(images)
 
 
 class Cutout(Stage):
-    """A grey rectangle of half the sides, its middle anywhere in the image.
+    """A grey rectangle with half the height and width, centred at a uniform position.
 
-    Of Karras et al., 2020b, appendix B.
+    Karras et al., 2020b, appendix B.
 
     Args:
         multiplier: see :class:`Stage`.
     """
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
-        """Return images with a hole of 0; see :class:`Stage`."""
+        """Return images with the rectangle set to 0; see :class:`Stage`."""
         sampler, device = self.sampler(images, p), images.device
 
-        def covered(side: int) -> Tensor:
+        def inside(side: int) -> Tensor:
             middle = torch.rand(len(images), 1, device=device)
             return ((torch.arange(side, device=device) + 0.5) / side - middle).abs() < 0.25
 
-        down, across = (covered(side) for side in images.shape[2:])
+        down, across = (inside(side) for side in images.shape[2:])
         hole = sampler.mask()[:, None, None] & down[:, :, None] & across[:, None, :]
         return images.masked_fill(hole[:, None], 0.0)

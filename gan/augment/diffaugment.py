@@ -1,4 +1,4 @@
-"""Differentiable augmentation."""
+"""Differentiable augmentation (Zhao et al., 2020)."""
 
 import torch
 from torch import Tensor
@@ -9,9 +9,9 @@ from gan.errors import InputError
 
 
 def random_colour(x: Tensor) -> Tensor:
-    """Return images (B, C, H, W) of another brightness, saturation and contrast each.
+    """Return images (B, C, H, W) with random brightness, saturation and contrast.
 
-    Brightness moves by up to 0.5, saturation scales by 0 to 2, contrast by 0.5 to 1.5.
+    Brightness moves by up to 0.5. Factors are in [0, 2] for saturation, [0.5, 1.5] for contrast.
     """
     brightness, saturation, contrast = torch.rand(
         3, len(x), 1, 1, 1, device=x.device, dtype=x.dtype
@@ -24,17 +24,17 @@ def random_colour(x: Tensor) -> Tensor:
 
 
 def random_translation(x: Tensor, ratio: float = 0.125, border: str = "constant") -> Tensor:
-    """Return images (B, C, H, W) moved by up to ``ratio`` of their side each way.
+    """Return images (B, C, H, W) translated by up to ``ratio`` of their height and width.
 
     Args:
         x: images.
-        ratio: at most a half.
-        border: what comes in, a mode of ``torch.nn.functional.pad``; "constant" is grey.
+        ratio: maximum translation, at most 1/2.
+        border: mode of ``torch.nn.functional.pad`` for the border; "constant" is grey.
     """
     count, _, height, width = x.shape
-    most = round(height * ratio), round(width * ratio)
-    padded = pad(x, (most[1], most[1], most[0], most[0]), mode=border)
-    down, right = (torch.randint(0, 2 * m + 1, (count, 1), device=x.device) for m in most)
+    limits = round(height * ratio), round(width * ratio)
+    padded = pad(x, (limits[1], limits[1], limits[0], limits[0]), mode=border)
+    down, right = (torch.randint(0, 2 * m + 1, (count, 1), device=x.device) for m in limits)
     rows = (torch.arange(height, device=x.device) + down)[:, :, None]
     columns = (torch.arange(width, device=x.device) + right)[:, None, :]
     images = torch.arange(count, device=x.device)[:, None, None]
@@ -42,27 +42,30 @@ def random_translation(x: Tensor, ratio: float = 0.125, border: str = "constant"
 
 
 def random_cutout(x: Tensor, ratio: float = 0.5) -> Tensor:
-    """Return images (B, C, H, W) with a grey square of ``ratio`` of their side, anywhere."""
+    """Return images (B, C, H, W) with a grey square, of ``ratio`` of their height, at random."""
     count, _, height, width = x.shape
     side = round(height * ratio)
 
-    def covered(length: int) -> Tensor:
+    def inside(length: int) -> Tensor:
         start = torch.randint(0, length + 1, (count, 1), device=x.device) - side // 2
         offset = torch.arange(length, device=x.device) - start
         return (offset >= 0) & (offset < side)
 
-    hole = covered(height)[:, None, :, None] & covered(width)[:, None, None, :]
+    hole = inside(height)[:, None, :, None] & inside(width)[:, None, None, :]
     return x.masked_fill(hole, 0.0)
 
 
 class DiffAugment(Augmentation):
-    """Colour, translation and cutout on all that the discriminator sees (Zhao et al., 2020).
+    """Colour, translation and cutout of all images that D sees (Zhao et al., 2020).
 
     Args:
-        colour: jitter brightness, saturation and contrast.
-        translation: move by up to an eighth.
-        cutout: blank a square of half the side.
-        p: probability that an image gets any one of them; 1 in the paper.
+        colour: change brightness, saturation and contrast.
+        translation: translate by up to an eighth of the height and width.
+        cutout: set a square of half the height to grey.
+        p: probability of each transformation for an image; 1 in the paper.
+
+    Raises:
+        InputError: if ``p`` is not a probability.
     """
 
     def __init__(
@@ -71,8 +74,8 @@ class DiffAugment(Augmentation):
         super().__init__()
         if not 0 <= p <= 1:
             raise InputError(f"augment.p={p}: give a probability")
-        chosen = {random_colour: colour, random_translation: translation, random_cutout: cutout}
-        self.policies = [policy for policy, wanted in chosen.items() if wanted]
+        enabled = {random_colour: colour, random_translation: translation, random_cutout: cutout}
+        self.policies = [policy for policy, use in enabled.items() if use]
         self.p = p
 
     def forward(self, images: Tensor) -> Tensor:

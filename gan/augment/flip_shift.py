@@ -1,4 +1,4 @@
-"""Flips and small shifts, which leave what an image shows as it is."""
+"""Flips and small translations for consistency regularization."""
 
 import torch
 from torch import Tensor
@@ -8,24 +8,23 @@ from gan.errors import InputError
 
 
 class FlipShift:
-    """The transformation T of consistency terms (Zhang et al., 2020): mirrored, moved a little.
+    """The transformation T of consistency regularization (Zhang et al., 2020).
 
-    Each image is mirrored with probability one half, and moved by whole pixels, by up to 4 of 32;
-    its reflection comes in, as in StudioGAN (the paper does not say), so that T draws no frame.
+    Each image is flipped with probability 1/2 and translated by whole pixels, by up to 4 of 32. The
+    border is filled by reflection, as in StudioGAN; the paper does not specify it.
 
     Args:
-        flip: mirror from left to right, the paper's default. Set it to false where an image and its
-            mirror image differ in meaning, such as digits and text: what D does not tell apart, G
-            may mix.
-        ratio: of the side, by which an image is moved at most, in [0, 1/2].
+        flip: flip horizontally, the paper's default. Set it to false for data whose mirror images
+            have another meaning, such as digits and text.
+        ratio: maximum translation as a fraction of height and width, in [0, 1/2].
 
     Raises:
-        InputError: if ``ratio`` lies elsewhere.
+        InputError: if ``ratio`` is out of range.
     """
 
     def __init__(self, flip: bool = True, ratio: float = 0.125) -> None:
         if not 0 <= ratio <= 0.5:
-            raise InputError(f"transform.ratio={ratio}: give a part of the side, from 0 to 0.5")
+            raise InputError(f"transform.ratio={ratio}: give a number from 0 to 0.5")
         self.flip, self.ratio = flip, ratio
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -11,21 +11,20 @@ from gan.errors import InputError
 
 
 class Pipeline(nn.Module):
-    """18 transformations in a fixed order, each with probability p times its kind's multiplier.
+    """18 transformations in a fixed order, each with probability p times a multiplier.
 
-    Of Karras et al., 2020b, appendix B. Their "bgc" are the first three kinds, the
-    default.
+    Karras et al., 2020b, appendix B. The first three kinds, the default, are their "bgc".
 
     Args:
-        blit: flips, turns by 90 degrees and shifts by whole pixels.
-        geometric: scaling, rotation, stretching and shifts by fractions of a pixel.
-        colour: brightness, contrast, luma flip, hue and saturation; of 1 or 3 channels.
-        filtering: amplification of four bands of frequency.
-        noise: noise of each number.
+        blit: flips, rotations by 90 degrees and translations by whole pixels.
+        geometric: scaling, rotation and translation by fractions of a pixel.
+        colour: brightness, contrast, luma flip, hue and saturation, for 1 or 3 channels.
+        filtering: amplification of four frequency bands.
+        noise: additive noise.
         cutout: a grey rectangle.
 
     Raises:
-        InputError: if one of them is negative.
+        InputError: if a multiplier is negative.
     """
 
     def __init__(
@@ -50,17 +49,17 @@ class Pipeline(nn.Module):
             Noise(noise): noise,
             Cutout(cutout): cutout,
         }
-        self.stages = nn.ModuleList(stage for stage, wanted in stages.items() if wanted)
+        self.stages = nn.ModuleList(stage for stage, used in stages.items() if used)
 
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
-        """Return augmented images, computed in 32 bits or more, of the type of ``images``.
+        """Return augmented images of the type of ``images``, computed in at least float32.
 
         Args:
             images: (B, C, H, W) in [-1, 1].
-            p: probability, without dimensions.
+            p: probability, a scalar tensor.
         """
         with torch.autocast(images.device.type, enabled=False):
-            moved = images.to(torch.promote_types(images.dtype, torch.float32))
+            x = images.to(torch.promote_types(images.dtype, torch.float32))
             for stage in self.stages:
-                moved = stage(moved, p.to(images.device))
-        return moved.to(images.dtype)
+                x = stage(x, p.to(images.device))
+        return x.to(images.dtype)

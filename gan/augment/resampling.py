@@ -1,4 +1,4 @@
-"""Images seen through an affine map: by copying pixels, or without aliasing."""
+"""Affine maps of images, by nearest neighbour or with antialiasing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-# Daubechies' least asymmetric wavelet of 6 vanishing moments; its low-pass filter.
+# Low-pass filter of Daubechies' least asymmetric wavelet with 6 vanishing moments.
 SYM6 = (
     *(0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633),
     *(0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252),
@@ -19,8 +19,9 @@ _BILINEAR, _BORDER = 0, 1  # of torch.ops.aten.grid_sampler_2d
 class _GridSample(Function):
     """Bilinear interpolation of maps (B, C, H, W) at a grid (B, h, w, 2) of x, y in [-1, 1].
 
-    Its gradient is :class:`_Spreading`, its adjoint, and the other way round, so that the maps have
-    derivatives of any order; not every torch differentiates its own ``grid_sample`` twice.
+    Its derivative is :class:`_GridSampleTranspose`, and vice versa, so that derivatives of any
+    order with respect to the maps exist. Some versions of torch cannot differentiate
+    ``grid_sample`` twice.
     """
 
     @staticmethod
@@ -37,12 +38,12 @@ class _GridSample(Function):
 
 
 class _GridSampleTranspose(Function):
-    """The transpose of :class:`_Sampling`, from values (B, C, h, w) to maps of a size."""
+    """The transpose of :class:`_GridSample`, from values (B, C, h, w) to maps of size ``size``."""
 
     @staticmethod
     def forward(context: Any, values: Tensor, grid: Tensor, size: torch.Size) -> Tensor:
         context.save_for_backward(grid)
-        maps = values.new_zeros(())  # its size alone is read
+        maps = values.new_zeros(())  # only the size is used
         spread: tuple[Tensor, Tensor] = torch.ops.aten.grid_sampler_2d_backward(
             values, maps.expand(size), grid, _BILINEAR, _BORDER, True, (True, False)
         )
@@ -55,88 +56,88 @@ class _GridSampleTranspose(Function):
 
 
 def reflection_period(side: int) -> int:
-    """Return after how many pixels a row and its endless reflection begin anew."""
+    """Return the period, in pixels, of a row extended by reflection."""
     return max(2 * side - 2, 1)
 
 
-def reflect_indices(places: Tensor, side: int) -> Tensor:
-    """Return the pixels from 0 to ``side`` - 1 that whole-numbered places show.
+def reflect_indices(positions: Tensor, side: int) -> Tensor:
+    """Return the pixel indices, in [0, side), of positions in a row extended by reflection.
 
-    Beyond its border pixels a row goes on as its own reflection, endlessly.
+    The border pixels are not repeated.
     """
-    return side - 1 - (places % reflection_period(side) - (side - 1)).abs()
+    return side - 1 - (positions % reflection_period(side) - (side - 1)).abs()
 
 
 def _pixel_coordinates(side: int, like: Tensor) -> Tensor:
-    """Return the places of a row's pixels (side,), counted from its middle."""
+    """Return the coordinates of a row's pixels, (side,), relative to its centre."""
     return torch.arange(side, device=like.device, dtype=like.dtype) - (side - 1) / 2
 
 
 def _transform_points(inverse: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return x and y, (B, h, w) each, of where matrices (B, 3, 3) send points (w,) by (h,)."""
+    """Return x and y, (B, h, w) each, of points (w,) by (h,) transformed by matrices (B, 3, 3)."""
     (a, b, c), (d, e, f), _ = inverse.to(x.dtype).permute(1, 2, 0)[..., None, None]
     return a * x + b * y[:, None] + c, d * x + e * y[:, None] + f
 
 
 def sample_nearest(images: Tensor, inverse: Tensor) -> Tensor:
-    """Return images whose every pixel is a pixel of the old, the nearest to where it comes from.
+    """Return transformed images by nearest-neighbour sampling.
 
     Args:
-        images: (B, C, H, W); beyond the border they are reflected.
-        inverse: (B, 3, 3), from places in the result to places in ``images``, in pixels to the
-            right of their middle and below it.
+        images: (B, C, H, W), extended by reflection.
+        inverse: matrices (B, 3, 3) from output to input coordinates, in pixels to the right of the
+            centre and below it.
     """
     height, width = images.shape[2:]
     across, down = _pixel_coordinates(width, images), _pixel_coordinates(height, images)
     x, y = _transform_points(inverse, across, down)
     column = reflect_indices((x - across[0]).round().long(), width)
     row = reflect_indices((y - down[0]).round().long(), height)
-    places = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
-    return images.flatten(2).gather(2, places).view_as(images)
+    positions = (row * width + column).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    return images.flatten(2).gather(2, positions).view_as(images)
 
 
 def upsampling_matrix(taps: Tensor, side: int) -> Tensor:
-    """Return the matrix that doubles the resolution of a row, (2 period + 1, side).
+    """Return the matrix that upsamples a row by 2, (2 period + 1, side).
 
-    It goes once through the row and its reflection and ends where it began.
+    Its output covers one period of the row extended by reflection; the last value equals the first.
 
     Args:
-        taps: of an orthogonal low-pass filter, an even number.
+        taps: taps of an orthogonal low-pass filter, an even number.
         side: pixels of the row.
     """
     rows = torch.arange(2 * reflection_period(side) + 1, device=taps.device)[:, None]
-    places = rows + len(taps) // 2 - 1 - torch.arange(len(taps), device=taps.device)
-    weights = torch.where(places % 2 == 0, taps, 0.0)  # zeros between the pixels
+    positions = rows + len(taps) // 2 - 1 - torch.arange(len(taps), device=taps.device)
+    weights = torch.where(positions % 2 == 0, taps, 0.0)  # zero insertion
     matrix = taps.new_zeros(len(rows), side)
-    return matrix.scatter_add(1, reflect_indices(places // 2, side), weights)
+    return matrix.scatter_add(1, reflect_indices(positions // 2, side), weights)
 
 
 def downsampling_matrix(taps: Tensor, side: int) -> Tensor:
-    """Return the matrix that halves the resolution of a row, (side, 2 side + taps - 2).
+    """Return the matrix that downsamples a row by 2, (side, 2 side + taps - 2).
 
-    It takes back what :func:`synthesis` does, its input beginning ``taps`` / 2 - 1 places before.
+    It inverts :func:`upsampling_matrix`; its input starts ``taps`` / 2 - 1 positions earlier.
     """
-    places = 2 * torch.arange(side, device=taps.device)[:, None]
-    places = places + torch.arange(len(taps), device=taps.device)
+    positions = 2 * torch.arange(side, device=taps.device)[:, None]
+    positions = positions + torch.arange(len(taps), device=taps.device)
     matrix = taps.new_zeros(side, 2 * side + len(taps) - 2)
-    return matrix.scatter(1, places, taps.expand(side, -1))
+    return matrix.scatter(1, positions, taps.expand(side, -1))
 
 
 def _apply_separable(x: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Return maps (B, C, H, W) whose columns and rows matrices have multiplied."""
+    """Return maps (B, C, H, W) multiplied by a matrix in each direction."""
     return down @ (x @ across.T)
 
 
 class Resampling(nn.Module):
-    """An affine map at twice the resolution, between an orthogonal low-pass filter and itself.
+    """An affine map at twice the resolution, between upsampling and downsampling filters.
 
-    The pixels are doubled, interpolated bilinearly where the map sends them, and halved (Karras et
-    al., 2020b, appendix B). A filter that is not quite symmetric moves what it doubles by a part
-    of a pixel, which the places here make up for, unlike those of the authors' code; and the
-    reflection beyond the border never ends, where theirs turns grey after one image.
+    The images are upsampled, interpolated bilinearly and downsampled (Karras et al., 2020b,
+    appendix B). Deviations from the authors' code: the offset of an asymmetric filter, a fraction
+    of a pixel, is compensated; the reflection at the border is periodic, where theirs ends after
+    one image.
 
     Args:
-        taps: of the filter, an even number.
+        taps: taps of the filter, an even number.
     """
 
     taps: Tensor
@@ -144,23 +145,23 @@ class Resampling(nn.Module):
     def __init__(self, taps: Sequence[float] = SYM6) -> None:
         super().__init__()
         self.register_buffer("taps", torch.tensor(taps), persistent=False)
-        self.reach = len(taps) // 2 - 1
-        mass = sum(taps)
-        self.middle = sum(i * tap for i, tap in enumerate(taps)) / mass - self.reach
+        self.offset = len(taps) // 2 - 1
+        total = sum(taps)
+        self.centre = sum(i * tap for i, tap in enumerate(taps)) / total - self.offset
 
     def _sample_positions(self, side: int, like: Tensor) -> Tensor:
-        """Return, in pixels from the middle of a row, the places that :func:`analysis` reads."""
+        """Return the positions read by :func:`downsampling_matrix`, in pixels from the centre."""
         count = 2 * side + len(self.taps) - 2
-        doubled = torch.arange(count, device=like.device, dtype=like.dtype) - self.reach
-        return (doubled - self.middle) / 2 - (side - 1) / 2
+        upsampled = torch.arange(count, device=like.device, dtype=like.dtype) - self.offset
+        return (upsampled - self.centre) / 2 - (side - 1) / 2
 
-    def _grid_coordinates(self, places: Tensor, side: int) -> Tensor:
-        """Return places in pixels from the middle as places in [-1, 1] of a doubled row."""
-        rounds = (places + (self.middle + side - 1) / 2) / reflection_period(side)
-        return 2 * (rounds - rounds.floor()) - 1
+    def _grid_coordinates(self, positions: Tensor, side: int) -> Tensor:
+        """Return positions in pixels from the centre as coordinates in [-1, 1] after upsampling."""
+        periods = (positions + (self.centre + side - 1) / 2) / reflection_period(side)
+        return 2 * (periods - periods.floor()) - 1
 
     def forward(self, images: Tensor, inverse: Tensor) -> Tensor:
-        """Return resampled images, (B, C, H, W); the arguments are those of :func:`copy`."""
+        """Return resampled images (B, C, H, W); for the arguments, see :func:`sample_nearest`."""
         height, width = images.shape[2:]
         x, y = _transform_points(
             inverse, self._sample_positions(width, images), self._sample_positions(height, images)
@@ -169,10 +170,10 @@ class Resampling(nn.Module):
             [self._grid_coordinates(x, width), self._grid_coordinates(y, height)], -1
         )
         taps = self.taps.to(images.dtype)
-        doubled = _apply_separable(
+        upsampled = _apply_separable(
             images, upsampling_matrix(taps, height), upsampling_matrix(taps, width)
         )
-        moved = _GridSample.apply(doubled, grid)
+        sampled = _GridSample.apply(upsampled, grid)
         return _apply_separable(
-            moved, downsampling_matrix(taps, height), downsampling_matrix(taps, width)
+            sampled, downsampling_matrix(taps, height), downsampling_matrix(taps, width)
         )

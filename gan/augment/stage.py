@@ -1,4 +1,4 @@
-"""The interface of the stages of an augmentation pipeline."""
+"""The base class of the stages of the augmentation pipeline."""
 
 from abc import ABC, abstractmethod
 
@@ -8,10 +8,10 @@ from gan.augment.sampler import ParameterSampler
 
 
 class Stage(nn.Module, ABC):
-    """Transformations of one kind, each at random.
+    """Random transformations of one kind.
 
     Args:
-        multiplier: of the probability p with which an image gets any one of them.
+        multiplier: factor of the probability p of each transformation.
     """
 
     def __init__(self, multiplier: float = 1.0) -> None:
@@ -19,14 +19,14 @@ class Stage(nn.Module, ABC):
         self.multiplier = multiplier
 
     def sampler(self, images: Tensor, p: Tensor) -> ParameterSampler:
-        """Return the dice of a batch (B, C, H, W)."""
+        """Return the parameter sampler for a batch (B, C, H, W)."""
         return ParameterSampler(len(images), self.multiplier * p)
 
     @abstractmethod
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
-        """Return transformed images of the shape of ``images``, differentiable twice.
+        """Return transformed images of the shape of ``images``, twice differentiable.
 
         Args:
-            images: (B, C, H, W), of 32 bits or more.
-            p: probability without dimensions, on their device.
+            images: (B, C, H, W), at least float32.
+            p: probability, a scalar tensor on the same device.
         """

@@ -1,4 +1,4 @@
-"""An auxiliary classifier: the logit knows no label, but D names the class (Odena et al., 2017)."""
+"""An auxiliary classifier in the discriminator (Odena et al., 2017)."""
 
 from abc import ABC, abstractmethod
 
@@ -10,19 +10,19 @@ from gan.layers.precision import at_least_float32
 
 
 class ClassHead(Head, ABC):
-    """The logit knows no label; beside it, the class is learned from the features."""
+    """A head whose logit ignores the label, with a loss that learns the class from the features."""
 
     @abstractmethod
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
-        """Return how badly features (B, F) tell their labels (B,), a scalar in 32 bits or more."""
+        """Return the class loss of features (B, F) and labels (B,), a scalar, at least float32."""
 
 
 class AuxiliaryHead(ClassHead):
-    """A linear classifier.
+    """A linear classifier of the features beside the logit.
 
     Args:
-        features: numbers in h.
-        num_classes: labels known.
+        features: size of the features h.
+        num_classes: number of classes.
     """
 
     def __init__(self, features: int, num_classes: int) -> None:
@@ -30,25 +30,25 @@ class AuxiliaryHead(ClassHead):
         self.classes = nn.Linear(features, num_classes)
 
     def classify(self, h: Tensor) -> Tensor:
-        """Return logits of the classes (B, num_classes) from features (B, F)."""
+        """Return class logits, (B, num_classes), of features h, (B, F)."""
         logits: Tensor = self.classes(h)
         return logits
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
-        """Return the cross-entropy, the negative log-likelihood of the labels."""
+        """Return the cross-entropy of the class logits and the labels."""
         return cross_entropy(at_least_float32(self.classify(h)), y)
 
 
 class Auxiliary(Labelled):
-    """Label embedding beside z in G, a classifier beside D's logit (Odena et al., 2017).
+    """A label embedding concatenated to z in G, an auxiliary classifier in D (Odena et al., 2017).
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
     """
 
     name = "auxiliary"
 
     def head(self, features: int) -> Head:
-        """Return a head that classifies as well."""
+        """Return a head with a classifier."""
         return AuxiliaryHead(features, self.num_classes)

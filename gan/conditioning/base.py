@@ -1,4 +1,4 @@
-"""Conditioning: how a label enters the two players."""
+"""Conditioning: how the label enters generator and discriminator."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from gan.layers.conditional_norm import UnconditionalBatchNorm
 
 
 class Entry(nn.Module):
-    """What the generator starts from, without a label: z itself.
+    """The input layer of an unconditional generator: z itself.
 
     Attributes:
-        width: numbers a sample that :meth:`forward` returns.
+        width: size of the output for each latent.
     """
 
     def __init__(self, latent_dim: int) -> None:
@@ -21,36 +21,42 @@ class Entry(nn.Module):
         self.width = latent_dim
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (B, width) from latents (B, latent_dim) and labels (B,), unused here."""
+        """Return z, (B, latent_dim); y is ignored."""
         return z
 
 
 class EmbeddedEntry(Entry):
-    """z beside a learned embedding of its label (Mirza & Osindero, 2014)."""
+    """The input layer that concatenates z and a label embedding (Mirza & Osindero, 2014).
+
+    Args:
+        latent_dim: dimension of z.
+        num_classes: number of classes.
+        embedding_dim: dimension of the label embedding.
+    """
 
     def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
         super().__init__(latent_dim + embedding_dim)
         self.embedding = nn.Embedding(num_classes, embedding_dim)
-        # length 1: a longer label drowns z, and each class collapses to one image
+        # embeddings of length about 1: with longer ones, G ignores z
         nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (B, width) from latents (B, latent_dim) and labels (B,)."""
+        """Return (B, width) from z, (B, latent_dim), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
         return torch.cat([z, self.embedding(y)], dim=1)
 
 
 class Head(nn.Module):
-    """One logit an image from its features.
+    """The output layer of a discriminator: features to one logit.
 
     Args:
-        features: numbers in h.
-        outputs: numbers that the linear map returns.
+        features: size of the features h.
+        outputs: size of the output of the linear layer.
 
     Attributes:
-        width: numbers in h.
-        logits: an image is given.
+        width: size of the features h.
+        logits: number of logits per image.
     """
 
     logits: int = 1
@@ -61,21 +67,21 @@ class Head(nn.Module):
         self.linear = nn.Linear(features, outputs)
 
     def replace_linear(self, build: Callable[[int, int], nn.Module]) -> None:
-        """Take another linear map, such as one of equalised weights, from inputs and outputs."""
+        """Replace the linear layer by ``build(in_features, out_features)``."""
         self.add_module("linear", build(self.linear.in_features, self.linear.out_features))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,), unused here."""
+        """Return logits, (B,), of features h, (B, F); y is ignored."""
         logits: Tensor = self.linear(h)
         return logits.squeeze(1)
 
 
 class Conditioning(ABC):
-    """The parts through which a label enters: an entry to G, its normalisation, a head on D.
+    """The modules through which the label enters: input layer and norm of G, head of D.
 
     Attributes:
-        num_classes: labels known; 0 is unconditional.
-        in_norm: the generator learns the label from its normalisation alone.
+        num_classes: number of classes; 0 is unconditional.
+        conditional_norm: whether the label enters G through its normalisation layers only.
     """
 
     num_classes: int
@@ -83,22 +89,19 @@ class Conditioning(ABC):
 
     @abstractmethod
     def entry(self, latent_dim: int) -> Entry:
-        """Return the module that turns (z, y) into the generator's first features."""
+        """Return the input layer of the generator, a module of (z, y)."""
 
     @abstractmethod
     def head(self, features: int) -> Head:
-        """Return the module that turns (h, y) into logits."""
+        """Return the output layer of the discriminator, a module of (h, y) that returns logits."""
 
     def norm(self, channels: int) -> nn.Module:
-        """Return the normalisation (x, y) -> x of a generator that can tell its layers the label.
-
-        Without more, they are not told.
-        """
+        """Return a normalisation layer of (x, y) for G; by default, it ignores the label."""
         return UnconditionalBatchNorm(channels)
 
 
 class Unconditional(Conditioning):
-    """Labels are ignored."""
+    """No conditioning: labels are ignored."""
 
     num_classes = 0
 
@@ -112,14 +115,14 @@ class Unconditional(Conditioning):
 
 
 class Labelled(Conditioning):
-    """Label embedding beside z in G; what D does with it is up to the kind.
+    """The base class of conditioning with a label embedding concatenated to z in G.
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
 
     Raises:
-        ValueError: if there are no labels.
+        ValueError: if the data have no labels.
     """
 
     name: str
@@ -133,5 +136,5 @@ class Labelled(Conditioning):
         self.num_classes, self.embedding_dim = num_classes, embedding_dim
 
     def entry(self, latent_dim: int) -> Entry:
-        """Return z beside the label's embedding."""
+        """Return the layer that concatenates z and the label embedding."""
         return EmbeddedEntry(latent_dim, self.num_classes, self.embedding_dim)

@@ -1,4 +1,4 @@
-"""Concatenation: the label's embedding lies beside what each player starts from."""
+"""Concatenation: the label embedding is concatenated to the input of G and the features of D."""
 
 import torch
 from torch import Tensor, nn
@@ -7,16 +7,15 @@ from gan.conditioning.base import Head, Labelled
 
 
 class ConcatenationHead(Head):
-    """Features beside the label's embedding, a hidden layer that joins them, one logit.
+    """Features and label embedding, concatenated, then a hidden layer and one logit.
 
-    Source: Mirza & Osindero, 2014, section 4.1, whose joint layer is maxout; this one is a leaky
-    rectifier's.
+    Mirza & Osindero, 2014, section 4.1. Deviation: the hidden layer has leaky ReLU, not maxout.
 
     Args:
-        features: numbers in h.
-        num_classes: labels known.
-        embedding_dim: numbers in the label's embedding.
-        hidden: units of the joint layer.
+        features: size of the features h.
+        num_classes: number of classes.
+        embedding_dim: dimension of the label embedding.
+        hidden: units of the hidden layer.
     """
 
     def __init__(self, features: int, num_classes: int, embedding_dim: int, hidden: int) -> None:
@@ -26,19 +25,19 @@ class ConcatenationHead(Head):
         self.joint = nn.Sequential(nn.Linear(features + embedding_dim, hidden), nn.LeakyReLU(0.2))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,)."""
+        """Return logits, (B,), of features h, (B, F), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
         return super().forward(self.joint(torch.cat([h, self.embedding(y).to(h)], dim=1)))
 
 
 class Concatenation(Labelled):
-    """Label embeddings beside z in G and beside the features in D (Mirza & Osindero, 2014).
+    """Label embeddings concatenated to z in G and to the features in D (Mirza & Osindero, 2014).
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in either player's label embedding.
-        hidden: units of D's layer that joins features and label.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the label embeddings of G and D.
+        hidden: units of D's hidden layer after the concatenation.
     """
 
     name = "concatenation"
@@ -48,5 +47,5 @@ class Concatenation(Labelled):
         self.hidden = hidden
 
     def head(self, features: int) -> Head:
-        """Return a head that joins features and label."""
+        """Return a head that concatenates features and label embedding."""
         return ConcatenationHead(features, self.num_classes, self.embedding_dim, self.hidden)

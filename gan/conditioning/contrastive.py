@@ -1,7 +1,4 @@
-"""Contrasts: classes learned from how alike the images of a batch are.
-
-Images are compared within the batch of a device.
-"""
+"""Contrastive conditioning: a contrastive loss over the images of a batch, per device."""
 
 from abc import abstractmethod
 
@@ -15,58 +12,58 @@ from gan.layers.precision import at_least_float32
 
 
 def conditional_contrastive_loss(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
-    """Return the 2C loss (Kang & Park, 2020, eq. 8), a scalar.
+    """Return the conditional contrastive loss, 2C (Kang & Park, 2020, eq. 8), a scalar.
 
     -log((exp(e_i.p_i / t) + sum over j of i's class exp(e_i.e_j / t)) / (exp(e_i.p_i / t) + sum
-    over all j exp(e_i.e_j / t))), with j other than i, averaged over i: each image is drawn to its
-    class's proxy and to images of its class, against all others.
+    over all j exp(e_i.e_j / t))), with j other than i, averaged over i. It attracts each embedding
+    to the proxy of its class and to embeddings of the same class, and repels it from the others.
 
     Args:
-        e: embeddings of unit length (B, d).
-        proxy: that of each image's class, of unit length (B, d).
+        e: image embeddings of unit length, (B, d).
+        proxy: class proxy of each image, of unit length, (B, d).
         y: labels (B,).
         temperature: t.
     """
-    own = (e * proxy).sum(1, keepdim=True) / temperature
-    itself = torch.eye(len(e), dtype=torch.bool, device=e.device)
-    others = (e @ e.T / temperature).masked_fill(itself, -torch.inf)
-    positives = others.masked_fill(y[:, None] != y, -torch.inf)
-    every = torch.cat([own, others], 1).logsumexp(1)
-    return (every - torch.cat([own, positives], 1).logsumexp(1)).mean()
+    to_proxy = (e * proxy).sum(1, keepdim=True) / temperature
+    diagonal = torch.eye(len(e), dtype=torch.bool, device=e.device)
+    to_others = (e @ e.T / temperature).masked_fill(diagonal, -torch.inf)
+    to_positives = to_others.masked_fill(y[:, None] != y, -torch.inf)
+    total = torch.cat([to_proxy, to_others], 1).logsumexp(1)
+    return (total - torch.cat([to_proxy, to_positives], 1).logsumexp(1)).mean()
 
 
 def data_to_data_cross_entropy(
     e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float
 ) -> Tensor:
-    """Return the D2D-CE loss (Kang et al., 2021, eq. 6), a scalar.
+    """Return the data-to-data cross-entropy, D2D-CE (Kang et al., 2021, eq. 6), a scalar.
 
     -log(exp(n_i) / (exp(n_i) + sum over j of other classes exp(f_ij))), averaged over i, with n_i =
-    min(e_i.p_i - m_p, 0) / tau and f_ij = max(e_i.e_j - m_n, 0) / tau: each image is drawn to its
-    class's proxy until it is as near as m_p, and driven from images of other classes until they are
-    as far as m_n. The authors' code takes the largest similarity off the negatives alone, which
-    changes the loss; this is the paper's equation.
+    min(e_i.p_i - m_p, 0) / tau and f_ij = max(e_i.e_j - m_n, 0) / tau. It attracts each embedding
+    to its class proxy up to a similarity of m_p, and repels it from embeddings of other classes
+    down to a similarity of m_n. This is the paper's equation. The authors' code subtracts the
+    largest similarity from the negatives only, which changes the loss.
 
     Args:
-        e: embeddings of unit length (B, d).
-        proxy: that of each image's class, of unit length (B, d).
+        e: image embeddings of unit length, (B, d).
+        proxy: class proxy of each image, of unit length, (B, d).
         y: labels (B,).
         temperature: tau.
-        margin: m_p, where easy positives end; easy negatives end at m_n = 1 - m_p.
+        margin: m_p, the similarity above which positives are ignored; m_n = 1 - m_p.
     """
-    near = ((e * proxy).sum(1, keepdim=True) - margin).clamp(max=0) / temperature
-    far = (e @ e.T - (1 - margin)).clamp(min=0) / temperature
-    negatives = far.masked_fill(y[:, None] == y, -torch.inf)
-    return (torch.cat([near, negatives], 1).logsumexp(1) - near.squeeze(1)).mean()
+    positive = ((e * proxy).sum(1, keepdim=True) - margin).clamp(max=0) / temperature
+    pairs = (e @ e.T - (1 - margin)).clamp(min=0) / temperature
+    negatives = pairs.masked_fill(y[:, None] == y, -torch.inf)
+    return (torch.cat([positive, negatives], 1).logsumexp(1) - positive.squeeze(1)).mean()
 
 
 class ContrastiveHead(ClassHead):
-    """The 2C loss on a linear embedding of the features, with a learned proxy for each class.
+    """The 2C loss on a linear embedding of the features, with a learned proxy per class.
 
     Args:
-        features: numbers in h.
-        num_classes: labels known.
-        dim: d, numbers in the embedding.
-        temperature: of the contrast.
+        features: size of the features h.
+        num_classes: number of classes.
+        dim: d, dimension of the embedding.
+        temperature: t of the loss.
     """
 
     def __init__(self, features: int, num_classes: int, dim: int, temperature: float) -> None:
@@ -76,22 +73,22 @@ class ContrastiveHead(ClassHead):
         self.temperature = temperature
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
-        """Return the contrast of embeddings and proxies on the unit sphere."""
+        """Return the contrastive loss of embeddings and proxies, both normalised to unit length."""
         e, proxy = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy(y)))
         return self.contrastive_loss(e, proxy, y)
 
     def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-        """Return :func:`conditional_contrast`."""
+        """Return :func:`conditional_contrastive_loss`."""
         return conditional_contrastive_loss(e, proxy, y, self.temperature)
 
 
 class DataToDataHead(ContrastiveHead):
-    """The D2D-CE loss in place of 2C.
+    """A head with the D2D-CE loss instead of 2C.
 
     Args:
-        features: numbers in h.
-        num_classes: labels known.
-        dim: d, numbers in the embedding.
+        features: size of the features h.
+        num_classes: number of classes.
+        dim: d, dimension of the embedding.
         temperature: tau.
         margin: m_p.
     """
@@ -103,12 +100,12 @@ class DataToDataHead(ContrastiveHead):
         self.margin = margin
 
     def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-        """Return :func:`data_to_data`."""
+        """Return :func:`data_to_data_cross_entropy`."""
         return data_to_data_cross_entropy(e, proxy, y, self.temperature, self.margin)
 
 
 class _ContrastiveConditioning(Labelled):
-    """Label embedding beside z in G, an embedding on the unit sphere beside D's logit."""
+    """A label embedding concatenated to z in G, a contrastive loss in D."""
 
     def __init__(self, num_classes: int, embedding_dim: int, dim: int, temperature: float) -> None:
         super().__init__(num_classes, embedding_dim)
@@ -121,17 +118,17 @@ class _ContrastiveConditioning(Labelled):
 
     @abstractmethod
     def head(self, features: int) -> Head:
-        """Return the head that holds the contrast."""
+        """Return the head with the contrastive loss."""
 
 
 class Contrastive(_ContrastiveConditioning):
-    """Labels by conditional contrastive learning (Kang & Park, 2020, ContraGAN).
+    """Conditional contrastive learning (Kang & Park, 2020, ContraGAN).
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
-        dim: numbers in D's embedding of an image.
-        temperature: of the contrast.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
+        dim: dimension of D's image embedding.
+        temperature: t of the loss.
     """
 
     name = "contrastive"
@@ -151,12 +148,12 @@ class Contrastive(_ContrastiveConditioning):
 
 
 class DataToData(_ContrastiveConditioning):
-    """Labels by data-to-data cross-entropy (Kang et al., 2021, ReACGAN).
+    """Data-to-data cross-entropy (Kang et al., 2021, ReACGAN).
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
-        dim: numbers in D's embedding of an image.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
+        dim: dimension of D's image embedding.
         temperature: tau.
         margin: m_p, in [0, 1].
     """

@@ -1,4 +1,4 @@
-"""The logit of a label is an inner product with it, and there is none without."""
+"""Conditioning in which the logit is an inner product of features and label."""
 
 import math
 
@@ -12,11 +12,11 @@ from gan.layers.mapping import Mapping, normalise_second_moment
 
 
 class InnerProductHead(Head):
-    """<A h, e(y)> (Huang et al., 2024).
+    """The logit <A h, e(y)> (Huang et al., 2024).
 
     Args:
-        features: numbers in h, and in A h.
-        num_classes: labels known.
+        features: size of h and of A h.
+        num_classes: number of classes.
     """
 
     def __init__(self, features: int, num_classes: int) -> None:
@@ -25,7 +25,7 @@ class InnerProductHead(Head):
         nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(features * num_classes))
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,)."""
+        """Return logits, (B,), of features h, (B, F), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
         logits: Tensor = (self.linear(h) * self.embedding(y)).sum(1)
@@ -33,27 +33,29 @@ class InnerProductHead(Head):
 
 
 class InnerProduct(Labelled):
-    """Label embedding beside z in G, an inner product in D (Huang et al., 2024).
+    """A label embedding concatenated to z in G, an inner product in D (Huang et al., 2024).
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
     """
 
     name = "inner_product"
 
     def head(self, features: int) -> Head:
-        """Return an inner product."""
+        """Return a head with an inner product."""
         return InnerProductHead(features, self.num_classes)
 
 
 class NormalisedEntry(Entry):
-    """z beside a linear map of its label, each of mean square 1 (Karras et al., 2020b).
+    """The input layer that concatenates z and a linear map of the label (Karras et al., 2020b).
+
+    Each of the two is scaled to a mean square of 1.
 
     Args:
-        latent_dim: numbers in z.
-        num_classes: labels known.
-        embedding_dim: numbers that stand for the label.
+        latent_dim: dimension of z.
+        num_classes: number of classes.
+        embedding_dim: dimension of the mapped label.
     """
 
     def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
@@ -62,7 +64,7 @@ class NormalisedEntry(Entry):
         self.linear = EqualisedLinear(num_classes, embedding_dim)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return (B, width) from latents (B, latent_dim) and labels (B,)."""
+        """Return (B, width) from z, (B, latent_dim), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
         label = self.linear(one_hot(y, self.num_classes).to(z.dtype))
@@ -70,11 +72,11 @@ class NormalisedEntry(Entry):
 
 
 class MappingHead(Head):
-    """<A h, m(y)> / sqrt(F), m being a mapping network of the label (Karras et al., 2020b).
+    """The logit <A h, m(y)> / sqrt(F) with a mapping network m (Karras et al., 2020b).
 
     Args:
-        features: F, numbers in h.
-        num_classes: labels known.
+        features: F, size of the features h.
+        num_classes: number of classes.
         depth: layers of m.
     """
 
@@ -85,7 +87,7 @@ class MappingHead(Head):
         self.mapping = Mapping(features, features, depth)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,)."""
+        """Return logits, (B,), of features h, (B, F), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
         label = self.mapping(self.embedding(one_hot(y, self.num_classes).to(h.dtype)))
@@ -94,11 +96,13 @@ class MappingHead(Head):
 
 
 class Mapped(Labelled):
-    """A linear map of the label beside z in G, a mapping network of it in D (Karras et al., 2020b).
+    """A linear map of the label concatenated to z in G, a mapping network of the label in D.
+
+    Karras et al., 2020b.
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers that stand for the label in G.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the mapped label in G.
         depth: layers of D's mapping network.
     """
 
@@ -109,9 +113,9 @@ class Mapped(Labelled):
         self.depth = depth
 
     def entry(self, latent_dim: int) -> Entry:
-        """Return z beside the label, normalised."""
+        """Return the layer that concatenates normalised z and label."""
         return NormalisedEntry(latent_dim, self.num_classes, self.embedding_dim)
 
     def head(self, features: int) -> Head:
-        """Return an inner product with the mapped label."""
+        """Return a head with an inner product of features and mapped label."""
         return MappingHead(features, self.num_classes, self.depth)

@@ -1,4 +1,4 @@
-"""One classifier over the classes and "fake" (Kavalerov et al., 2021)."""
+"""A discriminator with K classes and the class "fake" (Kavalerov et al., 2021)."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,11 @@ from gan.conditioning.base import Head, Labelled
 class MarginHead(Head):
     """Scores of K classes and of "fake", as margins (Kavalerov et al., 2021, eqs. 5 and 6).
 
-    The margin of a class is its score less the largest of the others (Crammer & Singer, 2001).
+    The margin of a class is its score minus the largest of the other scores (Crammer & Singer,
+    2001).
 
     Args:
-        features: numbers in h.
+        features: size of the features h.
         num_classes: K.
     """
 
@@ -22,7 +23,7 @@ class MarginHead(Head):
         super().__init__(features, num_classes + 1)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the margins of the label and of "fake", (B, 2), from features and labels."""
+        """Return the margins of the label and of "fake", (B, 2), from h, (B, F), and y, (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
         scores: Tensor = self.linear(h)
@@ -32,22 +33,24 @@ class MarginHead(Head):
 
     @staticmethod
     def _margin(scores: Tensor, target: Tensor) -> Tensor:
-        """Return (B,) of scores (B, K + 1) and targets (B,)."""
+        """Return the margins (B,) of scores (B, K + 1) for target classes (B,)."""
         index = target[:, None]
         others = scores.scatter(1, index, -torch.inf)
         return scores.gather(1, index).squeeze(1) - others.amax(1)
 
 
 class MultiHinge(Labelled):
-    """Label embedding beside z in G; D tells the classes and "fake" apart (Kavalerov et al., 2021).
+    """A label embedding concatenated to z in G, a classifier of classes and "fake" in D.
+
+    Kavalerov et al., 2021.
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
     """
 
     name = "multi_hinge"
 
     def head(self, features: int) -> Head:
-        """Return a head of two margins an image."""
+        """Return a head with two margins per image."""
         return MarginHead(features, self.num_classes)

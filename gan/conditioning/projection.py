@@ -1,4 +1,4 @@
-"""Projection: features and label meet in an inner product (Miyato & Koyama, 2018)."""
+"""The projection discriminator (Miyato & Koyama, 2018)."""
 
 from torch import Tensor, nn
 
@@ -7,18 +7,22 @@ from gan.layers.conditional_norm import ClassConditionalBatchNorm
 
 
 class ProjectionHead(Head):
-    """The inner product of features and label embedding joins the logit.
+    """A logit plus the inner product of features and label embedding.
 
-    Source: Miyato & Koyama, 2018, eq. 3.
+    Miyato & Koyama, 2018, eq. 3.
+
+    Args:
+        features: size of the features h.
+        num_classes: number of classes.
     """
 
     def __init__(self, features: int, num_classes: int) -> None:
         super().__init__(features)
         self.embedding = nn.Embedding(num_classes, features)
-        nn.init.normal_(self.embedding.weight, std=0.02)  # the label does not drown the image
+        nn.init.normal_(self.embedding.weight, std=0.02)  # small against the unconditional logit
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return logits (B,) from features (B, F) and labels (B,)."""
+        """Return logits, (B,), of features h, (B, F), and labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional discriminator needs labels: pass y, (B,) of int64")
         projection: Tensor = (self.embedding(y) * h).sum(dim=1)
@@ -26,14 +30,14 @@ class ProjectionHead(Head):
 
 
 class Projection(Labelled):
-    """Label embedding beside z in G, projection in D (Miyato & Koyama, 2018).
+    """A label embedding concatenated to z in G, projection in D (Miyato & Koyama, 2018).
 
-    The paper's generator uses conditional batch normalisation; this one concatenates, so that
-    every generator can be conditioned.
+    Deviation: the paper's generator has conditional batch normalisation. Here the label is
+    concatenated to z, which works with every generator.
 
     Args:
-        num_classes: labels known, at least 1.
-        embedding_dim: numbers in the generator's label embedding.
+        num_classes: number of classes, at least 1.
+        embedding_dim: dimension of the generator's label embedding.
     """
 
     name = "projection"
@@ -46,10 +50,10 @@ class Projection(Labelled):
 class ClassNormProjection(Projection):
     """Conditional batch normalisation in G, projection in D (Miyato & Koyama, 2018).
 
-    For generators whose normalisation can be told: those with residual blocks.
+    For generators whose normalisation layers take the label: ResNet and SNDCGAN.
 
     Args:
-        num_classes: labels known, at least 1.
+        num_classes: number of classes, at least 1.
     """
 
     name = "class_norm"
@@ -60,5 +64,5 @@ class ClassNormProjection(Projection):
         return Entry(latent_dim)
 
     def norm(self, channels: int) -> nn.Module:
-        """Return a normalisation with a gain and a bias for each class."""
+        """Return class-conditional batch normalisation."""
         return ClassConditionalBatchNorm(channels, self.num_classes)

@@ -6,13 +6,13 @@ from torch.nn.functional import max_pool2d
 
 
 class SelfAttention(nn.Module):
-    """x + gamma o(x), where each position attends to all (Zhang et al., 2019, eqs. 1 to 3).
+    """Add self-attention to feature maps: x + gamma o(x) (Zhang et al., 2019, eqs. 1 to 3).
 
-    As in the authors' code, keys and values are max-pooled by 2 where the maps allow it, queries
-    and keys have an eighth of the channels, values a half, and gamma starts at 0.
+    As in the authors' code: keys and values are max-pooled by 2 if the maps are larger than one
+    position; queries and keys have C / 8 channels and values C / 2; gamma starts at 0.
 
     Args:
-        channels: of the feature maps, at least 8.
+        channels: C, channels of the feature maps, at least 8.
     """
 
     def __init__(self, channels: int) -> None:
@@ -34,5 +34,5 @@ class SelfAttention(nn.Module):
 
     @staticmethod
     def _pooled(maps: Tensor) -> Tensor:
-        """Return the maps at half the resolution, where they are larger than one position."""
+        """Return the maps at half the resolution, or unchanged if they have one position."""
         return max_pool2d(maps, 2) if min(maps.shape[2:]) > 1 else maps

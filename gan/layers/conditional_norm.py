@@ -1,14 +1,14 @@
-"""Batch normalisation whose gain and bias a label or a code sets."""
+"""Batch normalisation whose gain and bias depend on a label or a code."""
 
 import torch
 from torch import Tensor, nn
 
 
 class UnconditionalBatchNorm(nn.Module):
-    """Batch normalisation that listens to nothing.
+    """Batch normalisation that ignores the label.
 
     Args:
-        channels: of the feature maps.
+        channels: channels of the feature maps.
     """
 
     def __init__(self, channels: int) -> None:
@@ -16,7 +16,7 @@ class UnconditionalBatchNorm(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return normalised x (B, C, H, W)."""
+        """Return x, (B, C, H, W), normalised; y is ignored."""
         normalised: Tensor = self.norm(x)
         return normalised
 
@@ -25,8 +25,8 @@ class ClassConditionalBatchNorm(nn.Module):
     """Batch normalisation with a gain and a bias for each class (Dumoulin et al., 2017).
 
     Args:
-        channels: of the feature maps.
-        num_classes: labels known.
+        channels: channels of the feature maps.
+        num_classes: number of classes.
     """
 
     def __init__(self, channels: int, num_classes: int) -> None:
@@ -36,7 +36,7 @@ class ClassConditionalBatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_classes, channels))
 
     def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return normalised x (B, C, H, W) under labels y (B,)."""
+        """Return x, (B, C, H, W), normalised with the gains and biases of labels y, (B,)."""
         if y is None:
             raise ValueError("a conditional generator needs labels: pass y, (B,) of int64")
         normalised: Tensor = self.norm(x)
@@ -48,8 +48,8 @@ class CodeConditionalBatchNorm(nn.Module):
     """Batch normalisation whose gain and bias are linear in a code (Brock et al., 2019).
 
     Args:
-        channels: of the feature maps.
-        code_dim: numbers in the code.
+        channels: channels of the feature maps.
+        code_dim: dimension of the code.
     """
 
     def __init__(self, channels: int, code_dim: int) -> None:
@@ -59,7 +59,7 @@ class CodeConditionalBatchNorm(nn.Module):
         self.bias = nn.Linear(code_dim, channels, bias=False)
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        """Return normalised x (B, C, H, W) under codes (B, code_dim)."""
+        """Return x, (B, C, H, W), normalised with the gains and biases of codes (B, code_dim)."""
         normalised: Tensor = self.norm(x)
         gain, bias = 1 + self.gain(code), self.bias(code)
         return torch.addcmul(bias[:, :, None, None], normalised, gain[:, :, None, None])

@@ -1,6 +1,6 @@
-"""Equalised learning rate: weights are drawn at 1 and scaled where they are used.
+"""Equalised learning rate: weights are initialised from N(0, 1) and scaled at run time.
 
-Adam's steps are then the same fraction of every weight (Karras et al., 2018, section 4.1).
+Adam's steps are then the same relative to every weight (Karras et al., 2018, section 4.1).
 """
 
 import math
@@ -11,13 +11,13 @@ from torch.nn.functional import conv2d, linear
 
 
 class EqualisedLinear(nn.Module):
-    """A linear map whose weights are N(0, 1) times 1 / sqrt(inputs).
+    """A linear layer with weights N(0, 1), scaled by 1 / sqrt(in_features) at run time.
 
     Args:
-        in_features: numbers that come in.
-        out_features: numbers that go out.
-        bias: what the bias starts at, or ``None`` for no bias.
-        lr_multiplier: of the learning rate of this layer (Karras et al., 2019, appendix C).
+        in_features: size of the input.
+        out_features: size of the output.
+        bias: initial bias, or ``None`` for no bias.
+        lr_multiplier: multiplier of this layer's learning rate (Karras et al., 2019, appendix C).
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class EqualisedLinear(nn.Module):
 
 
 class EqualisedConv2d(nn.Module):
-    """A convolution whose weights are N(0, 1) times 1 / sqrt(inputs of an output).
+    """A convolution with weights N(0, 1), scaled by 1 / sqrt(fan_in) at run time.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        kernel_size: odd; maps keep their size.
-        bias: learn one, from 0.
+        before: input channels.
+        after: output channels.
+        kernel_size: an odd number; the maps keep their size.
+        bias: add a learned bias that starts at 0.
     """
 
     def __init__(self, before: int, after: int, kernel_size: int, bias: bool = True) -> None:
@@ -56,9 +56,9 @@ class EqualisedConv2d(nn.Module):
         self.gain, self.padding = 1 / math.sqrt(before * kernel_size**2), kernel_size // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, after, H, W) from (B, before, H, W)."""
+        """Return feature maps (B, after, H, W) from (B, before, H, W)."""
         return self.convolve(x, 1, self.padding)
 
     def convolve(self, x: Tensor, stride: int, padding: int) -> Tensor:
-        """Return the maps of every ``stride``-th pixel, ``padding`` zeros put around."""
+        """Return the convolution of x with this stride and zero padding."""
         return conv2d(x, self.weight * self.gain, self.bias, stride=stride, padding=padding)

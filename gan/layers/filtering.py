@@ -1,4 +1,4 @@
-"""Resampling with low-pass filters, so that nothing aliases (Zhang, 2019; Karras et al., 2019)."""
+"""Resampling with low-pass filters against aliasing (Zhang, 2019; Karras et al., 2019)."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 def _upfirdn_matrix(
     size: int, kernel: Tensor, up: int, down: int, padding: tuple[int, int]
 ) -> Tensor:
-    """Return the matrix (after, size) that :func:`upfirdn` is in one direction."""
+    """Return the matrix (after, size) that applies :func:`upfirdn` along one direction."""
     before, after = padding
     taps, padded_size = len(kernel), size * up + before + after
     n = torch.arange((padded_size - taps) // down + 1, device=kernel.device)[:, None]
@@ -26,18 +26,18 @@ def _upfirdn_matrix(
 def upfirdn(
     x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)
 ) -> Tensor:
-    """Return maps with zeros put between their pixels, padded, convolved, and thinned out.
+    """Return feature maps after zero insertion, padding, a FIR filter and subsampling.
 
-    In each direction y[n] = sum over m of kernel[m] u[down n - m + taps - 1], u being the padded
-    maps: a true convolution. Each direction is one matrix product: with its derivatives two to nine
-    times as fast on a CPU as convolutions of single channels.
+    In each direction, y[n] = sum over m of kernel[m] u[down n - m + taps - 1], where u is the
+    padded input. This is a true convolution, not a correlation. Each direction is one matrix
+    product; with its derivatives it is 2 to 9 times as fast on a CPU as depthwise convolutions.
 
     Args:
-        x: (B, C, H, W).
-        kernel: (taps,) of a separable filter.
-        up: every pixel becomes ``up`` squared, the first its value and the others 0.
-        down: every ``down``-th pixel is kept.
-        padding: zeros before and after, in each direction; negative numbers crop.
+        x: feature maps (B, C, H, W).
+        kernel: taps of a separable filter, (taps,).
+        up: upsampling factor; ``up - 1`` zeros follow each pixel.
+        down: subsampling factor; every ``down``-th pixel is kept.
+        padding: zeros before and after, in each direction; a negative number crops.
     """
     kernel = kernel.to(x.dtype)
     rows, columns = (_upfirdn_matrix(side, kernel, up, down, padding) for side in x.shape[2:])
@@ -45,10 +45,10 @@ def upfirdn(
 
 
 class Filter(nn.Module):
-    """A low-pass filter of unit sum.
+    """A low-pass filter with unit sum.
 
     Args:
-        taps: of the filter; the binomial 1 3 3 1 by default.
+        taps: taps of the filter; the binomial filter 1 3 3 1 by default.
     """
 
     kernel: Tensor
@@ -59,25 +59,25 @@ class Filter(nn.Module):
         self.register_buffer("kernel", kernel / kernel.sum(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps of the same size (B, C, H, W), blurred."""
+        """Return blurred feature maps of the same size, (B, C, H, W)."""
         spare = len(self.kernel) - 1
         return upfirdn(x, self.kernel, padding=((spare + 1) // 2, spare // 2))
 
 
 class Upsample(Filter):
-    """Twice the resolution, of the same mean."""
+    """Upsampling by 2 that keeps the mean."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, C, 2H, 2W) from (B, C, H, W)."""
+        """Return feature maps (B, C, 2H, 2W) from (B, C, H, W)."""
         spare = len(self.kernel) - 2
         before, after = (spare + 1) // 2 + 1, spare // 2
         return upfirdn(x, 2 * self.kernel, up=2, padding=(before, after))
 
     def upsample_conv2d(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Return maps (B, O, 2H, 2W) from (B, I, H, W) and weights (O, I, k, k), k odd.
+        """Return feature maps (B, O, 2H, 2W) from (B, I, H, W) and weights (O, I, k, k), k odd.
 
-        A true convolution between the pixels put in and the low-pass filter, at a fourth of the
-        cost of one after them (Karras et al., 2020a).
+        A transposed convolution of stride 2, then the low-pass filter. It costs a fourth of
+        upsampling followed by a convolution (Karras et al., 2020a).
         """
         spare = len(self.kernel) + 1 - weight.shape[2]
         maps = conv_transpose2d(x, weight.transpose(0, 1), stride=2)
@@ -85,17 +85,18 @@ class Upsample(Filter):
 
 
 class Downsample(Filter):
-    """Half the resolution."""
+    """Downsampling by 2."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, C, H/2, W/2) from (B, C, H, W)."""
+        """Return feature maps (B, C, H/2, W/2) from (B, C, H, W)."""
         spare = len(self.kernel) - 2
         return upfirdn(x, self.kernel, down=2, padding=((spare + 1) // 2, spare // 2))
 
     def conv2d_downsample(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
-        """Return maps (B, after, H/2, W/2) from (B, before, H, W), convolved at every other pixel.
+        """Return feature maps (B, after, H/2, W/2) from (B, before, H, W).
 
-        Low-pass filter first: a convolution of stride 2 costs a fourth (Karras et al., 2020a).
+        The low-pass filter, then the convolution with stride 2. It costs a fourth of a convolution
+        followed by downsampling (Karras et al., 2020a).
         """
         reach = convolution.padding
         spare = len(self.kernel) - 2 + 2 * reach

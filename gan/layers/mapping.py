@@ -1,4 +1,4 @@
-"""From latents or labels to styles."""
+"""The mapping network of StyleGAN."""
 
 import math
 
@@ -15,13 +15,13 @@ def normalise_second_moment(x: Tensor) -> Tensor:
 
 
 class Mapping(nn.Module):
-    """Fully connected layers from normalised vectors to styles (Karras et al., 2019, section 2).
+    """A fully connected network from normalised inputs to w (Karras et al., 2019, section 2).
 
     Args:
-        inputs: numbers that come in.
-        width: numbers in w, and of every layer.
-        layers: how many.
-        lr_multiplier: of the learning rate of these layers (appendix C).
+        inputs: size of the input.
+        width: size of w and of each hidden layer.
+        layers: number of layers.
+        lr_multiplier: multiplier of the learning rate of these layers (appendix C).
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Mapping(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return w (B, width) from (B, inputs)."""
+        """Return styles w, (B, width), from inputs (B, inputs)."""
         w = normalise_second_moment(x)
         for layer in self.layers:
             w = leaky_relu(layer(w), 0.2) * math.sqrt(2)

@@ -4,7 +4,13 @@ from torch import Tensor, nn
 
 
 class Maxout(nn.Module):
-    """The largest of ``pieces`` affine functions for each unit (Goodfellow et al., 2013, eq. 1)."""
+    """Units that return the maximum of affine functions (Goodfellow et al., 2013, eq. 1).
+
+    Args:
+        in_features: size of the input.
+        units: number of maxout units.
+        pieces: affine functions per unit.
+    """
 
     def __init__(self, in_features: int, units: int, pieces: int) -> None:
         super().__init__()

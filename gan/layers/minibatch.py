@@ -1,18 +1,18 @@
-"""What a discriminator learns from the other images of a batch."""
+"""Discriminator layers that compare the images of a batch."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Alone(nn.Module):
-    """Nothing: each image is judged by its own features.
+    """The identity: images of a batch are not compared.
 
     Args:
-        features: numbers in h.
+        features: size of the features h.
 
     Attributes:
-        width: numbers that :meth:`forward` returns for an image.
-        compares: what it returns depends on the other images.
+        width: size of the output for each image.
+        compares: whether the output for an image depends on the other images of the batch.
     """
 
     compares: bool = False
@@ -22,21 +22,21 @@ class Alone(nn.Module):
         self.width = features
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return features (B, width) from features (B, F)."""
+        """Return h, (B, width), unchanged."""
         return h
 
 
 class MinibatchDiscrimination(Alone):
-    """Features beside how close they are to those of the other images (Salimans et al., 2016).
+    """Append to the features of an image its closeness to the other images (Salimans et al., 2016).
 
-    o(x_i)_b = sum over j != i of exp(-|M_ib - M_jb|_1), with M = T f(x) (their section 3.2; the
-    paper's sum holds the constant j = i too). The others are those of a device's batch, reals among
-    reals and fakes among fakes.
+    o(x_i)_b = sum over j != i of exp(-|M_ib - M_jb|_1), with M = T f(x) (section 3.2). Deviation:
+    the paper's sum includes the constant term j = i. Images are compared within the batch of one
+    device, real with real and fake with fake.
 
     Args:
-        features: numbers in h.
-        kernels: B, numbers that join the features.
-        dim: C, in which a kernel compares.
+        features: size of the features h.
+        kernels: B, outputs appended to the features.
+        dim: C, dimension of the space in which a kernel measures distance.
     """
 
     compares = True
@@ -47,7 +47,7 @@ class MinibatchDiscrimination(Alone):
         self.transform = nn.Linear(features, kernels * dim, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
-        """Return features (B, F + kernels) from features (B, F)."""
+        """Return (B, features + kernels) from features h, (B, features)."""
         m = self.transform(h).unflatten(1, (self.kernels, -1))
         distance = (m[:, None] - m).abs().sum(3)  # (B, B, kernels)
         closeness = torch.exp(-distance).sum(1) - 1

@@ -1,4 +1,4 @@
-"""Styles that scale feature maps: AdaIN and weight (de)modulation."""
+"""Style modulation: AdaIN and modulated convolution."""
 
 import math
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from gan.layers.precision import at_least_float32
 
 
 class AdaIN(nn.Module):
-    """Instance normalisation whose scale and bias a style sets (Karras et al., 2019, eq. 1).
+    """Instance normalisation with scale and bias from a style (Karras et al., 2019, eq. 1).
 
     Args:
-        channels: of the feature maps.
-        style_dim: numbers in w.
+        channels: channels of the feature maps.
+        style_dim: dimension of w.
     """
 
     def __init__(self, channels: int, style_dim: int) -> None:
@@ -25,13 +25,13 @@ class AdaIN(nn.Module):
         self.style = EqualisedLinear(style_dim, 2 * channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return maps of the shape of x (B, C, H, W) under styles w (B, style_dim)."""
+        """Return x, (B, C, H, W), normalised and modulated by styles w, (B, style_dim)."""
         scale, bias = self.style(w)[:, :, None, None].chunk(2, dim=1)
         return torch.addcmul(bias, instance_norm(at_least_float32(x)), scale + 1).to(x.dtype)
 
 
 def _conv2d_same(x: Tensor, weight: Tensor) -> Tensor:
-    """Return maps of the size of x."""
+    """Return the convolution of x with zero padding that keeps the size."""
     return conv2d(x, weight, padding=weight.shape[2] // 2)
 
 
@@ -42,18 +42,19 @@ def modulated_conv2d(
     demodulate: bool = True,
     convolve: Callable[[Tensor, Tensor], Tensor] = _conv2d_same,
 ) -> Tensor:
-    """Return the convolution of each image with weights scaled by its own style.
+    """Return the convolution of each image with weights modulated by its own style.
 
     w'_ijk = s_i w_ijk, and w''_ijk = w'_ijk / sqrt(sum over i, k of w'_ijk^2) (Karras et al.,
-    2020a, eqs. 1 and 3). The style scales the maps that come in and the norm those that go out,
-    which is the same and shares one set of weights among all images.
+    2020a, eqs. 1 and 3). The code scales the input maps by s and the output maps by the norm. This
+    is equivalent, and all images share one set of weights.
 
     Args:
-        x: (B, I, H, W).
-        weight: (O, I, k, k), k odd.
+        x: input maps (B, I, H, W).
+        weight: weights (O, I, k, k), k odd.
         style: s, (B, I).
-        demodulate: divide by the norm.
-        convolve: maps and weights to maps; the maps keep their size by default.
+        demodulate: divide by the norm of the modulated weights.
+        convolve: function of maps and weights that returns the convolution; by default, the size
+            of the maps is kept.
     """
     maps = convolve(x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype))
     if not demodulate:
@@ -63,15 +64,15 @@ def modulated_conv2d(
 
 
 class ModulatedConv2d(nn.Module):
-    """A convolution under a style, with equalised learning rate.
+    """A modulated convolution with equalised learning rate.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        kernel_size: odd.
-        style_dim: numbers in w.
-        demodulate: divide by the norm of the scaled weights.
-        up: twice the resolution, low-pass filtered.
+        before: input channels.
+        after: output channels.
+        kernel_size: an odd number.
+        style_dim: dimension of w.
+        demodulate: divide by the norm of the modulated weights.
+        up: upsample by 2 with a low-pass filter.
     """
 
     def __init__(
@@ -90,9 +91,9 @@ class ModulatedConv2d(nn.Module):
         self.upsample = Upsample() if up else None
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return maps (B, after, H, W) from (B, before, H, W) under styles w (B, style_dim).
+        """Return feature maps (B, after, H, W) from (B, before, H, W) and styles w, (B, style_dim).
 
-        Twice as high and wide where ``up``.
+        With ``up``, the output has twice the height and width.
         """
         convolve = _conv2d_same if self.upsample is None else self.upsample.upsample_conv2d
         return modulated_conv2d(

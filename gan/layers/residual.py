@@ -9,17 +9,21 @@ NormLayer = Callable[[int], nn.Module]
 
 
 def _upsample(x: Tensor) -> Tensor:
-    """Return feature maps at twice the resolution, each pixel repeated."""
+    """Return feature maps at twice the resolution by nearest-neighbour interpolation."""
     return interpolate(x, scale_factor=2)
 
 
 class UpBlock(nn.Module):
-    """norm, ReLU, upsample, convolve, norm, ReLU, convolve, beside an upsampled 1x1 convolution.
+    """A residual block that doubles the resolution.
+
+    Branch: norm, ReLU, upsample, convolution, norm, ReLU, convolution. Skip: upsampled 1x1
+    convolution.
 
     Args:
-        before: channels that come in.
-        after: channels that go out, at twice the resolution.
-        norm: channels -> layer that takes maps and what the block is told.
+        before: input channels.
+        after: output channels.
+        norm: function of the number of channels that returns a normalisation layer; its
+            ``forward`` takes the maps and the condition.
     """
 
     def __init__(self, before: int, after: int, norm: NormLayer) -> None:
@@ -31,25 +35,33 @@ class UpBlock(nn.Module):
         self.skip = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return maps (B, after, 2H, 2W) of x (B, before, H, W) and a label or code for each."""
+        """Return feature maps (B, after, 2H, 2W).
+
+        Args:
+            x: feature maps (B, before, H, W).
+            condition: labels or codes for the normalisation layers.
+        """
         first, second = self.norms
         widen, refine = self.branch
         h = widen(_upsample(relu(first(x, condition))))
         h = refine(relu(second(h, condition)))
-        # a 1x1 convolution commutes with the repetition of pixels, and costs less before it
+        # 1x1 convolution before upsampling: same result, lower cost
         mixed: Tensor = h + _upsample(self.skip(x))
         return mixed
 
 
 class DownBlock(nn.Module):
-    """norm, ReLU, convolve, norm, ReLU, convolve, pool, beside a pooled 1x1 convolution.
+    """A residual block that can halve the resolution.
+
+    Branch: norm, ReLU, convolution, norm, ReLU, convolution, average pooling. Skip: pooled 1x1
+    convolution.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
+        before: input channels.
+        after: output channels.
         down: halve the resolution.
-        first: the block sees images: no norm and no ReLU before its first convolution.
-        norm: channels -> normalisation layer.
+        norm: function of the number of channels that returns a normalisation layer.
+        first: the input is an image: no norm and no ReLU before the first convolution.
     """
 
     def __init__(
@@ -73,11 +85,11 @@ class DownBlock(nn.Module):
         self.skip = nn.Conv2d(before, after, 1) if down or before != after else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, after, H, W), or half as high and wide, of x (B, before, H, W)."""
+        """Return feature maps (B, after, H, W), or (B, after, H/2, W/2), from (B, before, H, W)."""
         h: Tensor = self.branch(x)
         if not self.down:
             mixed: Tensor = h + self.skip(x)
             return mixed
-        # pooling commutes with a 1x1 convolution, and saves work before it
+        # pooling before the 1x1 convolution: same result, lower cost
         shorter: Tensor = avg_pool2d(h, 2) + self.skip(avg_pool2d(x, 2))
         return shorter

@@ -1,4 +1,4 @@
-"""Batch normalisation over all processes."""
+"""Batch normalisation synchronised over processes."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,11 @@ from gan import processes
 
 
 class SynchronisedBatchNorm(_BatchNorm):
-    """Batch normalisation by the statistics of the whole batch, whatever the device.
+    """Batch normalisation with the statistics of the whole batch over all processes.
 
-    ``torch.nn.SyncBatchNorm`` does the same on GPUs alone. Each process must hold equally many
-    images. The running variance is the unbiased one of the whole batch, as a single process has it.
+    ``torch.nn.SyncBatchNorm`` does the same, but on GPUs only. Each process must hold the same
+    number of images. The running variance is the unbiased variance of the whole batch, as in a
+    single process.
     """
 
     running_mean: Tensor
@@ -20,13 +21,13 @@ class SynchronisedBatchNorm(_BatchNorm):
 
     @classmethod
     def convert(cls, network: nn.Module) -> None:
-        """Let the batch normalisation layers of ``network`` be such ones, in place."""
+        """Change the class of the batch normalisation layers of ``network``, in place."""
         for module in network.modules():
             if type(module) in (nn.BatchNorm1d, nn.BatchNorm2d):
                 module.__class__ = cls
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
-        """Accept (B, C) and (B, C, ...)."""
+        """Accept inputs of shape (B, C) and (B, C, ...)."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Return the normalised input (B, C, ...)."""
@@ -49,7 +50,7 @@ class SynchronisedBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _update_running_stats(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics, of ``count`` values a channel."""
+        """Update the running statistics from a batch with ``count`` values per channel."""
         self.num_batches_tracked += 1
         rate = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)
         self.running_mean.lerp_(mean, rate)

@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 class AdversarialLoss(ABC):
-    """What the two players minimise, as functions of logits alone.
+    """The losses of both players as functions of logits.
 
-    Logits have any shape with the batch first; each method returns a scalar, the mean.
+    Logits have any shape with the batch as first dimension. Each method returns a scalar, the mean.
 
     Attributes:
-        relativistic: the generator needs the logits of real images too.
-        paired: image i of the one kind is judged against image i of the other.
-        logits: how many an image the discriminator must give: 1, or 2 margins.
+        relativistic: whether the generator loss needs the logits of real images.
+        paired: whether logit i of one kind is compared with logit i of the other kind.
+        logits: number of logits per image that the discriminator must return: 1, or 2 margins.
     """
 
     relativistic: bool = False
@@ -26,4 +26,4 @@ class AdversarialLoss(ABC):
 
     @abstractmethod
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """Return the generator's loss; ``real_logits`` only where ``relativistic``."""
+        """Return the generator's loss; ``real_logits`` is used only if ``relativistic``."""

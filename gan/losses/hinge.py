@@ -7,7 +7,7 @@ from gan.losses.base import AdversarialLoss
 
 
 class Hinge(AdversarialLoss):
-    """Margins of 1 on both sides (Lim & Ye, 2017; Tran et al., 2017)."""
+    """Hinge loss with margin 1 for real and fake (Lim & Ye, 2017; Tran et al., 2017)."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))."""

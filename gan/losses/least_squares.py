@@ -6,7 +6,7 @@ from gan.losses.base import AdversarialLoss
 
 
 class LeastSquares(AdversarialLoss):
-    """Squared distance of the logits from their targets (Mao et al., 2017, eq. 9: a=0, b=c=1)."""
+    """Squared differences of logits and targets (Mao et al., 2017, eq. 9 with a=0, b=c=1)."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return E (D(x) - 1)^2 / 2 + E D(G(z))^2 / 2."""

@@ -1,4 +1,4 @@
-"""Losses whose discriminator is a logistic classifier of real against fake."""
+"""Losses whose discriminator is a logistic classifier of real and fake images."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from gan.losses.base import AdversarialLoss
 
 
 class Minimax(AdversarialLoss):
-    """The saturating game, min over G of E log(1 - D(G(z))) (Goodfellow et al., 2014, eq. 1)."""
+    """The saturating loss: min over G of E log(1 - D(G(z))) (Goodfellow et al., 2014, eq. 1)."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Return -E log D(x) - E log(1 - D(G(z)))."""
@@ -20,7 +20,7 @@ class Minimax(AdversarialLoss):
 
 
 class NonSaturating(Minimax):
-    """The heuristic game: G maximises E log D(G(z)) (Goodfellow et al., 2014, section 3)."""
+    """The non-saturating loss: G maximises E log D(G(z)) (Goodfellow et al., 2014, section 3)."""
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return -E log D(G(z))."""
@@ -28,10 +28,10 @@ class NonSaturating(Minimax):
 
 
 class SquaredProbability(Minimax):
-    """G minimises E (D(G(z)) - 1)^2, the squared distance of D's probability from 1.
+    """Cross-entropy for D, and E (D(G(z)) - 1)^2 for G, where D is a probability.
 
-    The recipe of the first tutorials: cross-entropy for D, mean squared error for G. Its gradient
-    saturates on both sides, where D is sure and where it is fooled.
+    Many tutorials use this loss. The gradient of G vanishes both at D(G(z)) = 0 and at
+    D(G(z)) = 1.
     """
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:

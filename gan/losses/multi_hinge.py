@@ -1,4 +1,4 @@
-"""The hinge loss over classes."""
+"""The hinge loss over K classes and "fake"."""
 
 from torch import Tensor
 from torch.nn.functional import relu
@@ -7,9 +7,9 @@ from gan.losses.base import AdversarialLoss
 
 
 class MultiHinge(AdversarialLoss):
-    """Margins of 1 between the right class, or "fake", and all others (Kavalerov et al., 2021).
+    """Hinge loss on the margins of the label and of "fake" (Kavalerov et al., 2021).
 
-    Logits are (B, 2): the margin of the image's own label, and that of "fake".
+    Logits are (B, 2): the margin of the image's label and the margin of "fake".
     """
 
     logits = 2

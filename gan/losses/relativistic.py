@@ -1,4 +1,4 @@
-"""Losses that judge real images and fakes by one another."""
+"""Relativistic losses: logits of real and fake images are compared."""
 
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -9,19 +9,20 @@ from gan.losses.base import AdversarialLoss
 
 
 def _difference(logits: Tensor, others: Tensor) -> Tensor:
-    """Return the difference of logits that are judged in pairs."""
+    """Return the difference of paired logits."""
     if logits.shape != others.shape:
         raise InputError(
-            f"loss=rpgan judges images in pairs, but was given logits of {tuple(logits.shape)} and "
-            f"{tuple(others.shape)}: give as many fakes as real images"
+            f"loss=rpgan compares images in pairs, but the logits have shapes "
+            f"{tuple(logits.shape)} and {tuple(others.shape)}: give as many fake as real images"
         )
     return logits - others
 
 
 class RelativisticPairing(AdversarialLoss):
-    """Each real image is judged against one fake (Jolicoeur-Martineau, 2019; Huang et al., 2024).
+    """Each real image is paired with one fake (Jolicoeur-Martineau, 2019; Huang et al., 2024).
 
-    It converges locally with zero-centred penalties on reals and fakes (R1 and R2).
+    With zero-centred gradient penalties on real and fake images (R1 and R2), training converges
+    locally.
     """
 
     relativistic = True
@@ -39,9 +40,9 @@ class RelativisticPairing(AdversarialLoss):
 
 
 class RelativisticAverage(AdversarialLoss):
-    """Each image is judged against the mean of the other kind (Jolicoeur-Martineau, 2019, RaSGAN).
+    """Each logit is compared with the mean logit of the other kind (RaSGAN).
 
-    The means are those of the whole batch, over all devices.
+    Jolicoeur-Martineau, 2019. The means are over the batch of all devices.
     """
 
     relativistic = True
@@ -52,7 +53,7 @@ class RelativisticAverage(AdversarialLoss):
         return softplus(fake - real_logits).mean() + softplus(fake_logits - real).mean()
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """Return the discriminator's loss with the two kinds exchanged."""
+        """Return the discriminator's loss with real and fake exchanged."""
         if real_logits is None:
             raise ValueError("a relativistic generator loss needs the logits of real images")
         return self.discriminator(fake_logits, real_logits)

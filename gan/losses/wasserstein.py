@@ -6,10 +6,10 @@ from gan.losses.base import AdversarialLoss
 
 
 class Wasserstein(AdversarialLoss):
-    """The dual of the Wasserstein-1 distance (Arjovsky et al., 2017, eq. 3).
+    """The dual form of the Wasserstein-1 distance (Arjovsky et al., 2017, eq. 3).
 
-    It is a distance only while the critic is Lipschitz: weight clipping (their algorithm 1) or a
-    gradient penalty (Gulrajani et al., 2017) sees to that.
+    The critic must be Lipschitz: use weight clipping (algorithm 1) or a gradient penalty
+    (Gulrajani et al., 2017).
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

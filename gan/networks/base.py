@@ -1,4 +1,4 @@
-"""The interfaces of the two players."""
+"""The interfaces of generators and discriminators."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from gan.conditioning.base import Conditioning, Head
 from gan.layers.minibatch import Alone
 
-BASE = 4  # pixels a side of the smallest feature maps
+BASE = 4  # height and width of the smallest feature maps
 
 
 def halvings(resolution: int) -> int:
-    """Return how often ``resolution`` is halved down to 4 pixels.
+    """Return how many times ``resolution`` must be halved to reach 4 pixels.
 
     Raises:
-        ValueError: if it is no power of two from 8.
+        ValueError: if ``resolution`` is not a power of two of at least 8.
     """
     stages = (resolution // BASE).bit_length() - 1
     if stages < 1 or BASE << stages != resolution:
@@ -36,13 +36,13 @@ def initialize_weights(network: nn.Module, initialize: Callable[[Tensor], object
 
 
 class Generator(nn.Module, ABC):
-    """Latents to images.
+    """A network that maps latents to images.
 
-    A network calls :meth:`enter` before it builds the layers that follow.
+    A subclass calls :meth:`build_entry` before it builds its other layers.
 
     Attributes:
-        latent_dim: numbers in z.
-        num_classes: labels known; 0 is unconditional.
+        latent_dim: dimension of z.
+        num_classes: number of classes; 0 is unconditional.
     """
 
     latent_dim: int
@@ -72,44 +72,33 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images (B, C, H, W) in [-1, 1] from z (B, latent_dim) and labels y (B,).
+        """Return images (B, C, H, W) in [-1, 1] from z, (B, latent_dim), and labels y, (B,).
 
-        Networks without a bounded last layer keep to [-1, 1] outside training alone.
+        A network without tanh as its last layer clips to [-1, 1] in evaluation mode only.
         """
 
     def forward_with_styles(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return what images are a smooth function of, (B, ...), and the images.
+        """Return the input of the synthesis, (B, ...), and the images.
 
-        The latents; a network with styles returns those.
+        The images are differentiable with respect to this input: z here, the styles w in a
+        network that has them.
         """
         z = z.detach().requires_grad_()
         return z, self(z, y)
 
     def match_resolution(self, real: Tensor) -> Tensor:
-        """Return real images (B, C, H, W) no finer than the generator's own are now."""
+        """Return real images, (B, C, H, W), with the detail of the present resolution."""
         return real
-
-    def enter(self, latent_dim: int, conditioning: Conditioning) -> None:  # old name
-        """Call :meth:`build_entry`."""
-        self.build_entry(latent_dim, conditioning)
-
-    def trace(self, z: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:  # old name
-        """Call :meth:`forward_with_styles`."""
-        return self.forward_with_styles(z, y)
-
-    def comparable(self, real: Tensor) -> Tensor:  # old name
-        """Call :meth:`match_resolution`."""
-        return self.match_resolution(real)
 
 
 class Discriminator(nn.Module, ABC):
-    """Images to logits, never probabilities; the critic where the loss is Wasserstein's.
+    """A network that maps images to logits, never probabilities; the critic of a Wasserstein loss.
 
-    A network builds the layers of :meth:`body`, and then calls :meth:`crown`.
+    A subclass builds the layers of :meth:`body`, then calls :meth:`build_head`.
 
     Attributes:
-        num_classes: labels known; 0 is unconditional.
-        head: features and labels to logits.
+        num_classes: number of classes; 0 is unconditional.
+        head: module that maps features and labels to logits.
     """
 
     num_classes: int
@@ -121,29 +110,29 @@ class Discriminator(nn.Module, ABC):
         conditioning: Conditioning,
         minibatch: Callable[[int], Alone] = Alone,
     ) -> None:
-        """Put on the layers that follow the body.
+        """Build ``minibatch`` and ``head``, the layers after :meth:`body`.
 
         Args:
-            features: numbers that the body returns for an image.
+            features: size of the output of :meth:`body` for each image.
             conditioning: how the label enters.
-            minibatch: features -> what compares the images of a batch.
+            minibatch: function of ``features`` that returns the layer that compares the images of a
+                batch.
         """
         self.num_classes = conditioning.num_classes
         self.minibatch = minibatch(features)
         self.head = conditioning.head(self.minibatch.width)
 
-    def crown(self, features: int, conditioning: Conditioning) -> None:  # old name
-        """Call :meth:`build_head`."""
-        self.build_head(features, conditioning)
-
     @property
     def logits(self) -> int:
-        """How many logits an image is given."""
+        """Return the number of logits per image."""
         return self.head.logits
 
     @abstractmethod
     def body(self, x: Tensor) -> Tensor:
-        """Return what the layers make of each image on its own, (B, F), from (B, C, H, W)."""
+        """Return the features before ``minibatch``, (B, F), of images (B, C, H, W).
+
+        The features of an image do not depend on the other images.
+        """
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features h, (B, head.width), of images (B, C, H, W)."""
@@ -151,7 +140,7 @@ class Discriminator(nn.Module, ABC):
         return h
 
     def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return the logits, (B,) or (B, 2), of features h under labels y (B,)."""
+        """Return the logits, (B,) or (B, 2), of features h and labels y, (B,)."""
         logits: Tensor = self.head(h, y)
         return logits
 

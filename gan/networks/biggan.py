@@ -1,4 +1,4 @@
-"""Residual players at scale (Brock et al., 2019)."""
+"""BigGAN (Brock et al., 2019)."""
 
 from functools import partial
 from itertools import pairwise
@@ -16,23 +16,24 @@ from gan.networks.resnet import ResNetDiscriminator, generator_widths
 
 
 class BigGANGenerator(Generator):
-    """Residual blocks whose normalisation hears a chunk of z and the shared label embedding.
+    """Residual blocks with batch normalisation conditioned on z and the label.
 
-    z is cut into chunks, equal but for one, for the linear map to 4x4 and for each block; a label's
-    embedding, the same for all blocks, lies beside each of their chunks (Brock et al., 2019,
-    section 3 and appendix B). Without labels blocks hear their chunks alone. Orthogonal weights,
-    spectral normalisation of all but the embedding.
+    z is split into chunks of (almost) equal size: one for the linear layer to 4x4, one for each
+    block. Each block is conditioned on its chunk and on an embedding of the label, which all blocks
+    share (Brock et al., 2019, section 3 and appendix B). Without labels, each block is conditioned
+    on its chunk. Weights are orthogonal at initialisation. All layers but the embedding have
+    spectral normalisation.
 
     Args:
-        latent_dim: numbers in z, at least one more than there are blocks.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
-        conditioning: gives the label's embedding.
+        latent_dim: dimension of z, at least the number of blocks + 1.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
+        conditioning: how the label is embedded.
         width: feature maps at 32 pixels.
-        attention: resolution of the maps that attend to one another, or ``None``.
+        attention: resolution of the feature maps with self-attention, or ``None``.
 
     Raises:
-        ValueError: if z is too short to be cut.
+        ValueError: if z has fewer numbers than there are chunks.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class BigGANGenerator(Generator):
             apply_spectral_norm(part)
 
     def _build(self, channels: int, widths: list[int], attention: int | None) -> None:
-        """Put on the layers, from 4x4 up."""
+        """Build the layers, from 4x4 to full resolution."""
         begin, *chunks = self.chunks
         label = self.entry.width - self.latent_dim
         norms = [partial(CodeConditionalBatchNorm, code_dim=label + chunk) for chunk in chunks]
@@ -86,8 +87,8 @@ class BigGANGenerator(Generator):
 
 
 class BigGANDiscriminator(ResNetDiscriminator):
-    """The residual discriminator, drawn orthogonally; see :class:`ResNetDiscriminator`."""
+    """A residual discriminator with orthogonal initialisation; see :class:`ResNetDiscriminator`."""
 
     def initialize(self) -> None:
-        """Draw orthogonal weights."""
+        """Initialize orthogonal weights."""
         initialize_weights(self, nn.init.orthogonal_)

@@ -1,4 +1,4 @@
-"""The deep convolutional players (Radford et al., 2016)."""
+"""DCGAN (Radford et al., 2016)."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,14 +11,14 @@ from gan.networks.base import BASE, Discriminator, Generator, halvings
 
 
 def _widths(width: int, resolution: int) -> list[int]:
-    """Return the feature maps from half of ``resolution`` down to 4x4."""
+    """Return the number of feature maps from half of ``resolution`` down to 4x4."""
     if width < 1:
         raise ValueError(f"dcgan: width={width}: give a number from 1")
     return [width << stage for stage in range(halvings(resolution))]
 
 
 def _initialize(module: nn.Module) -> None:
-    """Draw weights from N(0, 0.02) and scales of normalisation from N(1, 0.02)."""
+    """Initialize weights from N(0, 0.02), gains of batch normalisation from N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
@@ -28,14 +28,14 @@ def _initialize(module: nn.Module) -> None:
 
 
 class DCGANGenerator(Generator):
-    """Projection to 4x4, then transposed convolutions of stride 2 with batch normalisation.
+    """A linear layer to 4x4, then transposed convolutions with stride 2 and batch normalisation.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        width: feature maps before the last layer, doubled with each halving of the resolution.
+        width: feature maps before the last layer; each halving of the resolution doubles it.
     """
 
     def __init__(
@@ -72,16 +72,17 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """Convolutions of stride 2 down to 4x4, leaky rectifiers, one logit.
+    """Convolutions with stride 2 down to 4x4 and leaky ReLU, then one logit.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        norm: feature maps -> normalisation layer, used after every convolution but the first;
-            batch normalisation is the paper's.
-        width: feature maps after the first layer, doubled with each halving of the resolution.
-        minibatch: features -> what compares the images of a batch.
+        norm: function of the number of channels that returns a normalisation layer, used after
+            each convolution except the first; the paper uses batch normalisation.
+        width: feature maps after the first layer; each halving of the resolution doubles it.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
     """
 
     def __init__(
@@ -110,6 +111,6 @@ class DCGANDiscriminator(Discriminator):
         self.apply(_initialize)
 
     def body(self, x: Tensor) -> Tensor:
-        """Return features (B, F), the last feature maps flattened."""
+        """Return features (B, F): the last feature maps, flattened."""
         h: Tensor = self.layers(x)
         return h

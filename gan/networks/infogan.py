@@ -1,4 +1,4 @@
-"""The players of InfoGAN on MNIST (Chen et al., 2016, appendix C.1)."""
+"""The networks of InfoGAN for MNIST (Chen et al., 2016, appendix C.1)."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,14 @@ from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
 from gan.networks.base import Discriminator, Generator, initialize_weights
 
-DOWNSAMPLING = 4  # two strides of 2
+DOWNSAMPLING = 4  # two convolutions with stride 2
 
 
 def _positions(resolution: int) -> int:
-    """Return the positions of the smallest feature maps.
+    """Return the number of positions of the smallest feature maps.
 
     Raises:
-        ValueError: if ``resolution`` is no multiple of 4.
+        ValueError: if ``resolution`` is not a multiple of 4.
     """
     if resolution < 2 * DOWNSAMPLING or resolution % DOWNSAMPLING:
         raise ValueError(
@@ -26,24 +26,24 @@ def _positions(resolution: int) -> int:
 
 
 def _initialize(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02), as in the authors' code."""
+    """Initialize weights from N(0, 0.02), as in the authors' code."""
     initialize_weights(network, lambda weight: nn.init.normal_(weight, std=0.02))
 
 
 def _with_norm(layer: nn.Module, norm: nn.Module) -> tuple[nn.Module, ...]:
-    """Return a layer of the generator and what follows it."""
+    """Return a layer of the generator, its normalisation layer and a ReLU."""
     return layer, norm, nn.ReLU(inplace=True)
 
 
 class InfoGANGenerator(Generator):
-    """Two linear layers, then two transposed convolutions of stride 2, with batch normalisation.
+    """Two linear layers, then two transposed convolutions with stride 2, with batch normalisation.
 
-    Deviation from the paper: tanh on images in [-1, 1] instead of a sigmoid on [0, 1].
+    Deviation from the paper: tanh and images in [-1, 1] instead of a sigmoid and [0, 1].
 
     Args:
-        latent_dim: numbers in z, codes included.
-        channels: of the images.
-        resolution: height and width of the images, a multiple of 4 from 8.
+        latent_dim: dimension of z, codes included.
+        channels: channels of the images.
+        resolution: height and width of the images, a multiple of 4 of at least 8.
         conditioning: how the label enters.
         width: feature maps before the last layer.
         hidden: units of the first layer.
@@ -84,20 +84,21 @@ class InfoGANGenerator(Generator):
 
 
 class InfoGANDiscriminator(Discriminator):
-    """Two convolutions of stride 2 and a linear layer, leaky rectifiers, one logit.
+    """Two convolutions with stride 2 and a linear layer with leaky ReLU, then one logit.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a multiple of 4 from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a multiple of 4 of at least 8.
         conditioning: how the label enters.
-        norm: feature maps -> normalisation layer, after the second convolution and the linear
-            layer; batch normalisation is the paper's.
+        norm: function of the number of channels that returns a normalisation layer, used after
+            the second convolution and the linear layer; the paper uses batch normalisation.
         width: feature maps after the first layer.
         hidden: units of the linear layer, the features.
-        minibatch: features -> what compares the images of a batch.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
 
     Raises:
-        ValueError: on another resolution, or instance normalisation.
+        ValueError: on another resolution, or on instance normalisation.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class InfoGANDiscriminator(Discriminator):
         super().__init__()
         if isinstance(norm(1), nn.InstanceNorm2d):
             raise ValueError(
-                "critic_norm=instance: a linear layer has one position, which leaves nothing to "
-                "normalise: set critic_norm=batch, layer or none"
+                "critic_norm=instance: instance normalisation is undefined after a linear layer: "
+                "set critic_norm=batch, layer or none"
             )
         self.layers = nn.Sequential(
             nn.Conv2d(channels, width, 4, stride=2, padding=1),

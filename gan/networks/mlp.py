@@ -1,4 +1,4 @@
-"""The fully connected players of the first GAN (Goodfellow et al., 2014, MNIST)."""
+"""The fully connected networks of the first GAN (Goodfellow et al., 2014, MNIST)."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -12,13 +12,13 @@ from gan.networks.base import Discriminator, Generator
 
 
 class MLPGenerator(Generator):
-    """Hidden layers of rectified linear units, then one tanh a pixel.
+    """Hidden layers with ReLU, then a linear layer with tanh to the pixels.
 
-    Deviation from the paper: tanh on images in [-1, 1] instead of a sigmoid on [0, 1].
+    Deviation from the paper: tanh and images in [-1, 1] instead of a sigmoid and [0, 1].
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
+        latent_dim: dimension of z.
+        channels: channels of the images.
         resolution: height and width of the images.
         conditioning: how the label enters.
         hidden: units of each hidden layer.
@@ -52,13 +52,14 @@ class MLPDiscriminator(Discriminator):
     """Maxout layers with dropout.
 
     Args:
-        channels: of the images.
+        channels: channels of the images.
         resolution: height and width of the images.
         conditioning: how the label enters.
         units: maxout units of each layer.
-        pieces: affine pieces a unit.
-        dropout: probability of dropping a hidden unit; the input is never dropped.
-        minibatch: features -> what compares the images of a batch.
+        pieces: affine functions per maxout unit.
+        dropout: probability of dropping a hidden unit; no input is dropped.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
     """
 
     def __init__(

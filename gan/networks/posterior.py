@@ -1,4 +1,4 @@
-"""Q, which reads codes off the discriminator's features (Chen et al., 2016)."""
+"""The auxiliary distribution Q(c | x) of InfoGAN (Chen et al., 2016)."""
 
 import math
 
@@ -12,12 +12,12 @@ from gan.layers.precision import at_least_float32
 class Posterior(nn.Module):
     """A hidden layer on the discriminator's features, then Q(c | x) of each code.
 
-    Categorical codes have a softmax, continuous ones a normal distribution of variance 1, as in
-    the authors' code for MNIST.
+    Q is a softmax for a categorical code, and a normal distribution with variance 1 for a
+    continuous code, as in the authors' code for MNIST.
 
     Args:
-        features: numbers in h.
-        codes: what is to be read.
+        features: size of the features h.
+        codes: the prior that contains the codes.
         hidden: units of the hidden layer.
     """
 
@@ -31,19 +31,19 @@ class Posterior(nn.Module):
         self.mean = nn.Linear(hidden, codes.continuous)
 
     def forward(self, h: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the logits (B, K) of each categorical code, and the means (B, continuous)."""
+        """Return the logits (B, K) of each categorical code and the means (B, continuous)."""
         trunk = self.trunk(h)
         return [head(trunk) for head in self.heads], self.mean(trunk)
 
     def negative_log_likelihood(self, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return -E log Q(c | x) of categorical and of continuous codes, in nats, each a scalar.
+        """Return -E log Q(c | x), in nats, of categorical and of continuous codes, two scalars.
 
-        Summed over the codes of a kind. With the codes' constant entropy H(c), H(c) less this is
-        the lower bound L_I of the mutual information (their eq. 5).
+        Each is summed over its codes. The entropy H(c) minus this value is the lower bound L_I of
+        the mutual information (eq. 5).
 
         Args:
             h: features (B, F) of G(z).
-            z: latents (B, dim) that hold the codes.
+            z: latents (B, dim) with the codes.
         """
         logits, mean = self(h)
         _, labels, continuous = self.split(z)
@@ -53,7 +53,3 @@ class Posterior(nn.Module):
         )
         squares = (continuous - at_least_float32(mean)).square() + math.log(2 * math.pi)
         return categorical, 0.5 * squares.sum(1).mean()
-
-    def surprise(self, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:  # old name
-        """Call :meth:`negative_log_likelihood`."""
-        return self.negative_log_likelihood(h, z)

@@ -1,4 +1,4 @@
-"""R3GAN: networks without normalisation, for the regularised relativistic game."""
+"""The networks of R3GAN, without normalisation layers (Huang et al., 2024)."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from gan.networks.base import BASE, Discriminator, Generator, halvings
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 _TAPS = (1.0, 2.0, 1.0)
-_GAIN = math.sqrt(2 / (1 + 0.2**2))  # of the leaky rectifier (He et al., 2015)
+_GAIN = math.sqrt(2 / (1 + 0.2**2))  # of leaky ReLU (He et al., 2015)
 
 
 def _initialized(layer: Layer, gain: float = 1.0) -> Layer:
-    """Return ``layer`` with weights N(0, gain^2 / inputs of an output)."""
+    """Return ``layer`` with weights from N(0, gain^2 / fan_in)."""
     nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
     return layer
 
@@ -28,7 +28,7 @@ def _initialized(layer: Layer, gain: float = 1.0) -> Layer:
 def _convolution(
     before: int, after: int, kernel_size: int, groups: int = 1, gain: float = 1.0
 ) -> nn.Conv2d:
-    """Return a convolution without bias; maps keep their size."""
+    """Return a convolution without bias that keeps the size of the maps."""
     padding = kernel_size // 2
     return _initialized(
         nn.Conv2d(before, after, kernel_size, padding=padding, groups=groups, bias=False), gain
@@ -36,7 +36,7 @@ def _convolution(
 
 
 class BiasedLeakyReLU(nn.Module):
-    """A learned bias, then a leaky rectifier."""
+    """A learned bias, then leaky ReLU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,16 +48,17 @@ class BiasedLeakyReLU(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """x + what an inverted, grouped bottleneck makes of it; 0 at the start.
+    """A residual block with an inverted, grouped bottleneck; the identity at initialisation.
 
-    1x1, 3x3 in groups, 1x1, drawn as in Fixup (Zhang et al., 2019): the first two by
-    L^(-1/4) for L blocks in a network, the last at 0 (Huang et al., 2024, section 3.4).
+    Convolutions: 1x1, grouped 3x3, 1x1. Fixup initialisation (Zhang et al., 2019) scales the first
+    two by L^(-1/4) for L blocks in the network and sets the last to 0 (Huang et al., 2024,
+    section 3.4).
 
     Args:
-        width: channels.
-        groups: of the 3x3 convolution.
-        expansion: channels inside, in widths.
-        blocks: L.
+        width: input and output channels.
+        groups: groups of the 3x3 convolution.
+        expansion: channels inside the block, as a multiple of ``width``.
+        blocks: L, blocks in the network.
     """
 
     def __init__(self, width: int, groups: int, expansion: int, blocks: int) -> None:
@@ -80,7 +81,7 @@ class Bottleneck(nn.Module):
 def _residual_blocks(
     width: int, groups: int, expansion: int, depth: int, stages: int
 ) -> list[nn.Module]:
-    """Return the blocks of one resolution."""
+    """Return the residual blocks of one resolution."""
     return [Bottleneck(width, groups, expansion, depth * stages) for _ in range(depth)]
 
 
@@ -91,25 +92,25 @@ def _stage_widths(width: int | Sequence[int], resolution: int) -> list[int]:
     if len(widths) != stages:
         raise ValueError(
             f"width={widths}: data.resolution={resolution} has {stages} stages: give one number, "
-            "or one each"
+            f"or {stages} numbers"
         )
     return widths
 
 
 class R3GANGenerator(Generator):
-    """A learned basis of 4x4 maps that z weighs, then residual blocks and filtered upsampling.
+    """A learned basis of 4x4 maps weighted by z, then residual blocks and filtered upsampling.
 
-    Huang et al., 2024, section 3.4 and appendix. Images are clipped to [-1, 1] outside training.
+    Huang et al., 2024, section 3.4 and appendix. Images are clipped to [-1, 1] in evaluation mode.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        width: channels, of all resolutions or of 4, 8, ... pixels.
-        group_size: channels of a group of the 3x3 convolutions.
-        expansion: channels inside a block, in widths.
-        depth: blocks a resolution.
+        width: channels, one number for all resolutions or one for each of 4, 8, ... pixels.
+        group_size: channels per group of the 3x3 convolutions.
+        expansion: channels inside a block, as a multiple of its width.
+        depth: blocks per resolution.
     """
 
     def __init__(
@@ -139,25 +140,25 @@ class R3GANGenerator(Generator):
         self.layers = nn.Sequential(*layers, _convolution(widths[-1], channels, 1))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return images (B, C, H, W), in [-1, 1] outside training."""
+        """Return images (B, C, H, W), in [-1, 1] in evaluation mode."""
         coefficients = self.weigh(self.entry(z, y))
         images: Tensor = self.layers(self.basis * coefficients[:, :, None, None])
         return images if self.training else images.clamp(-1, 1)
 
 
 class R3GANDiscriminator(Discriminator):
-    """The generator's layers in reverse order; each feature is its own 4x4 map's inner product.
+    """The layers of the generator in reverse order, then a depthwise 4x4 convolution to features.
 
     Huang et al., 2024, section 3.4 and appendix.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        width: channels, of all resolutions or of 4, 8, ... pixels.
-        group_size: channels of a group of the 3x3 convolutions.
-        expansion: channels inside a block, in widths.
-        depth: blocks a resolution.
+        width: channels, one number for all resolutions or one for each of 4, 8, ... pixels.
+        group_size: channels per group of the 3x3 convolutions.
+        expansion: channels inside a block, as a multiple of its width.
+        depth: blocks per resolution.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Residual players (Gulrajani et al., 2017; Miyato et al., 2018; Zhang et al., 2019)."""
+"""Residual networks (Gulrajani et al., 2017; Miyato et al., 2018; Zhang et al., 2019)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,10 +15,10 @@ from gan.networks.base import BASE, Discriminator, Generator, halvings, initiali
 
 
 def generator_widths(width: int, resolution: int) -> list[int]:
-    """Return the channels of each stage, from 4x4 up.
+    """Return the channels of each stage, from 4x4 to full resolution.
 
-    Constant up to 32 pixels; beyond, four times as many at first and halved where maps get large,
-    as in the recipes for 64 and 128 pixels.
+    They are constant up to 32 pixels. For larger images they start at four times ``width`` and are
+    halved at high resolutions, as in the papers' settings for 64 and 128 pixels.
     """
     stages = halvings(resolution)
     if resolution <= 32:
@@ -28,18 +28,18 @@ def generator_widths(width: int, resolution: int) -> list[int]:
 
 
 def discriminator_widths(width: int, resolution: int) -> tuple[list[int], list[bool]]:
-    """Return the channels behind each block, and whether it halves the resolution."""
+    """Return the output channels of each block, and whether it halves the resolution."""
     stages = halvings(resolution)
     if resolution <= 32:
         downs = max(stages - 1, 1)
         return [width] * (downs + 2), [True] * downs + [False] * 2
     widths = [width // 2, width, 2 * width, 4 * width, 8 * width]
-    more = stages + 1 - len(widths)  # blocks at 4x4, which change nothing but depth
+    more = stages + 1 - len(widths)  # blocks at 4x4
     return widths + [8 * width] * more, [True] * len(widths) + [False] * more
 
 
 def _initialize(network: nn.Module) -> None:
-    """Draw weights as Glorot & Bengio, 2010, those of residual branches with gain sqrt(2)."""
+    """Initialize weights as in Glorot & Bengio, 2010, with gain sqrt(2) in residual branches."""
     initialize_weights(network, nn.init.xavier_uniform_)
     for block in network.modules():
         if isinstance(block, UpBlock | DownBlock):
@@ -47,16 +47,16 @@ def _initialize(network: nn.Module) -> None:
 
 
 class ResNetGenerator(Generator):
-    """A linear map to 4x4, residual blocks up, norm, ReLU, a convolution, tanh.
+    """A linear layer to 4x4, residual blocks with upsampling, norm, ReLU, a convolution, tanh.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
-        conditioning: how the label enters, at the start or in the normalisation.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
+        conditioning: how the label enters: beside z or in the normalisation layers.
         width: feature maps at 32 pixels.
-        attention: resolution of the maps that attend to one another, or ``None``.
-        spectral: spectral normalisation of every weight.
+        attention: resolution of the feature maps with self-attention, or ``None``.
+        spectral: apply spectral normalisation to each weight.
     """
 
     def __init__(
@@ -94,18 +94,20 @@ class ResNetGenerator(Generator):
 
 
 class ResNetDiscriminator(Discriminator):
-    """Residual blocks down, ReLU, a sum or mean over positions, one logit.
+    """Residual blocks with downsampling, ReLU, a sum or mean over positions, then one logit.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        norm: channels -> normalisation layer; none with the gradient penalties of the recipes.
+        norm: function of the number of channels that returns a normalisation layer; the identity
+            with gradient penalties.
         width: feature maps at 32 pixels.
-        attention: resolution of the maps that attend to one another, or ``None``.
-        spectral: spectral normalisation of every weight.
-        mean: the features are the mean over positions (Gulrajani et al.), not the sum.
-        minibatch: features -> what compares the images of a batch.
+        attention: resolution of the feature maps with self-attention, or ``None``.
+        spectral: apply spectral normalisation to each weight.
+        mean: take the mean over positions (Gulrajani et al.) instead of the sum.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
     """
 
     def __init__(
@@ -137,10 +139,10 @@ class ResNetDiscriminator(Discriminator):
             apply_spectral_norm(self)
 
     def initialize(self) -> None:
-        """Draw the weights before their spectra are normalised."""
+        """Initialize the weights, before spectral normalisation."""
         _initialize(self)
 
     def body(self, x: Tensor) -> Tensor:
-        """Return features (B, F), taken over all positions."""
+        """Return features (B, F), the sum or mean over positions."""
         maps: Tensor = self.layers(x)
         return maps.mean((2, 3)) if self.mean else maps.sum((2, 3))

@@ -1,4 +1,4 @@
-"""The convolutional players without residual blocks (Miyato et al., 2018, table 3)."""
+"""The convolutional networks of SNGAN (Miyato et al., 2018, table 3)."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,14 +15,14 @@ _normal = partial(nn.init.normal_, std=0.02)
 
 
 class SNDCGANGenerator(Generator):
-    """Projection to 4x4, transposed convolutions of stride 2 with norm and ReLU, one convolution.
+    """A linear layer to 4x4, transposed convolutions with stride 2, norm and ReLU, one convolution.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
-        conditioning: how the label enters, at the start or in the normalisation.
-        width: feature maps at full resolution, doubled with each halving; 64 in the paper.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
+        conditioning: how the label enters: beside z or in the normalisation layers.
+        width: feature maps at full resolution; each halving doubles it; 64 in the paper.
     """
 
     def __init__(
@@ -56,16 +56,19 @@ class SNDCGANGenerator(Generator):
 
 
 class SNDCGANDiscriminator(Discriminator):
-    """Pairs of a 3x3 and a 4x4 convolution of stride 2 down to 4x4, one more, one logit.
+    """A 3x3 convolution, pairs of a 4x4 convolution with stride 2 and a 3x3 one, then one logit.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        norm: channels -> normalisation layer, after every convolution but the first.
-        width: feature maps after the first convolution, doubled with each halving; 64 in the paper.
-        spectral: spectral normalisation of every weight.
-        minibatch: features -> what compares the images of a batch.
+        norm: function of the number of channels that returns a normalisation layer, used after
+            each convolution except the first.
+        width: feature maps after the first convolution; each halving of the resolution doubles it;
+            64 in the paper.
+        spectral: apply spectral normalisation to each weight.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class SNDCGANDiscriminator(Discriminator):
     def _layers(
         channels: int, widths: list[int], norm: Callable[[int], nn.Module]
     ) -> Iterator[nn.Module]:
-        """Yield the convolutions and what follows each."""
+        """Yield the convolutions, each with its normalisation layer and leaky ReLU."""
         yield nn.Conv2d(channels, widths[0], 3, padding=1)
         yield nn.LeakyReLU(0.1)
         for before, after in pairwise(widths):
@@ -101,6 +104,6 @@ class SNDCGANDiscriminator(Discriminator):
                 yield from (layer, norm(after), nn.LeakyReLU(0.1))
 
     def body(self, x: Tensor) -> Tensor:
-        """Return features (B, F), the last feature maps flattened."""
+        """Return features (B, F): the last feature maps, flattened."""
         h: Tensor = self.layers(x)
         return h

@@ -21,12 +21,12 @@ TAPS = (1.0, 2.0, 1.0)
 
 
 class LayerEpilogue(nn.Module):
-    """Noise, bias, a leaky rectifier, and the maps' means and deviations set by a style.
+    """Noise, bias, leaky ReLU and AdaIN, after each convolution of the generator.
 
     Args:
-        channels: of the maps.
-        resolution: of the maps.
-        style_dim: numbers in w.
+        channels: channels of the feature maps.
+        resolution: height and width of the feature maps.
+        style_dim: dimension of w.
     """
 
     def __init__(self, channels: int, resolution: int, style_dim: int) -> None:
@@ -36,19 +36,19 @@ class LayerEpilogue(nn.Module):
         self.norm = AdaIN(channels, style_dim)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return maps of the shape of x, (B, channels, H, W)."""
+        """Return maps of the shape of x, (B, channels, H, W), for styles w, (B, style_dim)."""
         maps: Tensor = self.norm(leaky_relu(self.noise(x) + self.bias.to(x.dtype), 0.2), w)
         return maps
 
 
 class SynthesisBlock(nn.Module):
-    """Twice the resolution, then two convolutions under a style each.
+    """Two convolutions with styles, the first one with upsampling by 2.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        resolution: of the maps that go out.
-        style_dim: numbers in w.
+        before: input channels.
+        after: output channels.
+        resolution: height and width of the output.
+        style_dim: dimension of w.
     """
 
     def __init__(self, before: int, after: int, resolution: int, style_dim: int) -> None:
@@ -59,7 +59,7 @@ class SynthesisBlock(nn.Module):
         self.styled = nn.ModuleList(LayerEpilogue(after, resolution, style_dim) for _ in range(2))
 
     def forward(self, x: Tensor, w: tuple[Tensor, ...]) -> Tensor:
-        """Return maps (B, after, 2H, 2W) from (B, before, H, W) under two styles (B, style_dim)."""
+        """Return maps (B, after, 2H, 2W) from (B, before, H, W) and two styles (B, style_dim)."""
         weight = self.first.weight * self.first.gain
         maps = self.styled[0](self.upsample.upsample_conv2d(x, weight), w[0])
         styled: Tensor = self.styled[1](self.second(maps), w[1])
@@ -67,22 +67,22 @@ class SynthesisBlock(nn.Module):
 
 
 class StyleGANGenerator(StyleGenerator, Growing):
-    """Adaptive instance normalisation from a learned constant, grown from small images.
+    """The synthesis network of StyleGAN with AdaIN, a constant input and progressive growing.
 
-    Deviation: one filtered transposed convolution at every resolution (the authors repeat pixels
-    below 128 pixels, then convolve and blur).
+    Deviation: all resolutions use one transposed convolution with a low-pass filter. Below 128
+    pixels, the authors repeat pixels, then convolve and blur.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters the mapping network.
-        growth: resolution after so many images.
-        style_dim: numbers in w.
+        growth: resolution as a function of images seen.
+        style_dim: dimension of w.
         depth: layers of the mapping network.
-        mixing: probability that an image of training has two styles.
-        capacity: feature maps times pixels a side.
-        most: feature maps at most.
+        mixing: probability that a training image mixes two styles.
+        capacity: feature maps times height; the feature maps at resolution R are capacity / R.
+        most: maximum number of feature maps.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class StyleGANGenerator(StyleGenerator, Growing):
         )
 
     def compute_images(self, styles: Tensor) -> Tensor:
-        """Return unbounded images (B, C, H, W), of large pixels while the network is small."""
+        """Return unbounded images (B, C, H, W); pixels are repeated if the resolution is lower."""
         w = styles.unbind(1)
         x = self.styled[0](self.constant.expand(len(styles), -1, -1, -1), w[0])
         x = before = self.styled[1](self.convolution(x), w[1])
@@ -130,7 +130,7 @@ class StyleGANGenerator(StyleGenerator, Growing):
         return repeat_pixels(images, 1 << (len(self.blocks) - self.last_stage))
 
     def match_resolution(self, real: Tensor) -> Tensor:
-        """Return real images no finer than the generator's own are now."""
+        """Return real images with the detail of the generator's present resolution and fade-in."""
         factor = 1 << (len(self.blocks) - self.last_stage)
         images = downscale(real, factor)
         if self.alpha < 1:
@@ -139,16 +139,16 @@ class StyleGANGenerator(StyleGenerator, Growing):
 
 
 class StyleGANDiscriminator(Discriminator, Growing):
-    """Convolutions with equalised learning rate down to 4x4, grown as the generator is.
+    """Convolutions with equalised learning rate down to 4x4, with progressive growing.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        growth: resolution after so many images, the generator's.
-        capacity: feature maps times pixels a side.
-        most: feature maps at most.
-        group: images over which the minibatch deviation is taken; 1 leaves it out.
+        growth: resolution as a function of images seen, the same as the generator's.
+        capacity: feature maps times height; the feature maps at resolution R are capacity / R.
+        most: maximum number of feature maps.
+        group: images per group of the minibatch standard deviation; 1 removes that layer.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class StyleGANDiscriminator(Discriminator, Growing):
         self.head.replace_linear(EqualisedLinear)
 
     def body(self, x: Tensor) -> Tensor:
-        """Return features (B, F) of images (B, C, H, W), of which it sees the present detail."""
+        """Return features (B, F) of images (B, C, H, W), downscaled to the present resolution."""
         images = downscale(x, 1 << (len(self.blocks) - self.last_stage))
         last = self.last_stage - self.first_stage
         h = scaled_leaky_relu(self.from_image[last](images))

@@ -1,4 +1,4 @@
-"""StyleGAN2 (Karras et al., 2020a), and its plain variant for CIFAR-10 (Karras et al., 2020b)."""
+"""StyleGAN2 (Karras et al., 2020a) and its variant for CIFAR-10 (Karras et al., 2020b)."""
 
 import math
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ from gan.networks.style import StyleGenerator
 
 
 def stage_widths(resolution: int, capacity: int, most: int) -> list[int]:
-    """Return the feature maps at 4, 8, ... pixels: capacity over pixels a side, bounded."""
+    """Return the feature maps at 4, 8, ... pixels: capacity / height, at most ``most``."""
     sides = [BASE << stage for stage in range(halvings(resolution) + 1)]
     return [max(min(capacity // side, most), 1) for side in sides]
 
 
 def scaled_leaky_relu(x: Tensor) -> Tensor:
-    """Return leaky rectified maps of the same power."""
+    """Return leaky ReLU of x times sqrt(2), which keeps the power."""
     return leaky_relu(x, 0.2) * math.sqrt(2)
 
 
 class StyledLayer(nn.Module):
-    """A modulated convolution, noise, bias and a leaky rectifier.
+    """A modulated convolution, noise, bias and leaky ReLU.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        resolution: of the maps that go out.
-        style_dim: numbers in w.
-        up: the maps that come in have half the resolution.
+        before: input channels.
+        after: output channels.
+        resolution: height and width of the output.
+        style_dim: dimension of w.
+        up: upsample by 2.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class StyledLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(after, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return maps (B, after, resolution, resolution) under styles w (B, style_dim)."""
+        """Return maps (B, after, resolution, resolution) from x and styles w, (B, style_dim)."""
         maps = self.noise(self.convolution(x, w))
         return scaled_leaky_relu(maps + self.bias.to(maps.dtype))
 
 
 class ToImage(nn.Module):
-    """Feature maps to colours, under a style that scales but does not normalise."""
+    """A modulated 1x1 convolution from feature maps to images, without demodulation."""
 
     def __init__(self, before: int, channels: int, style_dim: int) -> None:
         super().__init__()
@@ -63,28 +63,28 @@ class ToImage(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return images (B, channels, H, W) under styles w (B, style_dim)."""
+        """Return images (B, channels, H, W) from x and styles w, (B, style_dim)."""
         images: Tensor = self.convolution(x, w)
         return images + self.bias.to(images.dtype)
 
 
 class StyleGAN2Generator(StyleGenerator):
-    """Demodulated convolutions from a learned constant, and images summed over resolutions.
+    """The synthesis network of StyleGAN2, with modulated convolutions and a constant input.
 
-    Two layers at each resolution but one at 4 pixels; with ``skip`` the image of each resolution is
-    added to that of the one before (fig. 7b), else the last alone counts (fig. 7a). A layer and the
-    image of the resolution below it hear the same style.
+    It has two layers per resolution, and one at 4 pixels. With ``skip``, the images of all
+    resolutions are summed (fig. 7b); otherwise, the last resolution gives the image (fig. 7a). The
+    image layer of a resolution uses the same style as the first layer of the next resolution.
 
     Args:
-        latent_dim: numbers in z.
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters the mapping network.
-        style_dim: numbers in w.
+        style_dim: dimension of w.
         depth: layers of the mapping network.
-        mixing: probability that an image of training has two styles.
-        capacity: feature maps times pixels a side.
-        most: feature maps at most.
+        mixing: probability that a training image mixes two styles.
+        capacity: feature maps times height; the feature maps at resolution R are capacity / R.
+        most: maximum number of feature maps.
         skip: sum the images of all resolutions.
     """
 
@@ -112,8 +112,8 @@ class StyleGAN2Generator(StyleGenerator):
             self.rise.append(StyledLayer(before, after, BASE << stage, style_dim, up=True))
             self.keep.append(StyledLayer(after, after, BASE << stage, style_dim))
         self.skip, self.upsample = skip, Upsample()
-        painters = widths if skip else widths[-1:]
-        self.to_image = nn.ModuleList(ToImage(width, channels, style_dim) for width in painters)
+        image_widths = widths if skip else widths[-1:]
+        self.to_image = nn.ModuleList(ToImage(w, channels, style_dim) for w in image_widths)
 
     def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W) from styles (B, layers, style_dim)."""
@@ -124,18 +124,18 @@ class StyleGAN2Generator(StyleGenerator):
             x = keep(rise(x, w[2 * stage - 1]), w[2 * stage])
             if images is not None:
                 images = self.upsample(images) + self.to_image[stage](x, w[2 * stage + 1])
-        finished: Tensor = self.to_image[0](x, w[-1]) if images is None else images
-        return finished
+        output: Tensor = self.to_image[0](x, w[-1]) if images is None else images
+        return output
 
 
 class DownBlock(nn.Module):
-    """Two convolutions down to half the resolution, with or without a shortcut.
+    """Two convolutions, the second one with downsampling by 2; a residual connection is optional.
 
     Args:
-        before: channels that come in.
-        after: channels that go out.
-        residual: add the maps that come in, of the same power in sum.
-        taps: of the low-pass filter.
+        before: input channels.
+        after: output channels.
+        residual: add a residual connection; the sum is scaled by sqrt(1/2).
+        taps: taps of the low-pass filter.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class DownBlock(nn.Module):
         self.downsample = Downsample(taps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, after, H/2, W/2) from (B, before, H, W)."""
+        """Return feature maps (B, after, H/2, W/2) from (B, before, H, W)."""
         maps = scaled_leaky_relu(
             self.downsample.conv2d_downsample(scaled_leaky_relu(self.first(x)), self.second)
         )
@@ -158,16 +158,16 @@ class DownBlock(nn.Module):
 
 
 class StyleGAN2Discriminator(Discriminator):
-    """Convolutions with equalised learning rate down to 4x4 and the minibatch deviation.
+    """Convolutions with equalised learning rate down to 4x4, with minibatch standard deviation.
 
     Args:
-        channels: of the images.
-        resolution: height and width of the images, a power of two from 8.
+        channels: channels of the images.
+        resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
-        capacity: feature maps times pixels a side.
-        most: feature maps at most.
-        residual: blocks with shortcuts (fig. 7c), else without (fig. 7a).
-        group: images over which the deviation is taken; 1 leaves it out.
+        capacity: feature maps times height; the feature maps at resolution R are capacity / R.
+        most: maximum number of feature maps.
+        residual: residual connections (fig. 7c); otherwise plain blocks (fig. 7a).
+        group: images per group of the minibatch standard deviation; 1 removes that layer.
     """
 
     def __init__(
@@ -198,11 +198,11 @@ class StyleGAN2Discriminator(Discriminator):
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """From maps of 4x4 to features: minibatch deviation, a convolution and a full connection.
+    """Minibatch standard deviation, a convolution and a linear layer, from 4x4 maps to features.
 
     Args:
-        width: channels that come in, and features that go out.
-        group: images over which the deviation is taken; 1 leaves it out.
+        width: input channels, and size of the features.
+        group: images per group of the minibatch standard deviation; 1 removes that layer.
     """
 
     def __init__(self, width: int, group: int) -> None:
@@ -212,6 +212,6 @@ class DiscriminatorEpilogue(nn.Module):
         self.linear = EqualisedLinear(width * BASE**2, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features (B, width) from maps (B, width, 4, 4)."""
+        """Return features (B, width) from feature maps (B, width, 4, 4)."""
         maps = scaled_leaky_relu(self.convolution(self.deviation(x)))
         return scaled_leaky_relu(self.linear(maps.flatten(1)))
