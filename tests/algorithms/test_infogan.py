@@ -54,7 +54,7 @@ def test_surprise_is_the_negative_log_likelihood_of_the_codes() -> None:
             expected[0] -= float((odds / odds.sum()).log() @ z[i, first : first + k]) / 7
         density = -0.5 * (z[i, noise + 7 :] - mean[i]) ** 2 - 0.5 * math.log(2 * math.pi)
         expected[1] -= float(density.sum()) / 7
-    categorical, continuous = posterior.surprise(h, z)
+    categorical, continuous = posterior.negative_log_likelihood(h, z)
     assert categorical.item() == pytest.approx(expected[0], rel=1e-5)
     assert continuous.item() == pytest.approx(expected[1], rel=1e-5)
 
@@ -63,7 +63,7 @@ def test_a_posterior_that_knows_nothing_is_as_surprised_as_the_entropy() -> None
     posterior = Posterior(6, CODES(12), hidden=5)
     for parameter in posterior.parameters():
         nn.init.zeros_(parameter)
-    categorical, _ = posterior.surprise(torch.randn(4, 6), batch(CODES(12), 4).z)
+    categorical, _ = posterior.negative_log_likelihood(torch.randn(4, 6), batch(CODES(12), 4).z)
     assert categorical.item() == pytest.approx(math.log(3) + math.log(4), rel=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_both_players_terms_are_weighted_and_read_fakes_alone() -> None:
     players = game(weight=2.0, continuous_weight=0.5)
     dealt = batch(players.prior)
     h = players.discriminator.features(players.generator(dealt.z))
-    categorical, continuous = players.posterior.surprise(h, dealt.z)
+    categorical, continuous = players.posterior.negative_log_likelihood(h, dealt.z)
     for terms in (players.discriminator_loss(dealt), players.generator_loss(dealt)):
         assert set(terms) == {"adversarial", "categorical", "continuous"}
         assert terms["categorical"].item() == pytest.approx(2 * categorical.item(), rel=1e-5)
@@ -102,7 +102,7 @@ def test_the_posterior_learns_with_the_generator_alone() -> None:
 def test_a_code_becomes_legible() -> None:
     prior = Codes(6, categories=(3,), continuous=0)
     players = game(prior)
-    before = players.posterior.surprise
+    before = players.posterior.negative_log_likelihood
     dealt = batch(prior, 64)
 
     def categorical() -> float:

@@ -26,7 +26,7 @@ class Linear(Discriminator):
 
     def __init__(self, channels: int, conditioning: Conditioning) -> None:
         super().__init__()
-        self.crown(channels * 4, conditioning)
+        self.build_head(channels * 4, conditioning)
 
     def body(self, x: Tensor) -> Tensor:
         return x.flatten(1)

@@ -35,7 +35,7 @@ class Slope(Discriminator):
 
     def __init__(self) -> None:
         super().__init__()
-        self.crown(1, Unconditional())
+        self.build_head(1, Unconditional())
         self.b = nn.Parameter(torch.tensor(2.0, dtype=torch.float64))
         self.head.requires_grad_(False)
 
