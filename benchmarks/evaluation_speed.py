@@ -1,12 +1,11 @@
-"""Images a second of a whole evaluation, against torch-fidelity's own call.
+"""Images per second of a complete evaluation, compared with torch-fidelity.
 
-Both take the same images from memory, 8 bits a channel, through Inception with the same random
-weights, in batches of the same size, from building the network to the values, nothing cached; turn
-about in one process. "fid" is FID alone; "all" is FID, KID, inception score, precision and recall,
-of torch-fidelity by a call for each and, in its best case, by one call for all. Prints each block's
-CPU seconds (what other processes take does not count), the medians, the images of both sides over
-them, and the ratios; the wall clock's medians behind. One thread gives the steadiest figures:
-OMP_NUM_THREADS=1.
+Both use the same images in memory (8 bits per channel), the same random weights of Inception and
+the same batch size, without a cache. The time includes building the network. The two alternate
+in one process. "fid" is FID only; "all" is FID, KID, inception score, precision and recall.
+torch-fidelity computes "all" with one call per metric, and with one call for all metrics. The
+output has the CPU seconds of each block, the medians, images per second, the ratios, and the
+medians of wall-clock seconds. One thread gives the most stable results: OMP_NUM_THREADS=1.
 
     python -m benchmarks.evaluation_speed [--images 200] [--blocks 3] [--batch-size 64]
 """
@@ -32,13 +31,13 @@ from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours
 from tests.metrics.inception_weights import random_weights
-from tests.metrics.tiny import TinySource, TinySplit
+from tests.metrics.tiny_data import TinyDataset, TinySplit
 
 METRICS = ("fid", "kid", "isc", "prc")
 
 
 class Images(Dataset[Tensor]):
-    """Images as torch-fidelity takes them."""
+    """A data set of images for torch-fidelity."""
 
     def __init__(self, pixels: Tensor) -> None:
         self.pixels = pixels
@@ -51,19 +50,19 @@ class Images(Dataset[Tensor]):
 
 
 class Seconds(NamedTuple):
-    """What one run took."""
+    """The duration of one run."""
 
     cpu: float
     wall: float
 
 
-class Race:
-    """The two ways to the same values.
+class Comparison:
+    """Ganymede and torch-fidelity on the same images.
 
     Args:
-        images: of either side.
-        batch_size: of both ways.
-        weights: file of Inception's.
+        images: number of real images, and of fakes.
+        batch_size: batch size of both.
+        weights: file of Inception's weights.
     """
 
     def __init__(self, images: int, batch_size: int, weights: Path) -> None:
@@ -72,8 +71,8 @@ class Race:
         self.fakes, self.reals = torch.randint(256, shape, generator=generator).to(torch.uint8)
         self.batch_size, self.weights, self.subset_size = batch_size, str(weights), images // 2
 
-    def ours(self, metrics: Mapping[str, FeatureMetric]) -> None:
-        """One pass over the reals and one over the fakes, into an empty cache."""
+    def run_ganymede(self, metrics: Mapping[str, FeatureMetric]) -> None:
+        """Evaluate with Ganymede: one pass over the real images and one over the fakes."""
         with tempfile.TemporaryDirectory() as cache:
             evaluation = Evaluation(
                 InceptionBackbone(self.weights),
@@ -85,12 +84,12 @@ class Race:
                 min_fakes=2,
             )
             split = TinySplit(self.reals, torch.zeros(len(self.reals), dtype=torch.int64))
-            evaluation.prepare(TinySource({"train": split}, resolution=32), torch.device("cpu"))
+            evaluation.prepare(TinyDataset({"train": split}, resolution=32), torch.device("cpu"))
             parts = torch.split(self.fakes, self.batch_size)
             evaluation.measure((part.float() / 127.5 - 1, None) for part in parts)
 
-    def theirs(self, *metrics: str) -> None:
-        """One call; without worker processes, which memory does not need."""
+    def run_torch_fidelity(self, *metrics: str) -> None:
+        """Evaluate with one call of torch-fidelity, without worker processes."""
         torch_fidelity.calculate_metrics(
             input1=Images(self.fakes),
             input2=Images(self.reals),
@@ -104,18 +103,18 @@ class Race:
             **dict.fromkeys(("cuda", "cache", "verbose"), False),
         )
 
-    def one_by_one(self) -> None:
-        """A call for each metric."""
+    def run_torch_fidelity_per_metric(self) -> None:
+        """Evaluate with one call of torch-fidelity per metric."""
         for metric in METRICS:
-            self.theirs(metric)
+            self.run_torch_fidelity(metric)
 
     def runs(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """What is timed, in turn."""
-        yield "fid ganymede", lambda: self.ours({"fid": FrechetDistance()})
-        yield "fid torch-fidelity", lambda: self.theirs("fid")
+        """Yield the names and functions to time."""
+        yield "fid ganymede", lambda: self.run_ganymede({"fid": FrechetDistance()})
+        yield "fid torch-fidelity", lambda: self.run_torch_fidelity("fid")
         yield (
             "all ganymede",
-            lambda: self.ours(
+            lambda: self.run_ganymede(
                 {
                     "fid": FrechetDistance(),
                     "kid": KernelDistance(subset_size=self.subset_size),
@@ -124,16 +123,16 @@ class Race:
                 }
             ),
         )
-        yield "all torch-fidelity", self.one_by_one
-        yield "all torch-fidelity, one call", lambda: self.theirs(*METRICS)
+        yield "all torch-fidelity", self.run_torch_fidelity_per_metric
+        yield "all torch-fidelity, one call", lambda: self.run_torch_fidelity(*METRICS)
 
 
-def timed(race: Race, blocks: int) -> dict[str, list[Seconds]]:
-    """Every run in every block, after one that warms up."""
-    race.theirs("isc")
-    seconds: dict[str, list[Seconds]] = {name: [] for name, _ in race.runs()}
+def time_runs(comparison: Comparison, blocks: int) -> dict[str, list[Seconds]]:
+    """Return the durations of each run in each block, after a warm-up."""
+    comparison.run_torch_fidelity("isc")
+    seconds: dict[str, list[Seconds]] = {name: [] for name, _ in comparison.runs()}
     for _ in range(blocks):
-        for name, run in race.runs():
+        for name, run in comparison.runs():
             cpu, wall = time.process_time(), time.perf_counter()
             run()
             seconds[name].append(Seconds(time.process_time() - cpu, time.perf_counter() - wall))
@@ -141,7 +140,7 @@ def timed(race: Race, blocks: int) -> dict[str, list[Seconds]]:
 
 
 def report(seconds: Mapping[str, list[Seconds]], images: int) -> None:
-    """Print the medians and how many times as long as Ganymede the others take."""
+    """Print the medians and the ratios to Ganymede's time."""
     cpu = {name: statistics.median(run.cpu for run in runs) for name, runs in seconds.items()}
     wall = {name: statistics.median(run.wall for run in runs) for name, runs in seconds.items()}
     for name, runs in seconds.items():
@@ -158,6 +157,7 @@ def report(seconds: Mapping[str, list[Seconds]], images: int) -> None:
 
 
 def main() -> None:
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=200, help="of either side")
     parser.add_argument("--blocks", type=int, default=3)
@@ -165,8 +165,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         weights = random_weights(Path(folder) / "inception.pth")
-        race = Race(arguments.images, arguments.batch_size, weights)
-        report(timed(race, arguments.blocks), arguments.images)
+        comparison = Comparison(arguments.images, arguments.batch_size, weights)
+        report(time_runs(comparison, arguments.blocks), arguments.images)
 
 
 if __name__ == "__main__":

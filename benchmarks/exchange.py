@@ -1,9 +1,9 @@
-"""Time of a step of two processes: one player's gradients a turn, or DistributedDataParallel.
+"""Time of a training step in two processes: Ganymede's strategy and DistributedDataParallel.
 
-The same DCGAN on random images in two processes (gloo, CPU), turn about: once with Ganymede's
-exchange, once wrapped by DistributedDataParallel with find_unused_parameters, without which two
-players do not train. Prints the median wall milliseconds a step of each round and their
-ratio.
+Both train the same DCGAN on random images in two processes (gloo, CPU), in alternating rounds.
+Ganymede averages the gradients of one player per update. DistributedDataParallel needs
+find_unused_parameters for two players. The output has the median wall-clock milliseconds per
+step of each round, and the ratio.
 
     OMP_NUM_THREADS=1 python -m benchmarks.exchange [rounds=5] [steps=20] [width=64] [n_critic=1]
 """
@@ -30,11 +30,11 @@ from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 
-BATCH, RESOLUTION = 32, 32  # of one process
+BATCH, RESOLUTION = 32, 32  # per process
 
 
-class Watch(pl.Callback):
-    """Write down the median time of a step, the first ones left out."""
+class StepTimer(pl.Callback):
+    """Write the median time of a step to a file, without the first steps."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.times = path, [0.0]
@@ -49,7 +49,7 @@ class Watch(pl.Callback):
 
 
 class Images:
-    """Steps of the same random images."""
+    """Training steps on the same random images."""
 
     def __init__(self, steps: int, n_critic: int) -> None:
         self.steps, self.n_critic = steps, n_critic
@@ -64,6 +64,7 @@ class Images:
 
 
 def game(width: int, n_critic: int) -> GAN:
+    """Return a DCGAN."""
     adam = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999), fused=True)
     return GAN(
         DCGANGenerator(64, 3, RESOLUTION, Unconditional(), width=width),
@@ -75,15 +76,15 @@ def game(width: int, n_critic: int) -> GAN:
     )
 
 
-def seconds(strategy: DDPStrategy, steps: int, width: int, n_critic: int) -> float:
-    """Return the median time of a step under ``strategy``."""
+def median_step(strategy: DDPStrategy, steps: int, width: int, n_critic: int) -> float:
+    """Return the median seconds of a step with ``strategy``."""
     with tempfile.NamedTemporaryFile() as file:
         pl.Trainer(
             accelerator="cpu",
             devices=2,
             strategy=strategy,
             max_epochs=1,
-            callbacks=[Watch(Path(file.name))],
+            callbacks=[StepTimer(Path(file.name))],
             logger=False,
             limit_val_batches=0,
             enable_checkpointing=False,
@@ -95,19 +96,20 @@ def seconds(strategy: DDPStrategy, steps: int, width: int, n_critic: int) -> flo
 
 
 def main(rounds: int = 5, steps: int = 20, width: int = 64, n_critic: int = 1) -> None:
+    """Run the benchmark."""
     average = processes.average
-    ours: list[float] = []
-    wrapped: list[float] = []
+    playerwise: list[float] = []
+    ddp: list[float] = []
     for _ in range(rounds):
-        ours.append(seconds(PlayerwiseDDP(start_method="fork"), steps, width, n_critic))
-        processes.average = lambda tensors: None  # the wrapper's part
+        playerwise.append(median_step(PlayerwiseDDP(start_method="fork"), steps, width, n_critic))
+        processes.average = lambda tensors: None  # done by DistributedDataParallel
         whole = DDPStrategy(start_method="fork", find_unused_parameters=True)
-        wrapped.append(seconds(whole, steps, width, n_critic))
+        ddp.append(median_step(whole, steps, width, n_critic))
         processes.average = average
-    for name, times in (("a player a turn", ours), ("DDP, find_unused", wrapped)):
+    for name, times in (("PlayerwiseDDP", playerwise), ("DDP, find_unused", ddp)):
         print(f"{name:18s} median {statistics.median(times) * 1000:7.1f} ms a step", end="   ")
         print(" ".join(f"{t * 1000:.1f}" for t in times))
-    print(f"ratio of medians {statistics.median(ours) / statistics.median(wrapped):.3f}")
+    print(f"ratio of medians {statistics.median(playerwise) / statistics.median(ddp):.3f}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Real CIFAR-10 in the place of generated images: what a perfect generator would get.
+"""Metrics of real CIFAR-10 images in place of generated ones: the values of a perfect generator.
 
-Measures the first COUNT test images, then the first COUNT train images themselves, against those
-train images, through each backbone that is asked for; the domain classifier is that of all train
-images. Distances of new real images are the least that can be reached with so few, and the
-inception scores are those of real images. Published for Inception with all images: IS 11.24 of
-train.
+The script compares the first COUNT test images, then the first COUNT training images, with
+those training images, through each chosen backbone. The domain classifier is trained on all
+training images. The distances of test images are the lowest that COUNT images can reach; the
+inception scores are those of real images. Published for Inception with all training images: IS
+11.24.
 
     python benchmarks/self_calibration.py [--count 10000] [--data data/cifar10]
         [--domain] [--squeezenet FILE] [--inception FILE] [--clip FILE]
@@ -17,12 +17,12 @@ import time
 from pathlib import Path
 
 import torch
-from gan.backbones.source import RealSource
 from torch import Tensor
 
 from datamodules.cifar10 import CIFAR10
 from gan.backbones.base import Backbone
 from gan.backbones.clip import CLIPBackbone
+from gan.backbones.dataset import ImageDataset
 from gan.backbones.domain import DomainBackbone
 from gan.backbones.inception import InceptionBackbone
 from gan.backbones.squeezenet import SqueezeNetBackbone
@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 
 
 class FirstImages(CIFAR10):
-    """The first images of each split."""
+    """The first images of each split of CIFAR-10."""
 
     count = 0
 
@@ -48,22 +48,23 @@ class FirstImages(CIFAR10):
 
 
 class WholeDomain(DomainBackbone):
-    """The classifier of all images, whatever part of them is measured."""
+    """The domain classifier of all images, also if only some of them are measured."""
 
-    def __init__(self, whole: RealSource) -> None:
+    def __init__(self, whole: ImageDataset) -> None:
         super().__init__(CACHE)
         self.whole = whole
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
+    def prepare(self, source: ImageDataset, device: torch.device) -> None:
         super().prepare(self.whole, device)
 
 
 def cifar10(kind: type[CIFAR10], root: str) -> CIFAR10:
+    """Return a data module of CIFAR-10."""
     return kind(channels=3, resolution=32, num_classes=10, batch_size=64, root=root, verify=False)
 
 
 def chosen(options: argparse.Namespace) -> list[Backbone]:
-    """The backbones that are asked for."""
+    """Return the backbones of the command line."""
     backbones: list[Backbone] = []
     if options.domain:
         backbones.append(WholeDomain(cifar10(CIFAR10, options.data)))
@@ -77,13 +78,13 @@ def chosen(options: argparse.Namespace) -> list[Backbone]:
 
 def measures(backbone: Backbone) -> dict[str, FeatureMetric]:
     made: list[FeatureMetric] = [FrechetDistance(), KernelDistance(), Neighbours()]
-    if backbone.classifies:
+    if backbone.has_logits:
         made.append(InceptionScore())
     return {metric.ranking[0]: metric for metric in made}
 
 
-def calibrate(backbone: Backbone, source: RealSource, count: int) -> None:
-    """Print the values of either split, a line each, and the speed."""
+def calibrate(backbone: Backbone, source: ImageDataset, count: int) -> None:
+    """Print the values of each split, and the speed."""
     with tempfile.TemporaryDirectory() as cache:
         evaluation = Evaluation(backbone, measures(backbone), 0, count, cache)
         evaluation.prepare(source, CPU)

@@ -1,15 +1,16 @@
-"""Time of a step in Ganymede over a bare PyTorch loop with the same players.
+"""Time of a training step in Ganymede, relative to a plain PyTorch loop.
 
-Both train the same networks with the same loss, optimizers, average and data, in one process, turn
-about in blocks of steps; Ganymede with logging, progress bar and CSV on. Prints each block's
-CPU seconds a step (what other processes take does not count), the medians and their ratio. One
-thread gives the steadiest figures: OMP_NUM_THREADS=1. With one feature map and 8 pixels the
-networks cost next to nothing and the difference is the overhead itself, in milliseconds a step.
+Both train the same networks with the same loss, optimizers, weight averaging and data, in
+alternating blocks of one process. Ganymede has logging, progress bar and CSV on. The output has
+the CPU seconds per step of each block, the medians and their ratio. One thread gives the most
+stable results: OMP_NUM_THREADS=1. With one feature map and 8 pixels, the difference is the
+overhead in milliseconds per step.
 
     python benchmarks/step_overhead.py [model=dcgan] [blocks=9] [steps=10] [OVERRIDE ...]
 
-``model`` is dcgan, stylegan2 (with its lazy R1 and path lengths) or r3gan (with R1 and R2); further
-arguments are those of train.py, such as data.resolution=16 model.generator.width=32.
+``model`` is dcgan, stylegan2 (with lazy R1 and path length regularization) or r3gan (with R1 and
+R2). Other arguments are those of train.py, for example data.resolution=16
+model.generator.width=32.
 """
 
 import statistics
@@ -41,68 +42,69 @@ CONF = Path(__file__).parent.parent / "conf"
 BATCH = 64
 
 
-def slope(outputs: Tensor, inputs: Tensor) -> Tensor:
-    """Return the differentiable gradient of a sum."""
+def gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
+    """Return the differentiable gradient of the sum of ``outputs``."""
     return torch.autograd.grad(outputs.sum(), inputs, create_graph=True)[0]
 
 
-class Plain:
-    """What a player of DCGAN minimises, by hand."""
+class DCGANLosses:
+    """The losses of DCGAN."""
 
     def __init__(self, game: GAN) -> None:
         self.g, self.d = game.generator, game.discriminator
 
-    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
         return softplus(-self.d(real)).mean() + softplus(self.d(fake)).mean()
 
-    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+    def generator(self, real: Tensor, z: Tensor, step: int) -> Tensor:
         return softplus(-self.d(self.g(z))).mean()
 
 
-class Style(Plain):
-    """What a player of StyleGAN2 minimises."""
+class StyleGAN2Losses(DCGANLosses):
+    """The losses of StyleGAN2."""
 
     mean = torch.zeros(())
 
-    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
         if step % 16:
-            return super().critic(real, fake, step)
+            return super().discriminator(real, fake, step)
         real = real.requires_grad_()
         logits = self.d(real)
-        penalty = 16 * 0.005 * slope(logits, real).square().sum((1, 2, 3)).mean()
+        penalty = 16 * 0.005 * gradient(logits, real).square().sum((1, 2, 3)).mean()
         return softplus(-logits).mean() + softplus(self.d(fake)).mean() + penalty
 
-    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
-        loss = super().deceit(real, z, step)
+    def generator(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+        loss = super().generator(real, z, step)
         if step % 4:
             return loss
         w, images = self.g.forward_with_styles(z[: BATCH // 2])
         y = torch.randn_like(images) / images.shape[2]
-        lengths = slope(images * y, w).square().sum(2).mean(1).sqrt()
+        lengths = gradient(images * y, w).square().sum(2).mean(1).sqrt()
         self.mean = self.mean.lerp(lengths.detach().mean(), 0.01)
         return loss + 4 * 2 * (lengths - self.mean).square().mean()
 
 
-class Relativistic(Plain):
-    """What a player of R3GAN minimises."""
+class R3GANLosses(DCGANLosses):
+    """The losses of R3GAN."""
 
-    def critic(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
         real, fake = real.requires_grad_(), fake.requires_grad_()
-        ours, theirs = self.d(real), self.d(fake)
-        slopes = slope(ours, real).square().sum() + slope(theirs, fake).square().sum()
-        return softplus(theirs - ours).mean() + 0.025 * slopes / BATCH
+        real_logits, fake_logits = self.d(real), self.d(fake)
+        r1, r2 = gradient(real_logits, real), gradient(fake_logits, fake)
+        penalty = 0.025 * (r1.square().sum() + r2.square().sum()) / BATCH
+        return softplus(fake_logits - real_logits).mean() + penalty
 
-    def deceit(self, real: Tensor, z: Tensor, step: int) -> Tensor:
+    def generator(self, real: Tensor, z: Tensor, step: int) -> Tensor:
         with torch.no_grad():
-            ours = self.d(real)
-        return softplus(ours - self.d(self.g(z))).mean()
+            real_logits = self.d(real)
+        return softplus(real_logits - self.d(self.g(z))).mean()
 
 
-KINDS = {"dcgan": Plain, "stylegan2": Style, "r3gan": Relativistic}
+KINDS = {"dcgan": DCGANLosses, "stylegan2": StyleGAN2Losses, "r3gan": R3GANLosses}
 
 
-def bare_loop(game: GAN, data: Tensor, kind: type[Plain]) -> Iterator[None]:
-    """Train the players of ``game`` by hand, one step an iteration."""
+def plain_loop(game: GAN, data: Tensor, kind: type[DCGANLosses]) -> Iterator[None]:
+    """Train the networks of ``game`` with plain PyTorch, one step per iteration."""
     g, d, average, losses = game.generator, game.discriminator, game.averaged, kind(game)
     adam_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     adam_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
@@ -111,11 +113,11 @@ def bare_loop(game: GAN, data: Tensor, kind: type[Plain]) -> Iterator[None]:
         real = chosen.float().div_(127.5).sub_(1)
         with torch.no_grad():
             fake = g(torch.randn(BATCH, g.latent_dim))
-        torch.autograd.backward(losses.critic(real, fake, step))
+        torch.autograd.backward(losses.discriminator(real, fake, step))
         adam_d.step()
         adam_d.zero_grad()
         d.requires_grad_(False)
-        loss = losses.deceit(real.detach(), torch.randn(BATCH, g.latent_dim), step)
+        loss = losses.generator(real.detach(), torch.randn(BATCH, g.latent_dim), step)
         torch.autograd.backward(loss)
         d.requires_grad_(True)
         adam_g.step()
@@ -127,13 +129,13 @@ def bare_loop(game: GAN, data: Tensor, kind: type[Plain]) -> Iterator[None]:
         yield
 
 
-class TurnAbout(StepCallback):
-    """After each block of Ganymede's steps, time a block of the bare loop's."""
+class AlternatingTimer(StepCallback):
+    """Time blocks of Ganymede's steps and blocks of the plain loop in turn."""
 
     def __init__(self, loop: Iterator[None], steps: int) -> None:
         self.loop, self.steps = loop, steps
-        self.ours: list[float] = []
-        self.bare: list[float] = []
+        self.ganymede: list[float] = []
+        self.plain: list[float] = []
         self.started = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -143,15 +145,15 @@ class TurnAbout(StepCallback):
         if game.clock.step % self.steps:
             return
         ended = time.process_time()
-        self.ours.append((ended - self.started) / self.steps)
+        self.ganymede.append((ended - self.started) / self.steps)
         for _ in range(self.steps):
             next(self.loop)
-        self.bare.append((time.process_time() - ended) / self.steps)
+        self.plain.append((time.process_time() - ended) / self.steps)
         self.started = time.process_time()
 
 
 class Batches:
-    """The data module's way of cutting batches, on random images."""
+    """Batches of random images, as the data module makes them."""
 
     def __init__(self, data: Tensor, steps: int) -> None:
         self.data, self.steps = data, steps
@@ -166,13 +168,14 @@ class Batches:
 
 
 def game(config: DictConfig) -> GAN:
-    """Return freshly drawn players, in the memory format of training."""
+    """Return a new game in the memory format of training."""
     torch.manual_seed(0)
     made: GAN = instantiate(config.model, _convert_="all")
     return made.to(memory_format=torch.channels_last)
 
 
 def main(*given: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) -> None:
+    """Run the benchmark."""
     resolvers.register()
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"), tempfile.TemporaryDirectory() as run:
@@ -181,11 +184,11 @@ def main(*given: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) ->
         config = compose("train", overrides)
         shape = (2048, config.data.channels, config.data.resolution, config.data.resolution)
         data = torch.randint(256, shape, dtype=torch.uint8)
-        about = TurnAbout(bare_loop(game(config), data, KINDS[model]), steps)
+        timer = AlternatingTimer(plain_loop(game(config), data, KINDS[model]), steps)
         trainer = pl.Trainer(
             accelerator="cpu",
             max_epochs=1,
-            callbacks=[Telemetry(), Doctor(run), Progress(), about],
+            callbacks=[Telemetry(), Doctor(run), Progress(), timer],
             logger=[Table(Path(run) / "metrics.csv")],
             log_every_n_steps=1,
             limit_val_batches=0,
@@ -195,17 +198,19 @@ def main(*given: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) ->
             use_distributed_sampler=False,
         )
         trainer.fit(game(config), Batches(data, (blocks + 1) * steps))
-    report(about)
+    report(timer)
 
 
-def report(about: TurnAbout) -> None:
-    """Print the blocks but the first, which warms up, and the ratio."""
-    ours, bare = about.ours[1:], about.bare[1:]
-    ratios = [a / b for a, b in zip(ours, bare, strict=True)]
-    for name, seconds in (("ganymede", ours), ("bare loop", bare)):
+def report(timer: AlternatingTimer) -> None:
+    """Print the blocks without the first, which is a warm-up, and the ratio."""
+    ganymede, plain = timer.ganymede[1:], timer.plain[1:]
+    ratios = [a / b for a, b in zip(ganymede, plain, strict=True)]
+    for name, seconds in (("ganymede", ganymede), ("plain loop", plain)):
         print(f"{name:10s} median {statistics.median(seconds) * 1000:7.1f} ms a step", end="   ")
         print(" ".join(f"{s * 1000:.1f}" for s in seconds))
-    print(f"ratio of medians {statistics.median(ours) / statistics.median(bare):.3f}", end="   ")
+    print(
+        f"ratio of medians {statistics.median(ganymede) / statistics.median(plain):.3f}", end="   "
+    )
     print(f"median of ratios {statistics.median(ratios):.3f}", end="   ")
     print(f"({min(ratios):.3f} to {max(ratios):.3f}), {torch.get_num_threads()} threads")
 

@@ -1,4 +1,4 @@
-"""The data module that every data set shares."""
+"""The base class of the data sets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -17,31 +17,31 @@ __all__ = ["Batch", "ImageDataModule"]
 
 
 class ImageDataModule(pl.LightningDataModule, ABC):
-    """Real images for training and for metrics, float32 in [-1, 1].
+    """A data set of real images, float32 in [-1, 1], for training and metrics.
 
-    A data set is a subclass with a `name`, the `splits` it has, and `load`.
+    A subclass defines `name`, `splits` and `load`.
 
     Args:
-        channels: 1 (grey), 3 (colour) or 2 (points); checked against the data.
-        resolution: side of the square images in pixels.
-        num_classes: classes of the labels; checked against the data. 0 leaves labels out.
-        batch_size: images a discriminator update, over all devices.
+        channels: 1 (grey), 3 (colour) or 2 (points); must agree with the data.
+        resolution: height and width in pixels.
+        num_classes: number of classes; must agree with the data; 0 removes the labels.
+        batch_size: images per discriminator update, over all devices.
         steps: length of training in generator updates.
-        n_critic: discriminator updates a step, each on fresh images.
-        seed: key of the order and of the flips, at least 0.
-        flip: mirror training images from left to right with probability one half.
-        root: where the files lie, absolute or from the working directory.
-        verify: check the files against their published checksums.
+        n_critic: discriminator updates per step, each with new images.
+        seed: seed of the order and of the flips, at least 0.
+        flip: flip training images horizontally with probability 1/2.
+        root: folder of the files, absolute or relative to the working directory.
+        verify: compare the files with their published checksums.
         workers: processes that decode image files; 0 decodes in the training process.
-        memory_limit: most bytes of decoded images (uint8) that are held in memory.
+        memory_limit: maximum bytes of decoded images (uint8) held in memory.
 
     Attributes:
         name: the name of the data set, as in `data=mnist`.
-        splits: the names that `split` and `reals` accept.
-        start_step: the first step that the training loader delivers; a resumed run sets it.
+        splits: the names of the splits.
+        start_step: the first step of the training loader; a resumed run sets it.
 
     Raises:
-        DataError: an argument out of its range.
+        DataError: if an argument is out of range.
     """
 
     name: str
@@ -79,42 +79,43 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     @abstractmethod
     def load(self, split: str) -> Split:
-        """Reads one of `splits` at the declared resolution.
+        """Return a split at the declared resolution.
 
         Raises:
-            DataError: the files are missing or cannot be read.
+            DataError: if the files are missing or cannot be read.
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Reads the training images and checks them against what is declared."""
+        """Read the training images and compare them with the declared properties."""
         self.split("train")
 
     def split(self, split: str) -> Split:
-        """A split, read when it is first asked for.
+        """Return a split; it is read at the first call.
 
         Raises:
-            DataError: no such split, unreadable files, or images other than declared.
+            DataError: if the split does not exist, cannot be read, or is not as declared.
         """
         if split not in self.splits:
-            raise DataError(f"{self.name} has no split {split!r}: take {' or '.join(self.splits)}")
+            raise DataError(f"{self.name} has no split {split!r}: use {' or '.join(self.splits)}")
         if split not in self._splits:
             self._splits[split] = self._check_split(self.load(split), split)
         return self._splits[split]
 
     def fingerprint(self, split: str) -> str:
-        """The sha256, in hexadecimal, of the images and labels of a split at this resolution."""
+        """Return the SHA-256, in hexadecimal, of the images and labels at this resolution."""
         return self.split(split).fingerprint()
 
     def train_dataloader(self) -> StepLoader:
-        """The steps of training, each a list of `n_critic` batches of this process's share.
+        """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
         Raises:
-            DataError: `batch_size` does not divide among the devices or exceeds the split.
+            DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
+                split.
         """
         shard = self._shard()
         if self.batch_size % shard.world_size:
             raise DataError(
-                f"batch_size={self.batch_size} does not divide among {shard.world_size} devices:"
+                f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
                 f" set batch_size to a multiple of {shard.world_size}"
             )
         split = self._split_on_device("train")
@@ -137,10 +138,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Iterator[Batch]:
-        """One pass over a split in its stored order, never flipped.
+        """Yield the batches of a split in stored order, without flips.
 
-        Every image comes exactly once over all ranks, and the ranks' passes one after the other
-        are the pass of a single process; the last batch may be short.
+        Each image occurs once over all ranks; rank r has the r-th contiguous part of the split. The
+        last batch may be smaller.
         """
         data = self._split_on_device(split)
         indices = torch.arange(len(data)).tensor_split(world_size)[rank]
@@ -149,24 +150,28 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return (to_batch(data, stored, device) for stored in data.stream(batches))
 
     def batch(self, split: str, indices: Tensor) -> Batch:
-        """The images of a split at int64 indices (n,) as `reals` gives them, in their order."""
+        """Return the images of a split at int64 indices (n,), in their order, and the labels."""
         data = self._split_on_device(split)
         return to_batch(data, data.fetch(indices), self._device())
 
     def _split_on_device(self, split: str) -> Split:
+        """Return a split, moved to the device if it fits there."""
         self._splits[split] = self.split(split).on_device(self._device())
         return self._splits[split]
 
     def _device(self) -> torch.device:
+        """Return the device of training, or the CPU without a trainer."""
         return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
     def _shard(self) -> Shard:
+        """Return the shard of this process."""
         return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
 
     def _check_split(self, data: Split, split: str) -> Split:
+        """Return the split if it has the declared properties; otherwise, raise DataError."""
         if not len(data):
             raise DataError(
-                f"{self.root}: the {split} split of {self.name} holds no images: add some there"
+                f"{self.root}: the {split} split of {self.name} has no images: add images there"
             )
         if self.num_classes == 0:
             data.labels = None
@@ -185,6 +190,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
 
 def _check_minimum(least: int, name: str, value: int) -> int:
+    """Return ``value`` if it is at least ``least``; otherwise, raise DataError."""
     if value < least:
         raise DataError(f"{name}={value}: must be at least {least}")
     return value

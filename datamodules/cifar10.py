@@ -13,33 +13,34 @@ from datamodules.files import PublishedFile, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 PIXELS = (3, 32, 32)
-# What a pickled array is made of, in every version of NumPy and of the protocol.
+# Names in pickled arrays of all versions of NumPy and of the protocol.
 ARRAY = {"_reconstruct", "_frombuffer", "ndarray", "dtype"}
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Reads dictionaries, lists, strings, numbers and arrays, and calls nothing else."""
+    """An unpickler for dictionaries, lists, strings, numbers and arrays only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a pickle may call: the makers of arrays.
+        """Return a constructor of arrays.
 
         Raises:
-            UnpicklingError: it asks for another.
+            UnpicklingError: if the pickle needs another class or function.
         """
         if (module, name) == ("_codecs", "encode"):  # bytes in protocol 2
             return super().find_class(module, name)
         if module.partition(".")[0] != "numpy" or name not in ARRAY:
-            raise pickle.UnpicklingError(f"it would call {module}.{name}, which is no array")
+            raise pickle.UnpicklingError(f"it would call {module}.{name}, which is not an array")
         return super().find_class(module, name)
 
 
 def _published_files(entries: list[list[str]]) -> tuple[PublishedFile, ...]:
+    """Return the files listed by torchvision."""
     folder = datasets.CIFAR10.base_folder
     return tuple(PublishedFile(f"{folder}/{name}", md5) for name, md5 in entries)
 
 
 class CIFAR10(PublishedDataModule):
-    """50,000 + 10,000 photographs of ten kinds of object, 32x32, colour.
+    """CIFAR-10: 50,000 + 10,000 photographs of ten classes, 32x32, colour.
 
     Source: Krizhevsky 2009, Learning multiple layers of features from tiny images.
     """
@@ -58,9 +59,10 @@ class CIFAR10(PublishedDataModule):
         return torch.cat(images), torch.cat(labels)
 
     def _read_batch(self, file: PublishedFile) -> tuple[Tensor, Tensor]:
+        """Return the images and labels of one file."""
         path = self.root / file.path
         with (
-            wrap_read_errors(path, "delete it to download it again, or copy it anew"),
+            wrap_read_errors(path, "delete it to download it again, or copy it again"),
             open(path, "rb") as opened,
         ):
             batch = ArrayUnpickler(opened, encoding="latin1").load()

@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn."""
+"""The handwritten digits of scikit-learn."""
 
 import torch
 from sklearn.datasets import load_digits
@@ -11,10 +11,10 @@ TRAIN_SHARE = 0.8
 
 
 class Digits(ImageDataModule):
-    """1,797 real digits, 8x8, 17 levels of grey, from inside scikit-learn: nothing to download.
+    """1,797 handwritten digits, 8x8, 17 levels of grey, included in scikit-learn.
 
-    The levels 0..16 become 0..255 and the images are resized bilinearly. A permutation with a
-    fixed key gives 80 % to "train" and the rest to "test".
+    The levels 0..16 become 0..255, and the images are resized bilinearly. A fixed permutation puts
+    80 % into "train" and the rest into "test".
 
     Source: Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits (its test part).
     """

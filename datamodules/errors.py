@@ -1,5 +1,5 @@
-"""The one error about data that a user is meant to read."""
+"""The error for data that cannot be used."""
 
 
 class DataError(ValueError):
-    """Data that cannot be had or read: one line that says what, where, and the remedy."""
+    """Data that are missing or unreadable: one line with problem, place and remedy."""

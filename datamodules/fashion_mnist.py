@@ -6,7 +6,7 @@ from datamodules.mnist import MNIST, idx_files
 
 
 class FashionMNIST(MNIST):
-    """60,000 + 10,000 articles of clothing, 28x28, grey, treated as MNIST is.
+    """60,000 + 10,000 images of clothing, 28x28, grey, processed as :class:`MNIST`.
 
     Source: Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747.
     """

@@ -1,4 +1,4 @@
-"""Files on disk: reading, checking and fetching them, with errors of one line."""
+"""Files of published data sets: checksums, downloads and read errors."""
 
 import hashlib
 import os
@@ -19,24 +19,24 @@ class PublishedFile:
     """A file of a published data set.
 
     Attributes:
-        path: relative to `data.root`.
-        md5: of the original, in hexadecimal.
+        path: path relative to `data.root`.
+        md5: MD5 of the published file, in hexadecimal.
     """
 
     path: str
     md5: str
 
     def compute_md5(self, root: Path) -> str:
-        """The md5 of the file that is there."""
+        """Return the MD5 of the file in the folder `root`."""
         path = root / self.path
         with wrap_read_errors(path), open(path, "rb") as file:
             return hashlib.file_digest(file, "md5").hexdigest()
 
     def check(self, root: Path) -> None:
-        """Compares the md5.
+        """Compare the MD5 of the file with the published one.
 
         Raises:
-            DataError: the file is not the published one.
+            DataError: if they differ.
         """
         path, found = root / self.path, self.compute_md5(root)
         if found != self.md5:
@@ -47,13 +47,13 @@ class PublishedFile:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, or its class where it has none."""
+    """Return the message of an error in one line, or the name of its class if it is empty."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager
 def wrap_read_errors(path: Path | str, remedy: str = "replace or delete it") -> Iterator[None]:
-    """Turns whatever goes wrong while a file or folder is read into one line that names it."""
+    """Raise any error in the context as a DataError of one line that names the path."""
     try:
         yield
     except DataError:
@@ -63,20 +63,20 @@ def wrap_read_errors(path: Path | str, remedy: str = "replace or delete it") -> 
             f"{path}: no permission to read it: grant it, or point data.root elsewhere"
         ) from error
     except FileNotFoundError as error:
-        raise DataError(f"{path}: not found: point data.root to where the data lie") from error
-    except Exception as error:  # decoders of broken files raise anything
+        raise DataError(f"{path}: not found: point data.root to the folder of the data") from error
+    except Exception as error:  # decoders raise errors of any class on broken files
         raise DataError(f"{path}: cannot be read ({one_line(error)}): {remedy}") from error
 
 
 @contextmanager
 def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> Iterator[Path]:
-    """A temporary folder inside `root` to download into.
+    """Yield a temporary folder inside `root` for downloads.
 
-    When the block has ended well, the files that arrived are checked and those that `root` lacks
-    are renamed into it; whatever is cut short leaves nothing that could pass for a whole file.
+    At the end of the context, the downloaded files are checked, and those missing in `root` are
+    moved there. An interrupted download leaves no incomplete file in `root`.
 
     Raises:
-        DataError: no network, no permission, no space, or a wrong checksum.
+        DataError: without network, permission or space, or on a wrong checksum.
     """
     new = not root.exists()
     try:
@@ -91,7 +91,7 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
         raise DataError(
             f"{root}: no permission to write {name} there: grant it, or point data.root elsewhere"
         ) from error
-    except Exception as error:  # so do clients of a broken network
+    except Exception as error:  # download clients raise errors of any class
         raise DataError(
             f"{name} is not in {root} and cannot be downloaded ({one_line(error)}):"
             " copy its files there, or point data.root to where they are"
@@ -102,20 +102,23 @@ def staged_download(name: str, root: Path, files: Iterable[PublishedFile]) -> It
 
 
 def _install(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
+    """Check the downloaded files and move them from `folder` to `root`."""
     arrived = [file for file in files if (folder / file.path).is_file()]
     for file in arrived:
         if file.compute_md5(folder) != file.md5:
-            raise RuntimeError(f"{file.path} arrived with a wrong md5")
+            raise RuntimeError(f"{file.path} was downloaded with a wrong md5")
     for file in arrived:
         _move_if_absent(folder / file.path, root / file.path)
 
 
 def _remove_empty(folder: Path) -> None:
+    """Remove a folder if it is empty."""
     with suppress(OSError):
         folder.rmdir()
 
 
 def _move_if_absent(source: Path, target: Path) -> None:
+    """Move a file to `target` unless that exists."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         os.replace(source, target)
@@ -123,6 +126,7 @@ def _move_if_absent(source: Path, target: Path) -> None:
 
 @contextmanager
 def _network_timeout() -> Iterator[None]:
+    """Set the default timeout of sockets inside the context."""
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(NETWORK_TIMEOUT)
     try:

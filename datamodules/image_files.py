@@ -1,4 +1,4 @@
-"""Image files in a folder or a zip: their names, bytes and pixels."""
+"""Image files in a folder or a zip file."""
 
 import os
 import stat
@@ -27,17 +27,18 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def _extensions() -> tuple[str, ...]:
+    """Return the file extensions of the accepted formats."""
     registered = Image.registered_extensions()
     return tuple(sorted(ext for ext, kind in registered.items() if kind in FORMATS))
 
 
 EXTENSIONS = _extensions()
 DECOMPRESSION_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-MAX_FILE_BYTES = 2**29  # of one file: no image of as many pixels as Pillow allows needs more
+MAX_FILE_BYTES = 2**29  # of one file, enough for Pillow's maximum number of pixels
 
 
 def visible_images(names: Iterable[str]) -> list[str]:
-    """Those names, sorted, that are images and not hidden (`.x`, `__MACOSX/x`)."""
+    """Return the sorted names of images that are not hidden (`.x`, `__MACOSX/x`)."""
     return sorted(
         name
         for name in names
@@ -47,7 +48,7 @@ def visible_images(names: Iterable[str]) -> list[str]:
 
 
 class ImageSource(ABC):
-    """A place that holds image files under relative names with forward slashes.
+    """A folder or archive of image files, named by relative paths with forward slashes.
 
     Args:
         path: the folder or the archive.
@@ -58,19 +59,19 @@ class ImageSource(ABC):
 
     @abstractmethod
     def names(self) -> list[str]:
-        """The names of the images, sorted."""
+        """Return the names of the images, sorted."""
 
     @abstractmethod
     def size(self, name: str) -> int:
-        """The bytes of one file, told without reading it."""
+        """Return the size of a file in bytes, without reading it."""
 
     @abstractmethod
     def read(self, name: str) -> bytes:
-        """The bytes of one file."""
+        """Return the content of a file."""
 
     @abstractmethod
     def stamp(self, name: str) -> str:
-        """What changes when the file changes, without reading it."""
+        """Return a string that changes when the file changes, without reading it."""
 
 
 class FolderSource(ImageSource):
@@ -101,9 +102,9 @@ class FolderSource(ImageSource):
 
 
 class ZipSource(ImageSource):
-    """The files of a zip; a single folder around all of them is no part of their names.
+    """The files of a zip file; a single top-level folder is removed from their names.
 
-    Nothing is ever unpacked to disk. An archive with names that lead out of it is refused.
+    Nothing is extracted to disk. An archive with paths outside itself is refused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,7 +114,7 @@ class ZipSource(ImageSource):
         for member in members:
             if _is_unsafe(member):
                 raise DataError(
-                    f"{path}: {member.filename!r} in it leads out of the archive: pack it anew"
+                    f"{path}: {member.filename!r} is outside the archive: create the zip file again"
                 )
         self._members = visible_images(member.filename for member in members)
         tops = {member.partition("/")[:2] for member in self._members}
@@ -133,25 +134,25 @@ class ZipSource(ImageSource):
 
 
 def _is_unsafe(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is a link, or its name absolute or one that climbs."""
+    """Return whether a member is a link, or its path is absolute or contains ".."."""
     path = PureWindowsPath(member.filename)  # knows both kinds of slash, and drives
     return ".." in path.parts or bool(path.anchor) or stat.S_ISLNK(member.external_attr >> 16)
 
 
 @lru_cache(maxsize=2)
 def _archive(path: Path, process: int) -> zipfile.ZipFile:
-    """The open archive of one process: a file position is not shared across a fork."""
+    """Return the open archive of one process; processes must not share a file position."""
     return zipfile.ZipFile(path)
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Files to pixels: upright, resized until they cover the square, cropped at the centre.
+    """Decode files to square images: EXIF rotation, resize to cover the square, centre crop.
 
     Attributes:
-        source: where the files are.
+        source: the image files.
         channels: 1 (grey) or 3 (colour).
-        resolution: side of the square in pixels; Lanczos resampling.
+        resolution: height and width in pixels; the filter is Lanczos.
     """
 
     source: ImageSource
@@ -159,25 +160,28 @@ class Decoder:
     resolution: int
 
     def __call__(self, name: str) -> Pixels:
-        """The uint8 pixels (C, R, R) of one file.
+        """Return the uint8 pixels (C, R, R) of a file.
 
         Raises:
-            DataError: the file cannot be read or is no whole image.
+            DataError: if the file cannot be read or is not a complete image.
         """
         where = f"{self.source.path / name}"
         with wrap_read_errors(where, "replace or delete it"), _check_pixel_count(where):
             if self.source.size(name) > MAX_FILE_BYTES:
-                raise DataError(f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller")
+                raise DataError(
+                    f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller"
+                )
             image = self._upright(self.source.read(name), where)
         side = (self.resolution, self.resolution)
         pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
         return pixels.reshape(*side, self.channels).transpose(2, 0, 1)
 
     def batch(self, names: Sequence[str]) -> torch.Tensor:
-        """The uint8 pixels (n, C, R, R) of several files."""
+        """Return the uint8 pixels (n, C, R, R) of several files."""
         return torch.from_numpy(np.stack([self(name) for name in names]))
 
     def _upright(self, data: bytes, where: str) -> Image.Image:
+        """Return the decoded image, rotated as its EXIF data say."""
         try:
             opened = Image.open(BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError as error:
@@ -190,7 +194,7 @@ class Decoder:
 
 @contextmanager
 def _check_pixel_count(where: str) -> Iterator[None]:
-    """Refuses images of far more pixels than a photograph has, before they are decoded."""
+    """Raise DataError on an image with too many pixels, before it is decoded."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -202,6 +206,6 @@ def _check_pixel_count(where: str) -> Iterator[None]:
 
 
 def image_source(path: Path) -> ImageSource:
-    """The source for a folder or a zip file."""
+    """Return the source of a folder or a zip file."""
     with wrap_read_errors(path):
         return ZipSource(path) if path.is_file() else FolderSource(path)

@@ -1,4 +1,4 @@
-"""Any folder or zip of images."""
+"""Images of a folder or a zip file."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,10 @@ DECODED_AT_ONCE = 64
 
 
 class FileSplit(Split):
-    """A split that decodes its files whenever they are asked for.
+    """A split that decodes its files at each access.
 
     Args:
-        decoder: from a name to pixels.
+        decoder: function from a name to pixels.
         names: the files, in order.
         labels: int64 (n,) on the CPU, or None.
         workers: processes that decode for `stream`; 0 decodes in this one.
@@ -42,14 +42,14 @@ class FileSplit(Split):
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all images once decoded."""
+        """Return the size of all decoded images in bytes."""
         return len(self) * self.decoder.channels * self.decoder.resolution**2
 
     def images(self, indices: Tensor) -> Tensor:  # noqa: D102
         return self.decoder.batch([self.names[i] for i in indices.tolist()])
 
     def fingerprint(self) -> str:
-        """The sha256 of names, file stamps (zip: CRC; folder: size and time), labels and shape."""
+        """Return the SHA-256 of names, stamps (zip: CRC; folder: size, time), labels and shape."""
         digest = hashlib.sha256(f"{self.decoder.channels} {self.decoder.resolution}".encode())
         for name in self.names:
             digest.update(f"{name} {self.decoder.source.stamp(name)}\n".encode())
@@ -57,7 +57,7 @@ class FileSplit(Split):
         return digest.hexdigest()
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[StoredBatch]:
-        """Fetches batch after batch of indices, in order, ahead of time in the workers."""
+        """Yield the images and labels of each batch of indices, in order; workers decode ahead."""
         loader: DataLoader[object] = DataLoader(
             _SplitDataset(self),
             batch_sampler=cast(Iterable[list[int]], (batch.tolist() for batch in batches)),
@@ -71,7 +71,7 @@ class FileSplit(Split):
             yield stored
 
     def in_memory(self) -> TensorSplit:
-        """The whole split decoded once."""
+        """Return the split decoded into memory."""
         batches = [torch.arange(len(self))[rows] for rows in row_slices(len(self), DECODED_AT_ONCE)]
         shape = (self.decoder.channels, self.decoder.resolution, self.decoder.resolution)
         images = torch.empty(len(self), *shape, dtype=torch.uint8)
@@ -83,7 +83,10 @@ class FileSplit(Split):
 
 
 class _SplitDataset(Dataset[object]):
-    """A split as a DataLoader wants it; errors travel as values, so that they stay one line."""
+    """A split as a data set for DataLoader.
+
+    A DataError is returned as a value, because DataLoader would add a traceback to its message.
+    """
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -96,7 +99,7 @@ class _SplitDataset(Dataset[object]):
 
 
 class Layout:
-    """What the names of all images say about splits and classes.
+    """Splits and classes, derived from the names of the images.
 
     Args:
         names: relative names of all images, sorted.
@@ -108,7 +111,10 @@ class Layout:
         self.all = names
 
     def names(self, split: str) -> list[str]:
-        """The images of "train" or "test": a folder of that name, or nine of ten and the tenth."""
+        """Return the images of "train" or "test".
+
+        They are in a folder of that name; without such folders, every tenth image is in "test".
+        """
         if self.has_split_folders:
             return [name for name in self.all if name.startswith(f"{split}/")]
         held_out = self.all[HELD_OUT - 1 :: HELD_OUT]
@@ -117,10 +123,10 @@ class Layout:
         return {"train": rest, "test": held_out}[split]
 
     def labels(self, names: list[str], root: Path) -> Tensor:
-        """The number of each image's class folder, int64 (n,), counted over both splits.
+        """Return the indices of the images' class folders, int64 (n,), counted over both splits.
 
         Raises:
-            DataError: an image lies in no class folder.
+            DataError: if an image is in no class folder.
         """
         all_names = self.names("train") + self.names("test")
         class_indices = {
@@ -129,28 +135,29 @@ class Layout:
         return torch.tensor([class_indices[self._class(name, root)] for name in names])
 
     def _class(self, name: str, root: Path) -> str:
+        """Return the class folder of an image."""
         folders = PurePosixPath(name).parts[self.has_split_folders : -1]
         if not folders:
             raise DataError(
-                f"{root / name}: lies in no class folder: put it in one, or set data.num_classes=0"
+                f"{root / name}: is in no class folder: move it to one, or set data.num_classes=0"
             )
         return folders[0]
 
 
 def _identity(stored: object) -> object:
+    """Return the argument."""
     return stored
 
 
 class ImageFolder(ImageDataModule):
-    """The images of a folder or zip, resized to cover `resolution` and centre-cropped.
+    """The images of a folder or zip file, resized to cover `resolution` and centre-cropped.
 
-    The first level of sub-folders gives the classes, numbered in the order of their sorted names;
-    with `num_classes=0` images may lie at any depth and have no labels. Where the first level is
-    `train/` and `test/`, these are the splits and the classes lie below; otherwise every tenth
-    image in the order of sorted names is held out as "test".
+    The first level of folders gives the classes, numbered by sorted name. With `num_classes=0`,
+    images may be at any depth and have no labels. If the first level is `train/` and `test/`, these
+    are the splits and contain the classes; otherwise, every tenth image by name is in "test".
 
-    Up to `memory_limit` the images are decoded once into memory; beyond, they stream through
-    `workers` processes in the very same order.
+    Up to `memory_limit`, the images are decoded once into memory. Above it, `workers` processes
+    decode them in the same order.
     """
 
     name = "image_folder"
@@ -160,7 +167,7 @@ class ImageFolder(ImageDataModule):
         names = source.names()
         if not names:
             raise DataError(
-                f"{self.root}: no images in it ({' '.join(EXTENSIONS)}): point data.root to some"
+                f"{self.root}: has no images ({' '.join(EXTENSIONS)}): set data.root to images"
             )
         layout = Layout(names)
         selected = layout.names(split)

@@ -1,4 +1,4 @@
-"""From a split to what the game eats: float batches on the training device, step by step."""
+"""The training loader: batches on the training device, step by step."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ Batch = tuple[Tensor, Tensor | None]
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor on a device; towards CUDA through pinned memory, without waiting."""
+    """Return the tensor on a device; copies to CUDA are asynchronous, from pinned memory."""
     if device.type == "cuda" and not tensor.is_cuda:
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 
 def flip_horizontally(images: Tensor, flips: Tensor) -> Tensor:
-    """The images (B, C, R, R), those where `flips` is true from right to left.
+    """Return the images (B, C, R, R), flipped horizontally where `flips` is true.
 
-    x + flip (mirror(x) - x), modulo 256 for bytes: exact for these, and several times faster than
-    a masked choice.
+    Computed as x + flip (mirror(x) - x), modulo 256 for uint8: exact, and several times faster than
+    a masked selection.
     """
     chosen = flips.to(torch.uint8)[:, None, None, None]
     return images.flip(3).sub_(images).mul_(chosen).add_(images)
@@ -33,16 +33,16 @@ def flip_horizontally(images: Tensor, flips: Tensor) -> Tensor:
 def to_batch(
     split: Split, stored: StoredBatch, device: torch.device, flips: Tensor | None = None
 ) -> Batch:
-    """Images as the model sees them.
+    """Return a batch in the format of the networks.
 
     Args:
-        split: where they come from, which knows how they are scaled.
-        fetched: its images (B, C, R, R) as stored, and their labels, int64 (B,) or None.
-        device: where the batch is wanted.
-        flips: bool (B,), the images to mirror from left to right; None mirrors none.
+        split: the split of the images, which converts them to floats.
+        stored: stored images (B, C, R, R) and labels, int64 (B,) or None.
+        device: device of the batch.
+        flips: bool (B,), the images to flip horizontally; None flips none.
 
     Returns:
-        Images float32 in [-1, 1], and the labels.
+        Images, float32 in [-1, 1], and labels.
     """
     images, labels = stored
     images = to_device(images, device)
@@ -54,32 +54,32 @@ def to_batch(
 
 @dataclass(frozen=True)
 class Shard:
-    """The contiguous share of one process in every batch."""
+    """The contiguous part of each batch that belongs to one process."""
 
     rank: int = 0
     world_size: int = 1
 
     def __call__(self, batch: Tensor) -> Tensor:
-        """The rows of this process; the batch must be divisible by the number of processes."""
+        """Return the rows of this process; the batch size must be a multiple of the world size."""
         size = len(batch) // self.world_size
         return batch[self.rank * size : (self.rank + 1) * size]
 
 
 class StepLoader:
-    """An iterable of steps, each a list of the `n_critic` batches that the step consumes.
+    """An iterable of training steps, each a list of `n_critic` batches.
 
-    What step s holds is a function of (seed, s, rank) alone. Iteration begins at `start()`, asked
-    when it begins, while the length stays `steps`: the clock of a resumed run goes on.
+    The content of step s depends only on (seed, s, rank). Iteration begins at step `start()`, which
+    is called when it begins; the length is always `steps`, so that a resumed run keeps its clock.
 
     Args:
         split: the images.
         order: the stream of their indices.
-        shard: the share of this process.
-        device: where the batches are wanted.
-        steps: the length of training in generator updates.
-        n_critic: discriminator updates a step.
-        flip: mirror every image with probability one half.
-        start: the first step to deliver.
+        shard: the part of this process.
+        device: device of the batches.
+        steps: length of training in generator updates.
+        n_critic: discriminator updates per step.
+        flip: flip each image horizontally with probability 1/2.
+        start: function that returns the first step.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class StepLoader:
             yield list(islice(batches, self.n_critic))
 
     def _batches(self, first: int, end: int) -> Iterator[Batch]:
+        """Yield the batches with numbers from `first` to `end` - 1."""
         indices = (self.shard(self.order.batch(k)) for k in range(first, end))
         for k, stored in enumerate(self.split.stream(indices), first):
             flips = self.shard(self.order.flips(k)) if self.flip else None

@@ -18,7 +18,7 @@ PADDING = 2
 
 
 def idx_files(folder: str, *md5: str) -> dict[str, tuple[PublishedFile, ...]]:
-    """The images and labels of both splits in the idx format, in MNIST's names."""
+    """Return the files of images and labels of both splits, in idx format with MNIST's names."""
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     files = [
         PublishedFile(f"{folder}/raw/{name}-ubyte", digest)
@@ -30,8 +30,8 @@ def idx_files(folder: str, *md5: str) -> dict[str, tuple[PublishedFile, ...]]:
 class MNIST(PublishedDataModule):
     """60,000 + 10,000 handwritten digits, 28x28, grey.
 
-    The images are padded with background to 32x32 and resized where another resolution is asked
-    for; `resolution=28` keeps them as they are.
+    The images are padded with background to 32x32, then resized to other resolutions;
+    `resolution=28` keeps them unchanged.
 
     Source: LeCun, Bottou, Bengio and Haffner 1998, Gradient-based learning applied to document
     recognition.
@@ -51,17 +51,17 @@ class MNIST(PublishedDataModule):
         self.source(folder, download=True)
 
     def check(self, file: PublishedFile) -> None:
-        """Checks the length against the file's own header, then the md5."""
+        """Compare the length with the file's header, then the MD5 with the published one."""
         path = self.root / file.path
         with wrap_read_errors(path), open(path, "rb") as opened:
             (magic,) = struct.unpack(">i", opened.read(4))
             sizes = struct.unpack(f">{magic % 256}i", opened.read(4 * (magic % 256)))
-            found = opened.seek(0, 2)
-        promised = 4 + 4 * len(sizes) + math.prod(sizes)
-        if found != promised:
+            size = opened.seek(0, 2)
+        expected = 4 + 4 * len(sizes) + math.prod(sizes)
+        if size != expected:
             raise DataError(
-                f"{path}: holds {found:,} bytes where its header promises {promised:,}:"
-                " delete it to download it again, or copy it anew"
+                f"{path}: has {size:,} bytes, but its header declares {expected:,}:"
+                " delete it to download it again, or copy it again"
             )
         super().check(file)
 

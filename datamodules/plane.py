@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians in the plane, whose modes can be counted."""
+"""Mixtures of Gaussians in the plane."""
 
 import math
 from abc import abstractmethod
@@ -14,21 +14,22 @@ from datamodules.stream import keyed_generator
 
 
 class Mixture(ImageDataModule):
-    """Points of equal, round, narrow Gaussians: images of two channels (x, y) and one pixel.
+    """Points of a mixture of equal, round Gaussians: images with two channels (x, y) and one pixel.
 
-    Point i belongs to mode i modulo K, which is its label, so that all modes weigh the same to a
-    point; where it lies is a function of (content_seed, split, i). Points are float32 in [-1, 1].
+    Point i belongs to mode i modulo K, which is its label, so that the modes have equal numbers of
+    points, up to one. Its position depends only on (content_seed, split, i). Points are float32 in
+    [-1, 1].
 
     Args:
-        std: standard deviation of every mode along each axis, above 0; what it throws out of
-            [-1, 1] lies on the border.
+        std: standard deviation of each mode along each axis, above 0; points outside [-1, 1] are
+            moved to the border.
         train_size: points of "train".
         test_size: points of "test".
-        content_seed: key of the points; `seed` orders them and never changes them.
-        arguments: those of every data set.
+        content_seed: seed of the points; `seed` changes only their order.
+        arguments: arguments of :class:`ImageDataModule`.
 
     Raises:
-        DataError: `std` is not positive.
+        DataError: if `std` is not positive.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Mixture(ImageDataModule):
     @property
     @abstractmethod
     def centres(self) -> Tensor:
-        """The means of the modes, float32 (K, 2), in [-1, 1]."""
+        """Return the means of the modes, float32 (K, 2), in [-1, 1]."""
 
     def load(self, split: str) -> Split:  # noqa: D102
         random = keyed_generator(self.content_seed, self.splits.index(split))
@@ -61,10 +62,10 @@ class Mixture(ImageDataModule):
 
 
 class Ring(Mixture):
-    """Eight modes on a circle; label k lies at k / 8 of a turn.
+    """Eight modes on a circle; label k is at angle 2 pi k / 8.
 
-    Standard deviation and radius have the ratio 0.01 of Metz et al. 2017 (0.02 and 2) and of the
-    data of Lin et al. 2018 (PacGAN); the radius is 0.8 here, for points within [-1, 1].
+    The ratio of standard deviation and radius is 0.01, as in Metz et al. 2017 (0.02 and 2) and in
+    the data of Lin et al. 2018 (PacGAN). Deviation: the radius is 0.8, for points in [-1, 1].
 
     Source: Metz, Poole, Pfau and Sohl-Dickstein 2017, Unrolled generative adversarial networks;
     as a benchmark: Srivastava, Valkov, Russell, Gutmann and Sutton 2017, VEEGAN.
@@ -85,10 +86,10 @@ class Ring(Mixture):
 
 
 class Grid(Mixture):
-    """Twenty-five modes on a square grid; label 5 i + j lies in column i and row j.
+    """Twenty-five modes on a square grid; label 5 i + j is column i and row j.
 
-    Standard deviation and spacing have the ratio 0.025 of Lin et al. 2018 (0.05 and 2); the centres
-    reach from -0.8 to 0.8 here, for points within [-1, 1].
+    The ratio of standard deviation and spacing is 0.025, as in Lin et al. 2018 (0.05 and 2).
+    Deviation: the centres are in [-0.8, 0.8], for points in [-1, 1].
 
     Source: Srivastava, Valkov, Russell, Gutmann and Sutton 2017, VEEGAN; with these numbers: Lin,
     Khetan, Fanti and Oh 2018, PacGAN.

@@ -1,4 +1,4 @@
-"""Published data sets: a fixed list of files with checksums, downloaded when absent."""
+"""Published data sets: a fixed list of files with checksums, downloaded if missing."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from datamodules.split import Split, TensorSplit, resize
 
 
 class PublishedDataModule(ImageDataModule):
-    """A data set of known files: found under `data.root`, or downloaded there.
+    """A data set of published files under `data.root`, downloaded if missing.
 
-    With `verify=true` each file must have its published md5. With `verify=false` the files are
-    read as they are, a warning says so, and nothing is ever downloaded.
+    With `verify=true`, each file must have its published MD5. With `verify=false`, the files are
+    used without this check, with a warning, and nothing is downloaded.
 
     Attributes:
         files: the files of each split.
-        classes: of the labels, counted from 0.
+        classes: number of classes; labels start at 0.
     """
 
     files: ClassVar[Mapping[str, tuple[PublishedFile, ...]]]
@@ -31,27 +31,27 @@ class PublishedDataModule(ImageDataModule):
 
     @abstractmethod
     def download(self, folder: Path, split: str) -> None:
-        """Fetches at least the files of a split into a folder, laid out as under `data.root`."""
+        """Download at least the files of a split into a folder with the layout of `data.root`."""
 
     @abstractmethod
     def read(self, split: str) -> tuple[Tensor, Tensor]:
-        """The uint8 images (n, C, H, H) and int64 labels (n,) of a split whose files are there."""
+        """Return the uint8 images (n, C, H, H) and int64 labels (n,) of a split from its files."""
 
     def prepare_data(self) -> None:
-        """Downloads the training images where they are missing."""
+        """Download the training images if they are missing."""
         self.download_missing("train")
 
     def download_missing(self, split: str) -> None:
-        """Downloads the files of a split unless all are there.
+        """Download the files of a split unless all exist.
 
         Raises:
-            DataError: they are missing and cannot be had.
+            DataError: if files are missing and cannot be downloaded.
         """
         with wrap_read_errors(self.root):
             missing = [self.root / f.path for f in self.files[split] if not self._has(f)]
         if missing and not self.verify:
             raise DataError(
-                f"{missing[0]}: not found, and data.verify=false never downloads:"
+                f"{missing[0]}: not found, and data.verify=false disables downloads:"
                 f" copy the {split} files of {self.name} there, or set data.verify=true"
             )
         if missing:
@@ -60,7 +60,7 @@ class PublishedDataModule(ImageDataModule):
                 self.download(folder, split)
 
     def check(self, file: PublishedFile) -> None:
-        """Checks a file that is there, by its md5 where `verify` asks for it."""
+        """Compare the MD5 of a file with the published one if `verify` is set."""
         if self.verify:
             file.check(self.root)
 
@@ -77,18 +77,19 @@ class PublishedDataModule(ImageDataModule):
         return TensorSplit(resize(images, self.resolution), labels)
 
     def _check_content(self, split: str, images: Tensor, labels: Tensor) -> None:
-        """Checks what no checksum has vouched for."""
+        """Raise DataError if images or labels are inconsistent."""
         height, width = images.shape[2:]
-        found = {
+        checks = {
             f"{len(images)} images and {len(labels)} labels": len(images) == len(labels),
             f"images of {height}x{width} pixels": height == width,
-            "labels of no class": bool(((labels >= 0) & (labels < self.classes)).all()),
+            "labels out of range": bool(((labels >= 0) & (labels < self.classes)).all()),
         }
-        for fault, fine in found.items():
-            if not fine:
+        for fault, passed in checks.items():
+            if not passed:
                 raise DataError(
-                    f"{self.root}: the {split} files of {self.name} hold {fault}: copy them anew"
+                    f"{self.root}: the {split} files of {self.name} have {fault}: copy them again"
                 )
 
     def _has(self, file: PublishedFile) -> bool:
+        """Return whether a file exists."""
         return (self.root / file.path).is_file()

@@ -1,4 +1,4 @@
-"""What a data set holds under one name: images by index, and their labels."""
+"""Splits of data sets: images by index, with labels."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -15,15 +15,15 @@ DEVICE_SHARE = 4
 
 
 def row_slices(total: int, size: int) -> Iterator[slice]:
-    """The slices of `size` rows, the last perhaps shorter, that cover `total` rows in order."""
+    """Return slices of `size` rows that cover `total` rows in order; the last may be smaller."""
     return (slice(start, start + size) for start in range(0, total, size))
 
 
 class Split(ABC):
-    """The images of one split, all of one shape: bytes, unless a subclass says otherwise.
+    """The images of one split, all of one shape, stored as uint8 in most subclasses.
 
     Attributes:
-        labels: int64 (n,) on the CPU, or None where the images have no classes.
+        labels: int64 (n,) on the CPU, or None without classes.
     """
 
     labels: Tensor | None
@@ -33,31 +33,31 @@ class Split(ABC):
 
     @property
     def num_classes(self) -> int:
-        """The number of classes: one more than the largest label, 0 without labels."""
+        """Return the largest label + 1, or 0 without labels."""
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
     @abstractmethod
     def images(self, indices: Tensor) -> Tensor:
-        """The images (n, C, R, R) as they are stored at int64 indices (n,), in their order."""
+        """Return the stored images (n, C, R, R) at int64 indices (n,), in their order."""
 
     def to_float(self, images: Tensor) -> Tensor:
-        """Stored images as float32 in [-1, 1]: byte 0 becomes -1 and 255 becomes 1."""
+        """Return stored images as float32 in [-1, 1]; 0 becomes -1 and 255 becomes 1."""
         return images.float().div_(127.5).sub_(1)
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """The sha256, as 64 hexadecimal digits, of what the split holds."""
+        """Return the SHA-256 of the content, 64 hexadecimal digits."""
 
     def fetch(self, indices: Tensor) -> StoredBatch:
-        """The stored images and the labels at int64 indices (n,) on the CPU."""
+        """Return the stored images and the labels at int64 indices (n,) on the CPU."""
         return self.images(indices), None if self.labels is None else self.labels[indices]
 
     def stream(self, batches: Iterable[Tensor]) -> Iterator[StoredBatch]:
-        """Fetches batch after batch of indices, in order."""
+        """Yield the stored images and labels of each batch of indices, in order."""
         return map(self.fetch, batches)
 
     def on_device(self, device: torch.device) -> "Split":
-        """The split to train from on a device: held there where that is sensible."""
+        """Return the split for training on a device, stored there if it fits."""
         return self
 
 
@@ -65,7 +65,7 @@ class TensorSplit(Split):
     """A split in memory, as one tensor.
 
     Args:
-        images: uint8 (n, C, R, R), or what a subclass scales.
+        images: uint8 (n, C, R, R), or what `to_float` of a subclass takes.
         labels: int64 (n,) on the CPU, or None.
     """
 
@@ -87,7 +87,10 @@ class TensorSplit(Split):
         return digest.hexdigest()
 
     def on_device(self, device: torch.device) -> "TensorSplit":
-        """On a CUDA device with four times its size free: a copy there; else the split itself."""
+        """Return a copy on a CUDA device with enough free memory; otherwise, the split itself.
+
+        The device must have 4 times the size of the images free.
+        """
         if device.type != "cuda" or self._images.device == device:
             return self
         free, _ = torch.cuda.mem_get_info(device)
@@ -97,15 +100,15 @@ class TensorSplit(Split):
 
 
 class PointSplit(TensorSplit):
-    """A split in memory whose images are float32 in [-1, 1] already, where a byte is too coarse."""
+    """A split in memory with float32 images in [-1, 1], for points of the plane."""
 
     def to_float(self, images: Tensor) -> Tensor:
-        """The images themselves."""
+        """Return the images unchanged."""
         return images
 
 
 def resize(images: Tensor, resolution: int) -> Tensor:
-    """Square uint8 images (n, C, H, H) at another resolution: antialiased bilinear, rounded."""
+    """Return square uint8 images (n, C, H, H) resized with antialiased bilinear interpolation."""
     if images.shape[-1] == resolution:
         return images.contiguous()
     chunks = [

@@ -1,4 +1,4 @@
-"""Stacked MNIST: a thousand classes out of ten."""
+"""Stacked MNIST: 1,000 classes of three digits."""
 
 import hashlib
 from typing import Any
@@ -16,11 +16,11 @@ DIGITS = 10
 
 
 class StackedSplit(Split):
-    """Images made on demand, each channel one image of another split.
+    """Images whose channels are images of another split, assembled at each access.
 
     Args:
-        layer: images of one channel with labels from 0 to 9; held once.
-        chosen: which of them are the red, green and blue of each image, int64 (n, 3) on the CPU.
+        layer: images of one channel, with labels from 0 to 9.
+        chosen: indices of the red, green and blue channel of each image, int64 (n, 3) on the CPU.
     """
 
     def __init__(self, layer: Split, chosen: Tensor) -> None:
@@ -34,7 +34,7 @@ class StackedSplit(Split):
 
     @property
     def num_classes(self) -> int:
-        """A thousand, whichever of them occur; 0 without labels."""
+        """Return 1,000, or 0 without labels."""
         return 0 if self.labels is None else DIGITS**CHANNELS
 
     def images(self, indices: Tensor) -> Tensor:  # noqa: D102
@@ -42,35 +42,35 @@ class StackedSplit(Split):
         return layers.view(len(indices), CHANNELS, *layers.shape[2:])
 
     def fingerprint(self) -> str:
-        """The sha256 of the images of one channel, which of them are chosen, and the labels."""
+        """Return the SHA-256 of the images of one channel, the indices and the labels."""
         digest = hashlib.sha256(self.layer.fingerprint().encode())
         digest.update(self.chosen.numpy().tobytes())
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
         return digest.hexdigest()
 
     def on_device(self, device: torch.device) -> "StackedSplit":
-        """The split over the images of one channel where those are best held."""
+        """Return the split with the images of one channel on the device, if they fit there."""
         placed = StackedSplit(self.layer.on_device(device), self.chosen)
         placed.labels = self.labels
         return placed
 
 
 class StackedMNIST(ImageDataModule):
-    """Three digits of MNIST, drawn at random, as red, green and blue; label 100 r + 10 g + b.
+    """Three random digits of MNIST as red, green and blue, with label 100 r + 10 g + b.
 
-    The digits of "train" are MNIST's training images, those of "test" its test images. Image i is
-    a function of (content_seed, split, i). Everything about files, padding and resolution is
-    MNIST's.
+    "train" uses MNIST's training images, "test" its test images. Image i depends only on
+    (content_seed, split, i). Files, padding and resolution are those of :class:`MNIST`.
 
     Source: Metz, Poole, Pfau and Sohl-Dickstein 2017, Unrolled generative adversarial networks; as
     a benchmark of 1,000 modes: Srivastava et al. 2017, VEEGAN. The size of "train" is that of Lin
-    et al. 2018, PacGAN; that of "test" the number of generated images that they count modes in.
+    et al. 2018, PacGAN; the size of "test" is the number of generated images in which they count
+    modes.
 
     Args:
         train_size: images of "train".
         test_size: images of "test".
-        content_seed: key of the choice of digits; `seed` orders and never changes it.
-        arguments: those of every data set; `root` is MNIST's.
+        content_seed: seed of the choice of digits; `seed` changes only the order of the images.
+        arguments: arguments of :class:`ImageDataModule`; `root` is MNIST's folder.
     """
 
     name = "stacked_mnist"
@@ -90,11 +90,11 @@ class StackedMNIST(ImageDataModule):
         self.content_seed = content_seed
 
     def layer(self) -> MNIST:
-        """The data set that the channels are drawn from, at the same resolution."""
+        """Return the data set of the channels, at the same resolution."""
         return self._layer
 
     def prepare_data(self) -> None:
-        """Downloads MNIST where it is missing."""
+        """Download MNIST if it is missing."""
         self._layer.prepare_data()
 
     def load(self, split: str) -> Split:  # noqa: D102

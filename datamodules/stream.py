@@ -1,4 +1,4 @@
-"""The order of real images: a pure function of (seed, epoch)."""
+"""The order of the real images, a function of (seed, epoch)."""
 
 import numpy as np
 import torch
@@ -9,21 +9,20 @@ FLIP_ROWS = 256
 
 
 def keyed_generator(seed: int, index: int, purpose: int = 0) -> np.random.Generator:
-    """A random generator keyed by (seed, index, purpose) alone."""
+    """Return a random generator that depends only on (seed, index, purpose)."""
     return np.random.default_rng(np.random.SeedSequence((seed, index), spawn_key=(purpose,)))
 
 
 class IndexStream:
-    """The endless concatenation of one permutation an epoch, cut into batches.
+    """An endless sequence of permutations, one per epoch, cut into batches.
 
-    Batch k holds positions [k B, (k + 1) B) of the stream, across the borders of epochs: every
-    image comes exactly once an epoch whether or not the batch divides the set, and batch k is
-    the same whatever was asked before it.
+    Batch k holds positions [k B, (k + 1) B) of the sequence. A batch can span two epochs, so that
+    each image occurs once per epoch for any batch size. Batch k does not depend on earlier calls.
 
     Args:
-        size: images in the set.
-        batch_size: images in a batch over all devices, from 1 to `size`.
-        seed: key of every order, at least 0.
+        size: images in the data set.
+        batch_size: B, images per batch over all devices, from 1 to `size`.
+        seed: seed of all permutations, at least 0.
     """
 
     def __init__(self, size: int, batch_size: int, seed: int) -> None:
@@ -36,21 +35,21 @@ class IndexStream:
         self._coins = torch.empty(0, dtype=torch.bool)
 
     def order(self, epoch: int) -> Tensor:
-        """The permutation of an epoch, int64 (size,), on the CPU."""
+        """Return the permutation of an epoch, int64 (size,), on the CPU."""
         if epoch != self._epoch:
             self._order = torch.from_numpy(keyed_generator(self.seed, epoch).permutation(self.size))
             self._epoch = epoch
         return self._order
 
     def batch(self, k: int) -> Tensor:
-        """The indices of batch k of the run, int64 (batch_size,), on the CPU."""
+        """Return the indices of batch k, int64 (batch_size,), on the CPU."""
         epoch, start = divmod(k * self.batch_size, self.size)
         head = self.order(epoch)[start : start + self.batch_size]
         missing = self.batch_size - len(head)
         return torch.cat([head, self.order(epoch + 1)[:missing]]) if missing else head
 
     def flips(self, k: int) -> Tensor:
-        """Which images of batch k are mirrored, bool (batch_size,): a fair coin for each."""
+        """Return which images of batch k are flipped, bool (batch_size,), with probability 1/2."""
         block, row = divmod(k, FLIP_ROWS)
         if block != self._block:
             random = keyed_generator(self.seed, block, FLIPS)

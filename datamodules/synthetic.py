@@ -1,4 +1,4 @@
-"""Procedural coloured shapes whose factors are known, for tests."""
+"""Procedural images of coloured shapes with known factors, for tests."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ CHUNK = 1024
 
 
 def circle(x: Tensor, y: Tensor) -> Tensor:
-    """Signed distance to the unit circle, negative inside."""
+    """Return the signed distance to the unit circle, negative inside."""
     return (x**2 + y**2).sqrt() - 1
 
 
 def square(x: Tensor, y: Tensor) -> Tensor:
-    """Signed distance (of the larger coordinate) to a square of half side 0.85."""
+    """Return the signed distance (maximum norm) to a square with half side 0.85."""
     return torch.maximum(x.abs(), y.abs()) - 0.85
 
 
 def triangle(x: Tensor, y: Tensor) -> Tensor:
-    """Signed distance to the sides of the equilateral triangle within the unit circle."""
+    """Return the signed distance to the sides of the equilateral triangle in the unit circle."""
     return torch.maximum(x.abs() * 0.75**0.5 - y / 2, y) - 0.5
 
 
@@ -31,15 +31,15 @@ SHAPES = (circle, square, triangle)
 
 
 class Synthetic(ImageDataModule):
-    """One plain shape an image, antialiased, on black; wholly inside the image.
+    """One antialiased shape per image on black, completely inside the image.
 
-    The label is the shape: 0 circle, 1 square, 2 triangle. `factors` gives what was drawn.
+    Labels: 0 circle, 1 square, 2 triangle. `factors` returns the other properties.
 
     Args:
         train_size: images of "train".
         test_size: images of "test".
-        content_seed: key of what is drawn; `seed` orders it and never changes it.
-        arguments: those of every data set.
+        content_seed: seed of the images; `seed` changes only their order.
+        arguments: arguments of :class:`ImageDataModule`.
     """
 
     name = "synthetic"
@@ -57,10 +57,10 @@ class Synthetic(ImageDataModule):
         self.content_seed = content_seed
 
     def factors(self, split: str) -> Tensor:
-        """What each image shows, float32 (n, 4 + channels).
+        """Return the factors of each image, float32 (n, 4 + channels).
 
         Columns: shape (0, 1, 2), radius in [0.2, 0.45], centre x and y in (-1, 1) with the image
-        spanning [-1, 1] and y pointing down, then the colour by channel in [64, 255].
+        spanning [-1, 1] and y pointing down, then the value of each channel in [64, 255].
         """
         random = keyed_generator(self.content_seed, self.splits.index(split))
         n = self.sizes[split]
@@ -77,6 +77,7 @@ class Synthetic(ImageDataModule):
         return TensorSplit(torch.cat(images), factors[:, 0].long())
 
     def _render(self, factors: Tensor) -> Tensor:
+        """Return the uint8 images of factors."""
         shape, radius, x, y = (column[:, None, None] for column in factors[:, :4].unbind(1))
         side = (torch.arange(self.resolution) + 0.5) * (2 / self.resolution) - 1
         u, v = (side[None, None, :] - x) / radius, (side[None, :, None] - y) / radius

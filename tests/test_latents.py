@@ -216,7 +216,7 @@ def test_a_prior_that_cannot_be_cut() -> None:
         def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
             return torch.zeros(count, self.dim)
 
-    with pytest.raises(InputError, match="truncation: Constant latents have none: remove it"):
+    with pytest.raises(InputError, match="Constant latents cannot be truncated: remove it"):
         Truncated(Constant(2), 0.5)
 
 

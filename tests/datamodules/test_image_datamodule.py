@@ -167,12 +167,12 @@ def test_values_out_of_range_are_refused(
 def test_impossible_batches_are_refused(numbered: Build) -> None:
     with pytest.raises(DataError, match=r"batch_size=51 .* set batch_size=50 or less"):
         numbered(batch_size=51).train_dataloader()
-    with pytest.raises(DataError, match="batch_size=8 does not divide among 3 devices"):
+    with pytest.raises(DataError, match="batch_size=8 is not a multiple of 3 devices"):
         process(numbered(), 0, 3).train_dataloader()
 
 
 def test_an_unknown_split_is_refused(numbered: Build) -> None:
-    with pytest.raises(DataError, match="no split 'valid': take train or test"):
+    with pytest.raises(DataError, match="no split 'valid': use train or test"):
         numbered().reals("valid", 3)
 
 

@@ -181,7 +181,7 @@ def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"{tmp_path}: no images in it"):
+    with pytest.raises(DataError, match=f"{tmp_path}: has no images"):
         build(tmp_path).setup("fit")
 
 
@@ -209,7 +209,7 @@ def test_wrong_or_absent_classes_are_one_line(classes: Path) -> None:
     with pytest.raises(DataError, match=r"data\.num_classes=3 .* set data\.num_classes=2"):
         build(classes, num_classes=3).setup("fit")
     write(classes / "stray.png", np.zeros((8, 8, 3)))
-    with pytest.raises(DataError, match=r"stray\.png: lies in no class folder"):
+    with pytest.raises(DataError, match=r"stray\.png: is in no class folder"):
         build(classes, num_classes=2).setup("fit")
 
 
@@ -217,5 +217,5 @@ def test_too_few_images_for_a_test_split_are_one_line(tmp_path: Path) -> None:
     write(tmp_path / "only.png", np.zeros((8, 8, 3)))
     module = build(tmp_path)
     module.setup("fit")
-    with pytest.raises(DataError, match="the test split of image_folder holds no images"):
+    with pytest.raises(DataError, match="the test split of image_folder has no images"):
         module.split("test")

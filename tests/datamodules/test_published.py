@@ -125,7 +125,7 @@ def test_without_verification_nothing_is_downloaded(
     kind: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kind, "download", lambda *_: pytest.fail("downloaded"))
-    with pytest.raises(DataError, match=r"not found, and data\.verify=false never downloads"):
+    with pytest.raises(DataError, match=r"not found, and data\.verify=false disables downloads"):
         build(kind, tmp_path).prepare_data()
 
 
