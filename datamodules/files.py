@@ -106,7 +106,7 @@ def _install(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
     arrived = [file for file in files if (folder / file.path).is_file()]
     for file in arrived:
         if file.compute_md5(folder) != file.md5:
-            raise RuntimeError(f"{file.path} was downloaded with a wrong md5")
+            raise RuntimeError(f"{file.path} has a wrong md5")
     for file in arrived:
         _move_if_absent(folder / file.path, root / file.path)
 

@@ -203,7 +203,7 @@ def test_a_half_written_download_leaves_nothing(
 
 
 def test_a_download_with_a_wrong_checksum_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="folder/file arrived with a wrong md5"):
+    with pytest.raises(DataError, match="folder/file has a wrong md5"):
         half_write(tmp_path, None)
 
 
@@ -228,7 +228,7 @@ def test_a_downloaded_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("labels", "fault"),
-    [(19, "20 images and 19 labels"), (200, "labels of no class"), (-1, "labels of no class")],
+    [(19, "20 images and 19 labels"), (200, "labels out of range"), (-1, "labels out of range")],
 )
 def test_labels_that_do_not_fit(labels: int, fault: str, tmp_path: Path) -> None:
     wrong = [0] * 19 if labels == 19 else [0] * 19 + [labels]
@@ -281,5 +281,5 @@ def test_mnist_says_what_a_truncated_file_lacks(verify: bool, tmp_path: Path) ->
     write_mnist(tmp_path, "train")
     first = tmp_path / MNIST.files["train"][0].path
     first.write_bytes(first.read_bytes()[:-1])
-    with pytest.raises(DataError, match="holds 15,695 bytes where its header promises 15,696"):
+    with pytest.raises(DataError, match="has 15,695 bytes, but its header declares 15,696"):
         build(MNIST, tmp_path, verify=verify).setup("fit")
