@@ -1,4 +1,4 @@
-"""Networks that turn images into the features that metrics compare."""
+"""The interface of the networks that turn images into features."""
 
 import hashlib
 import re
@@ -9,20 +9,21 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from gan.backbones.dataset import ImageDataset
 from gan.backbones.pixels import to_uint8
-from gan.backbones.source import RealSource
 from gan.errors import InputError
 
 NO_LABEL = -1
 
 
 class Features(NamedTuple):
-    """One pass of a backbone.
+    """Output of a backbone for one batch.
 
     Attributes:
-        pool: penultimate activations, float32 (B, F).
+        pool: pooled features of the last layer before the logits, float32 (B, F).
         logits: class scores before softmax, float32 (B, K).
-        labels: class that each image has or was asked to have, int64 (B,); -1 is none.
+        labels: class of each real image, or class that a fake was conditioned on, int64 (B,);
+            -1 without a label.
     """
 
     pool: Tensor
@@ -31,7 +32,7 @@ class Features(NamedTuple):
 
 
 def digest(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bytes of a state dict, hexadecimal."""
+    """Return the SHA-256 of names, types, shapes and bytes of a state dict, hexadecimal."""
     sha = hashlib.sha256()
     for name, value in sorted(state.items()):
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -40,103 +41,106 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 
 class Backbone(nn.Module, ABC):
-    """Frozen feature network: always in eval mode, without gradients, in full precision.
+    """A frozen feature network: in eval mode, without gradients, in full precision.
 
-    A subclass builds its network in `prepare` and ends it with `freeze`. It belongs outside every
-    LightningModule, so that its weights enter no checkpoint.
+    A subclass builds its network in `prepare` and calls `freeze` at the end. Keep it outside every
+    LightningModule, so that its weights are not part of a checkpoint.
+
+    Args:
+        weights: file of the weights; None is the default location of the backbone.
+        weights_hash: first hexadecimal digits that the hash of the weights must have, from the
+            stamp of another run (not the hash of a file); None accepts any weights.
 
     Attributes:
-        name: prefix of every metric's key, such as "inception".
-        num_features: F, width of the pooled features.
-        resize: how images reach the network's resolution, for the stamp.
-        classifies: whether there are logits.
-        knows_labels: whether the logits are of the data set's own classes.
-        weights: file to read the weights from; None is the backbone's own place.
-        weights_hash: SHA-256 of the weights, once prepared.
+        name: prefix of the name of every value, such as "inception".
+        num_features: F, number of pooled features.
+        resize: how images are resized to the resolution of the network, for the stamp.
+        has_logits: whether there are class scores.
+        predicts_labels: whether the classes are those of the data set.
+        weights_hash: SHA-256 of the weights; empty before `prepare`.
+
+    Raises:
+        InputError: `weights_hash` is not hexadecimal.
     """
 
     name: str
     num_features: int
     resize: str
-    classifies: bool = True
-    knows_labels: bool = False
+    has_logits: bool = True
+    predicts_labels: bool = False
 
-    def __init__(self, weights: str | None = None) -> None:
+    def __init__(self, weights: str | None = None, weights_hash: str | None = None) -> None:
         super().__init__()
+        if weights_hash is not None and not re.fullmatch("[0-9a-f]{1,64}", weights_hash):
+            raise InputError(
+                f"backbone.weights_hash={weights_hash} must be 1 to 64 hexadecimal digits (0-9, "
+                "a-f), as in the stamp of a run"
+            )
         self.weights = weights
+        self.expected_hash = weights_hash or ""
         self.weights_hash = ""
-        self.expected_hash = ""
 
     @abstractmethod
-    def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Loads or trains the weights for `source` and moves them to `device`; idempotent.
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+        """Load or train the weights for `dataset` and move them to `device`; idempotent.
 
         Raises:
-            InputError: the weights cannot be had.
+            InputError: the weights are not available.
         """
 
     @abstractmethod
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features and logits of images, called without gradients or autocast.
+        """Return pooled features (B, F) and logits (B, K).
+
+        `forward` calls it without gradients and without autocast.
 
         Args:
-            images: what `quantized` returns, uint8 (B, C, H, W) as a rule.
+            images: output of `quantize`; for most backbones uint8 (B, C, H, W).
         """
 
-    def quantized(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [-1, 1] as this network reads them: 8 bits a channel."""
+    def quantize(self, images: Tensor) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1] as input of the network: 8 bits a channel."""
         return to_uint8(images)
 
     @torch.no_grad()
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Features:
-        """Features of images (B, C, H, W) in [-1, 1] with their labels (B,), if they have any."""
+        """Return the features of images (B, C, H, W) in [-1, 1].
+
+        Args:
+            images: floating point.
+            labels: int64 (B,), or None.
+        """
         if not images.is_floating_point():
             raise TypeError(f"{self.name} backbone reads images in [-1, 1], not {images.dtype}")
         with torch.autocast(images.device.type, enabled=False):
-            pool, logits = self.extract(self.quantized(images))
+            pool, logits = self.extract(self.quantize(images))
         if labels is None:
             labels = torch.full((len(images),), NO_LABEL)
         return Features(pool, logits, labels.to(pool.device))
 
     def stamp(self) -> dict[str, str | int | float]:
-        """What identifies the features, once prepared."""
+        """Return what identifies the features; call `prepare` before."""
         return {
             "backbone": self.name,
             "weights_hash": self.weights_hash,
             "resize": self.resize,
         }
 
-    def expect(self, weights_hash: str) -> None:
-        """Lets `prepare` refuse weights whose hash does not begin with these digits.
-
-        Args:
-            weights_hash: from the stamp of another run, hexadecimal; not the hash of a file.
-
-        Raises:
-            InputError: it is not hexadecimal.
-        """
-        if not re.fullmatch("[0-9a-f]{1,64}", weights_hash):
-            raise InputError(
-                f"metrics.weights_hash={weights_hash} must be 1 to 64 hexadecimal digits (0-9, a-f)"
-                ", as the stamp of a run gives them"
-            )
-        self.expected_hash = weights_hash
-
     def freeze(self, device: torch.device) -> None:
-        """Ends `prepare`: moves, freezes and identifies the weights.
+        """Move, freeze and hash the weights at the end of `prepare`.
 
         Raises:
-            InputError: they are other than expected.
+            InputError: the hash is not the expected one.
         """
         self.to(device).requires_grad_(False).eval()
         self.weights_hash = digest(self.state_dict())
         if not self.weights_hash.startswith(self.expected_hash):
             raise InputError(
-                f"metrics.weights_hash={self.expected_hash} is not how the hash of these weights "
-                f"of {self.name} begins, {self.weights_hash}; name the right file with "
-                "metrics.weights=FILE, or leave metrics.weights_hash out"
+                f"backbone.weights_hash={self.expected_hash}, but the hash of these weights of "
+                f"{self.name} is {self.weights_hash}: set backbone.weights=FILE to the right file, "
+                "or leave backbone.weights_hash out"
             )
 
     def train(self, mode: bool = True) -> Self:
-        """Stays in eval mode, whatever a parent asks for."""
+        """Stay in eval mode for either value of `mode`."""
         return super().train(False)

@@ -1,4 +1,4 @@
-"""Files of tensors that a computation leaves behind for the next run."""
+"""Files of tensors that one run writes and later runs read."""
 
 import hashlib
 import os
@@ -14,43 +14,44 @@ import torch
 
 Content = dict[str, Any]
 
-UNREADABLE = (
+# Errors of `read` for a truncated or foreign file.
+READ_ERRORS = (
     *(OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError, BadZipFile),
     *(LookupError, TypeError, AttributeError, AssertionError, MemoryError, struct.error),
 )
 
 
 def key(parts: Iterable[object]) -> str:
-    """Short name of everything that a cached value depends on, 16 hexadecimal digits."""
+    """Return a short hash of everything that a cached value depends on, 16 hexadecimal digits."""
     return hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:16]
 
 
 def read(path: Path) -> Any:
-    """What a file of tensors holds, on the CPU; code that a pickle may hold is not run.
+    """Return the content of a file of tensors, on the CPU; no code of a pickle is run.
 
     Raises:
-        Exception: of UNREADABLE, where it is no such file.
+        Exception: one of READ_ERRORS, for any other file.
     """
     with warnings.catch_warnings(action="ignore"):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load(path: Path) -> Content | None:
-    """Content of a file, or None where it is absent, truncated or foreign."""
+    """Return the content of a file, or None for an absent, truncated or foreign file."""
     if not path.exists():
         return None
     try:
         content = read(path)
-    except UNREADABLE:
+    except READ_ERRORS:
         content = None
     if not isinstance(content, dict):
-        print(f"{path} is damaged: made anew", flush=True)
+        print(f"{path} is damaged: it is computed again", flush=True)
         return None
     return content
 
 
 def save(path: Path, content: Content) -> None:
-    """Writes a file whole or not at all, so that a killed run leaves nothing half written."""
+    """Write a file atomically, so that a killed run leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:

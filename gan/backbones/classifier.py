@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gan.backbones.source import Split
+from gan.backbones.dataset import Split
 
 
 class Block(nn.Sequential):
-    """3x3 convolution, batch normalisation, ReLU; pooling in between is the cheapest place."""
+    """3x3 convolution, optional 2x2 max pooling, batch normalisation, ReLU."""
 
     def __init__(self, in_channels: int, out_channels: int, halve: bool = False) -> None:
         super().__init__(
@@ -25,21 +25,21 @@ class Block(nn.Sequential):
 
 
 class Residual(Block):
-    """A block beside an identity path."""
+    """A block with an identity path."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (B, C, H, W), of the same shape."""
+        """Return feature maps (B, C, H, W) for input of the same shape."""
         y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return x + y
 
 
 class Classifier(nn.Module):
-    """Blocks of growing width, each halved by max pooling, until the maps are about 4x4.
+    """Blocks of growing width that halve the resolution, until the maps are about 4x4.
 
     Args:
-        channels: C of the images.
-        resolution: R of the images, 8 or more.
-        num_classes: K.
+        channels: C, number of image channels.
+        resolution: R, height and width, 8 or more.
+        num_classes: K, number of classes.
     """
 
     VERSION = 1
@@ -59,19 +59,19 @@ class Classifier(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def pool(self, images: Tensor) -> Tensor:
-        """Features (B, F) of uint8 images (B, C, R, R)."""
+        """Return features (B, F) of uint8 images (B, C, R, R)."""
         x = images.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         pooled: Tensor = self.body(x).mean((2, 3))
         return pooled
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, K) of uint8 images (B, C, R, R)."""
+        """Return logits (B, K) of uint8 images (B, C, R, R)."""
         logits: Tensor = self.head(self.pool(images))
         return logits
 
 
-def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A batch moved by up to an eighth of its side, edges repeated; kind to digits and photos."""
+def random_shift(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return a batch translated by up to an eighth of its side; edge pixels fill the border."""
     reach = images.shape[-1] // 8
     padded = F.pad(images.float(), (reach,) * 4, mode="replicate").to(images.dtype)
     top, left = torch.randint(2 * reach + 1, (2,), generator=generator).tolist()
@@ -80,17 +80,17 @@ def shift(images: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Training:
-    """Rounds of one-cycle SGD, of which easy data need only the first.
+    """Training of a classifier: rounds of SGD with a one-cycle schedule (Smith and Topin, 2018).
 
-    A round after which the data are known well enough is the last: digits are learnt in a few
-    hundred steps, photographs take them all. One-cycle schedule: Smith and Topin, 2018.
+    Training ends after the first round with sufficient accuracy: a few hundred steps for digits,
+    all rounds for photographs.
 
     Attributes:
-        rounds: steps of each round.
-        enough: accuracy on the last training batches of a round that ends the training.
-        batch_size: images a step.
-        learning_rate: peak of each cycle.
-        flip: also mirrors images; right for photographs, wrong for digits.
+        rounds: number of steps of each round.
+        enough: accuracy on the last training batches of a round at which training ends, in [0, 1].
+        batch_size: images per step.
+        learning_rate: maximum of each cycle.
+        flip: whether images are mirrored at random; for photographs, not for digits.
     """
 
     rounds: tuple[int, ...] = (150, 600, 3000)
@@ -102,7 +102,7 @@ class Training:
     def fit(
         self, net: Classifier, split: Split, indices: Tensor, seed: int, device: torch.device
     ) -> None:
-        """Trains `net` on the images of `split` at `indices`, all randomness from `seed`."""
+        """Train `net` on the images of `split` at `indices`; all randomness comes from `seed`."""
         batches = Batches(split, indices, self, torch.Generator().manual_seed(seed), device)
         net.train()
         for steps in self.rounds:
@@ -111,27 +111,27 @@ class Training:
         net.eval()
 
     def _cycle(self, net: Classifier, batches: "Batches", steps: int) -> float:
-        """One cycle of the learning rate; accuracy on its last tenth of batches."""
+        """Train for one cycle and return the accuracy on its last tenth of batches."""
         optimizer = torch.optim.SGD(
             net.parameters(), momentum=0.9, nesterov=True, weight_decay=5e-4
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.learning_rate, total_steps=steps, pct_start=0.25
         )
-        hits = []
+        correct = []
         for _ in tqdm(range(steps), desc="classifier", unit="step", leave=False):
-            images, labels = batches.draw()
+            images, labels = batches.sample()
             logits = net(images)
             optimizer.zero_grad()
             torch.autograd.backward(F.cross_entropy(logits, labels))
             optimizer.step()
             schedule.step()
-            hits.append((logits.argmax(1) == labels).float().mean().detach())
-        return float(torch.stack(hits[-max(1, steps // 10) :]).mean())
+            correct.append((logits.argmax(1) == labels).float().mean().detach())
+        return float(torch.stack(correct[-max(1, steps // 10) :]).mean())
 
 
 class Batches:
-    """Endless shuffled, augmented batches of a split."""
+    """Shuffled and augmented batches of a split, without end."""
 
     def __init__(
         self,
@@ -146,14 +146,14 @@ class Batches:
         self.training, self.generator, self.device = training, generator, device
         self.queue = indices[:0]
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """The next images, uint8 (B, C, R, R), and their labels (B,)."""
+    def sample(self) -> tuple[Tensor, Tensor]:
+        """Return the next images, uint8 (B, C, R, R), and their labels (B,)."""
         while len(self.queue) < self.training.batch_size:
             order = torch.randperm(len(self.indices), generator=self.generator)
             self.queue = torch.cat([self.queue, self.indices[order]])
         size = self.training.batch_size
         chosen, self.queue = self.queue[:size], self.queue[size:]
-        images = shift(self.split.images(chosen), self.generator)
+        images = random_shift(self.split.images(chosen), self.generator)
         if self.training.flip and torch.rand((), generator=self.generator) < 0.5:
             images = images.flip(-1)
         return images.to(self.device), self.labels[chosen].to(self.device)
@@ -161,10 +161,10 @@ class Batches:
 
 @torch.no_grad()
 def accuracy(net: Classifier, split: Split, indices: Tensor, device: torch.device) -> float:
-    """Fraction of the images of `split` at `indices` that `net` classifies rightly."""
+    """Return the accuracy of `net` on the images of `split` at `indices`, in [0, 1]."""
     assert split.labels is not None
-    hits = 0
+    correct = 0
     for chosen in torch.split(indices, 500):
-        guesses = net(split.images(chosen).to(device)).argmax(1).cpu()
-        hits += int((guesses == split.labels[chosen]).sum())
-    return hits / len(indices)
+        predictions = net(split.images(chosen).to(device)).argmax(1).cpu()
+        correct += int((predictions == split.labels[chosen]).sum())
+    return correct / len(indices)

@@ -1,13 +1,19 @@
-"""torch-fidelity's DINOv2, a backbone that saw no labels."""
+"""DINOv2, a backbone trained without labels."""
 
 import torch
 from torch import Tensor
 from torch_fidelity.feature_extractor_dinov2 import MODEL_METADATA, FeatureExtractorDinoV2
 
 from gan.backbones.base import Backbone
-from gan.backbones.cache import UNREADABLE
-from gan.backbones.source import RealSource
-from gan.backbones.weights import UNREACHABLE, distrust, hub_folder, impatience, on_one_line
+from gan.backbones.cache import READ_ERRORS
+from gan.backbones.dataset import ImageDataset
+from gan.backbones.weights import (
+    DOWNLOAD_ERRORS,
+    connection_timeout,
+    first_fault,
+    hub_folder,
+    weights_only_load,
+)
 from gan.errors import InputError
 
 WIDTHS = {
@@ -19,67 +25,73 @@ WIDTHS = {
 
 
 class DinoV2Backbone(Backbone):
-    """DINOv2 (Oquab et al., 2023), whose distance follows people's judgement (Stein et al., 2023).
+    """DINOv2 (Oquab et al., 2023); its FD agrees best with human judgement (Stein et al., 2023).
 
-    Features are the class token's after the last layer norm; there are no logits. Code and weights
-    come from the torch hub, whose code is run: the repository facebookresearch/dinov2. Stein et al.
-    resize bicubically; torch-fidelity and this backbone as TensorFlow did for Inception, so that
-    their tables do not compare. Gray images are repeated to three channels.
+    Features are the class token after the last layer norm; there are no logits. The torch hub
+    provides code and weights, and the code is run: repository facebookresearch/dinov2. Stein et al.
+    resize bicubically, torch-fidelity and this backbone as TensorFlow does for Inception, so their
+    published values do not compare. Gray images are repeated to three channels.
 
     Args:
-        model: one of torch-fidelity's; the default is that of Stein et al.
-        weights: must be None, torch-fidelity reads no file.
+        model: one of torch-fidelity's; the default is the model of Stein et al.
+        weights: must be None: torch-fidelity reads no file.
+        weights_hash: see `Backbone`.
 
     Raises:
-        InputError: no such model.
+        InputError: there is no such model.
     """
 
     name = "dinov2"
     resize = "224x224 bilinear as TensorFlow 1.x"
-    classifies = False
+    has_logits = False
 
-    def __init__(self, model: str = "dinov2-vit-l-14", weights: str | None = None) -> None:
-        super().__init__(weights)
+    def __init__(
+        self,
+        model: str = "dinov2-vit-l-14",
+        weights: str | None = None,
+        weights_hash: str | None = None,
+    ) -> None:
+        super().__init__(weights, weights_hash)
         if model not in WIDTHS:
-            raise InputError(f"metrics.backbone.model={model} is none of {', '.join(WIDTHS)}")
+            raise InputError(f"backbone.model={model} is none of {', '.join(WIDTHS)}")
         self.model, self.num_features = model, WIDTHS[model]
         self.net: FeatureExtractorDinoV2 | None = None
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Loads code and weights, the same for every source.
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+        """Load code and weights, which do not depend on the data set.
 
         Raises:
-            InputError: they are neither in the torch hub cache nor to be had from the network, or
-                a file is named.
+            InputError: they are neither in the torch hub cache nor on the network, or `weights`
+                is a file.
         """
         if self.net is None:
             self.net = self._network()
         self.freeze(device)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features of uint8 images (B, 1 or 3, H, W), and no logits (B, 0)."""
+        """Return features (B, F) and empty logits (B, 0) of uint8 images (B, 1 or 3, H, W)."""
         assert self.net is not None
         (pool,) = self.net(images.expand(-1, 3, -1, -1))
         return pool, pool[:, :0]
 
     def stamp(self) -> dict[str, str | int | float]:
-        """Also the model."""
+        """Return what identifies the features, with the name of the model."""
         return super().stamp() | {"model": self.model}
 
     def _network(self) -> FeatureExtractorDinoV2:
-        """The network with its weights."""
+        """Return the network with its weights."""
         hub, file = hub_folder(), f"{MODEL_METADATA[self.model]}_pretrain.pth"
-        places = f"{hub / 'facebookresearch_dinov2_main'} and {hub / 'checkpoints' / file}"
+        paths = f"{hub / 'facebookresearch_dinov2_main'} and {hub / 'checkpoints' / file}"
         if self.weights:
             raise InputError(
-                f"metrics.weights={self.weights}: DINOv2 is read from {places}; copy its code and "
-                "weights there, and leave metrics.weights out"
+                f"backbone.weights={self.weights}: DINOv2 is read from {paths}; copy its code and "
+                "weights there, and leave backbone.weights out"
             )
         try:
-            with impatience(), distrust(), torch.random.fork_rng(devices=[]):
+            with connection_timeout(), weights_only_load(), torch.random.fork_rng(devices=[]):
                 return FeatureExtractorDinoV2(self.model, ["dinov2"])
-        except (*UNREACHABLE, *UNREADABLE, ImportError) as error:
+        except (*DOWNLOAD_ERRORS, *READ_ERRORS, ImportError) as error:
             raise InputError(
-                f"no DINOv2: the torch hub cannot give it ({on_one_line(error)}); copy its code "
-                f"and weights to {places}, or use metrics=domain"
+                f"no DINOv2: the torch hub cannot load it ({first_fault(error)}); copy its code "
+                f"and weights to {paths}, or use backbone=domain"
             ) from error

@@ -1,4 +1,4 @@
-"""A classifier of the data set itself as a backbone, where Inception has nothing to say."""
+"""A classifier of the data set itself, for data unlike ImageNet and machines without Inception."""
 
 import time
 from pathlib import Path
@@ -10,33 +10,35 @@ from torch.nn.functional import linear
 from gan.backbones import cache
 from gan.backbones.base import Backbone
 from gan.backbones.classifier import Classifier, Training, accuracy
-from gan.backbones.source import RealSource, Split
+from gan.backbones.dataset import ImageDataset, Split
 from gan.errors import InputError
 
-LEAST = 8  # pixels a side
+MIN_RESOLUTION = 8  # pixels
 
 
 class DomainBackbone(Backbone):
     """A small classifier, trained once on the labels of the data and cached as a file.
 
-    The file's name depends on the images, the network, the training and the seed. Numbers compare
-    only between runs with the same weights; the stamp carries their hash.
+    The name of the file depends on the images, the network, the training and the seed. Values of
+    two runs compare only if their classifiers have the same weights; the stamp has their hash.
 
     Args:
         cache: folder of the file.
         seed: of the initial weights, the order of images and the augmentation.
-        training: the recipe; the default suits digits and photographs.
-        weights: file of another run to use instead.
+        training: of the classifier; the default suits digits and photographs.
+        weights: file of a classifier of another run, instead of training one.
+        weights_hash: see `Backbone`.
 
     Attributes:
-        accuracy: fraction of held-out images classified rightly.
-        accuracy_split: what was held out: "test", or a tenth of "train" where there is no test.
+        accuracy: of the classifier on held-out images, in [0, 1].
+        accuracy_split: name of the held-out images: "test", or a tenth of "train" without a test
+            split.
     """
 
     name = "domain"
     num_features = Classifier.NUM_FEATURES
     resize = "none"
-    knows_labels = True
+    predicts_labels = True
 
     def __init__(
         self,
@@ -44,8 +46,9 @@ class DomainBackbone(Backbone):
         seed: int = 0,
         training: Training | None = None,
         weights: str | None = None,
+        weights_hash: str | None = None,
     ) -> None:
-        super().__init__(weights)
+        super().__init__(weights, weights_hash)
         self.cache = Path(cache)
         self.seed = seed
         self.training_recipe = training or Training()
@@ -54,51 +57,51 @@ class DomainBackbone(Backbone):
         self.accuracy_split = ""
         self._path: Path | None = None
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Loads the classifier of `source`, or trains it and leaves its file.
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+        """Load the classifier of `dataset`, or train it and write its file.
 
         Raises:
-            InputError: the data have no labels, or the file that `weights` names is no classifier
-                of such images.
+            InputError: the data have no labels, or the file `weights` is no classifier of such
+                images.
         """
-        path = Path(self.weights) if self.weights else self._place(source)
+        path = Path(self.weights) if self.weights else self._cache_path(dataset)
         if path != self._path:
-            self._check_labels(source)
-            if not self._read(path, source):
-                self._check_named(path)
-                self._train(path, source, device)
+            self._check_labels(dataset)
+            if not self._load(path, dataset):
+                self._refuse_weights(path)
+                self._train(path, dataset, device)
             self._path = path
         self.freeze(device)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and logits of uint8 images (B, C, R, R)."""
+        """Return features (B, F) and logits (B, K) of uint8 images (B, C, R, R)."""
         assert self.net is not None
         pool = self.net.pool(images)
         return pool, linear(pool, self.net.head.weight, self.net.head.bias)
 
     def stamp(self) -> dict[str, str | int | float]:
-        """Also the accuracy of the classifier."""
+        """Return what identifies the features, with the accuracy of the classifier."""
         return super().stamp() | {
             "accuracy": self.accuracy,
             "accuracy_split": self.accuracy_split,
         }
 
-    def _place(self, source: RealSource) -> Path:
-        """The file of this classifier of these images."""
-        shape = (source.channels, source.resolution, source.num_classes)
-        parts = [source.fingerprint("train"), *shape, Classifier.VERSION, self.seed]
+    def _cache_path(self, dataset: ImageDataset) -> Path:
+        """Return the file of the classifier of a data set."""
+        shape = (dataset.channels, dataset.resolution, dataset.num_classes)
+        parts = [dataset.fingerprint("train"), *shape, Classifier.VERSION, self.seed]
         return self.cache / f"domain-{cache.key([*parts, self.training_recipe])}.pt"
 
-    def _network(self, source: RealSource) -> Classifier:
-        """The initial classifier, the same on every device; leaves the global RNG alone."""
+    def _network(self, dataset: ImageDataset) -> Classifier:
+        """Return the initial classifier, equal on every device; the global RNG is restored."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            return Classifier(source.channels, source.resolution, source.num_classes)
+            return Classifier(dataset.channels, dataset.resolution, dataset.num_classes)
 
-    def _read(self, path: Path, source: RealSource) -> bool:
-        """Whether a file holds such a classifier, which is then this one."""
+    def _load(self, path: Path, dataset: ImageDataset) -> bool:
+        """Load the classifier of a file, and return whether the file holds one."""
         content = cache.load(path) or {}
-        net = self._network(source)
+        net = self._network(dataset)
         try:
             net.load_state_dict(content["state"])
             self.accuracy = float(content["accuracy"])
@@ -108,15 +111,15 @@ class DomainBackbone(Backbone):
         self.net = net
         return True
 
-    def _train(self, path: Path, source: RealSource, device: torch.device) -> None:
-        """Trains on the train split, tells the accuracy, writes the file."""
+    def _train(self, path: Path, dataset: ImageDataset, device: torch.device) -> None:
+        """Train on the train split, measure the accuracy, write the file."""
         start = time.perf_counter()
-        net = self._network(source).to(device)
-        train = source.split("train")
+        net = self._network(dataset).to(device)
+        train = dataset.split("train")
         order = torch.randperm(len(train), generator=torch.Generator().manual_seed(self.seed))
-        held, held_indices, used, self.accuracy_split = _held_out(source, train, order)
-        self.training_recipe.fit(net, train, used, self.seed, device)
-        self.accuracy = accuracy(net, held, held_indices, device)
+        test, test_indices, indices, self.accuracy_split = _held_out(dataset, train, order)
+        self.training_recipe.fit(net, train, indices, self.seed, device)
+        self.accuracy = accuracy(net, test, test_indices, device)
         self.net = net
         cache.save(
             path,
@@ -124,39 +127,45 @@ class DomainBackbone(Backbone):
                 "state": {name: value.cpu() for name, value in net.state_dict().items()},
                 "accuracy": self.accuracy,
                 "accuracy_split": self.accuracy_split,
-                "source": source.name,
+                "source": dataset.name,
             },
         )
         seconds = time.perf_counter() - start
         print(
-            f"domain classifier: {self.accuracy:.2%} right on {source.name}/{self.accuracy_split} "
-            f"({len(held_indices):,} images), trained in {seconds:.0f} s, {path}"
+            f"domain classifier: accuracy {self.accuracy:.2%} on {dataset.name}/"
+            f"{self.accuracy_split} ({len(test_indices):,} images), trained in {seconds:.0f} s, "
+            f"{path}"
         )
 
-    def _check_labels(self, source: RealSource) -> None:
-        if source.resolution < LEAST:
+    def _check_labels(self, dataset: ImageDataset) -> None:
+        """Refuse points and data without labels."""
+        if dataset.resolution < MIN_RESOLUTION:
             raise InputError(
-                f"metrics=domain looks at images and {source.name} is {source.resolution}x"
-                f"{source.resolution}; use metrics=plane for points, or metrics=none"
+                f"backbone=domain reads images of {MIN_RESOLUTION} pixels or more and "
+                f"{dataset.name} is {dataset.resolution}x{dataset.resolution}; use backbone=plane "
+                "for points, or metrics=[]"
             )
-        if source.num_classes < 2 or source.split("train").labels is None:
+        if dataset.num_classes < 2 or dataset.split("train").labels is None:
             raise InputError(
-                f"metrics=domain learns from labels and {source.name} has none; "
-                "use metrics=inception or metrics=none"
+                f"backbone=domain is trained on labels and {dataset.name} has none; "
+                "use backbone=inception or metrics=[]"
             )
 
-    def _check_named(self, path: Path) -> None:
+    def _refuse_weights(self, path: Path) -> None:
+        """Refuse a file of the user that holds no such classifier."""
         if self.weights:
             raise InputError(
                 f"{path} does not hold a domain classifier of these images; correct "
-                "metrics.weights=FILE, or leave it out to train one"
+                "backbone.weights=FILE, or leave it out to train one"
             )
 
 
-def _held_out(source: RealSource, train: Split, order: Tensor) -> tuple[Split, Tensor, Tensor, str]:
-    """Held-out split and indices, indices to train on, and what was held out."""
+def _held_out(
+    dataset: ImageDataset, train: Split, order: Tensor
+) -> tuple[Split, Tensor, Tensor, str]:
+    """Return held-out split and indices, indices to train on, and the name of the held-out part."""
     try:
-        test = source.split("test")
+        test = dataset.split("test")
     except ValueError:
         test = None
     if test is not None and test.labels is not None and len(test) > 0:

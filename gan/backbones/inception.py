@@ -1,4 +1,4 @@
-"""torch-fidelity's Inception, the backbone of published FID and IS."""
+"""Inception, the backbone of published FID and IS."""
 
 import torch
 from torch import Tensor
@@ -8,57 +8,58 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from gan.backbones.base import Backbone
-from gan.backbones.source import RealSource
-from gan.backbones.weights import WeightsFile, distrust
+from gan.backbones.dataset import ImageDataset
+from gan.backbones.weights import WeightsFile, weights_only_load
 
 NETWORK = "Inception"
-SHA256 = "6726825d"  # of the published file
+SHA256 = "6726825d"  # first digits, of the published file
 
 
 class InceptionBackbone(Backbone):
-    """TensorFlow's 2015 Inception as ported by torch-fidelity: 2048 features, 1008 logits.
+    """The TensorFlow Inception of 2015, as ported by torch-fidelity: 2048 features, 1008 logits.
 
-    Logits are without their bias, as published inception scores are. Gray images are repeated
-    to three channels.
+    Logits are without their bias, as for published inception scores. Gray images are repeated to
+    three channels.
 
     Args:
-        weights: file of the weights; None is torch-fidelity's place in the torch hub cache, filled
-            from the network if need be.
+        weights: file of the weights; None is the file of torch-fidelity in the torch hub cache,
+            downloaded if it is absent.
+        weights_hash: see `Backbone`.
     """
 
     name = "inception"
     num_features = 2048
     resize = "299x299 bilinear as TensorFlow 1.x"
 
-    def __init__(self, weights: str | None = None) -> None:
-        super().__init__(weights)
+    def __init__(self, weights: str | None = None, weights_hash: str | None = None) -> None:
+        super().__init__(weights, weights_hash)
         self.net: FeatureExtractorInceptionV3 | None = None
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Loads the weights, the same for every source.
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+        """Load the weights, which do not depend on the data set.
 
         Raises:
-            InputError: they cannot be had, or are of another network.
+            InputError: they are not available, or are those of another network.
         """
         if self.net is None:
             self.net = self._network().to(memory_format=torch.channels_last)
         self.freeze(device)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Features and logits of uint8 images (B, 1 or 3, H, W)."""
+        """Return features (B, 2048) and logits (B, 1008) of uint8 images (B, 1 or 3, H, W)."""
         assert self.net is not None
         pool, logits = self.net(images.expand(-1, 3, -1, -1))
         return pool, logits
 
     def _network(self) -> FeatureExtractorInceptionV3:
-        """The network with the weights of the file."""
+        """Return the network with the weights of the file."""
         file = (
-            WeightsFile.given(self.weights, NETWORK)
+            WeightsFile.at(self.weights, NETWORK)
             if self.weights
-            else WeightsFile.fetched(URL_INCEPTION_V3, NETWORK, SHA256)
+            else WeightsFile.download(URL_INCEPTION_V3, NETWORK, SHA256)
         )
-        file.state()  # nothing but tensors
-        with distrust(), file.fitting(), torch.random.fork_rng(devices=[]):
+        file.state()  # refuses anything but tensors
+        with weights_only_load(), file.loading(), torch.random.fork_rng(devices=[]):
             return FeatureExtractorInceptionV3(
                 self.name,
                 ["2048", "logits_unbiased"],

@@ -1,24 +1,24 @@
-"""Points of the plane as they are: the features of a point are its coordinates."""
+"""Points of the plane: the features of a point are its coordinates."""
 
 import torch
 from torch import Tensor
 
 from gan.backbones.base import Backbone
-from gan.backbones.source import PlaneSource, RealSource
+from gan.backbones.dataset import ImageDataset, PointDataset
 from gan.errors import InputError
 
 
 class PlaneBackbone(Backbone):
     """No network: the features of a point are its two coordinates.
 
-    Logits are -|x - c_k|^2 / (2 std^2), the log-densities of the modes k but for a constant, so
-    that the class of a point is the nearest mode. Centres and std stand for the weights.
+    Logits are -|x - c_k|^2 / (2 std^2), the log-densities of the modes k up to a constant, so that
+    the class of a point is the nearest mode. Centres and std are hashed like weights.
     """
 
     name = "plane"
     num_features = 2
     resize = "none"
-    knows_labels = True
+    predicts_labels = True
 
     centres: Tensor
     std: Tensor
@@ -28,26 +28,26 @@ class PlaneBackbone(Backbone):
         self.register_buffer("centres", torch.zeros(0, 2))
         self.register_buffer("std", torch.ones(()))
 
-    def prepare(self, source: RealSource, device: torch.device) -> None:
-        """Takes the modes over.
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+        """Copy centres and standard deviation of the modes.
 
         Raises:
             InputError: the data are no mixture of Gaussians in the plane.
         """
-        if not isinstance(source, PlaneSource):
+        if not isinstance(dataset, PointDataset):
             raise InputError(
-                f"metrics=plane measures points and {source.name} holds images; use data=ring, "
-                "data=grid or other metrics"
+                f"backbone=plane reads points and {dataset.name} holds images; use data=ring, "
+                "data=grid or another backbone"
             )
-        self.centres, self.std = source.centres.clone(), torch.tensor(source.std)
+        self.centres, self.std = dataset.centres.clone(), torch.tensor(dataset.std)
         self.freeze(device)
 
-    def quantized(self, images: Tensor) -> Tensor:
-        """The points in full precision."""
+    def quantize(self, images: Tensor) -> Tensor:
+        """Return the points in full precision."""
         return images.float()
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, 2) and logits (B, K) of images float32 (B, 2, 1, 1)."""
+        """Return points (B, 2) and logits (B, K) of images float32 (B, 2, 1, 1)."""
         points = images.flatten(1)
         offsets = (points[:, None] - self.centres) / self.std
         return points, -offsets.square().sum(2) / 2

@@ -1,4 +1,4 @@
-"""Weights of published networks: fetched with little patience, read without trust."""
+"""Files of weights of published networks: download and safe loading."""
 
 import http.client
 import os
@@ -13,20 +13,20 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor, nn
 
-from gan.backbones.cache import UNREADABLE, read
+from gan.backbones.cache import READ_ERRORS, read
 from gan.errors import InputError
 
-PATIENCE = 10.0  # seconds
-UNREACHABLE = (OSError, RuntimeError, http.client.HTTPException, BadZipFile)
-OTHER_FILE = "name another with metrics.weights=FILE, or use metrics=domain"
-UNFIT = (RuntimeError, ValueError, IndexError, AttributeError, TypeError)
+TIMEOUT = 10.0  # seconds
+DOWNLOAD_ERRORS = (OSError, RuntimeError, http.client.HTTPException, BadZipFile)
+OTHER_FILE = "set backbone.weights=FILE to another file, or use backbone=domain"
+LOAD_ERRORS = (RuntimeError, ValueError, IndexError, AttributeError, TypeError)
 
 
 @contextmanager
-def impatience() -> Iterator[None]:
-    """Connections that give up after `PATIENCE`."""
+def connection_timeout() -> Iterator[None]:
+    """Limit the time that a connection may wait to `TIMEOUT`."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(TIMEOUT)
     try:
         yield
     finally:
@@ -34,21 +34,21 @@ def impatience() -> Iterator[None]:
 
 
 @contextmanager
-def folder_of(path: Path) -> Iterator[None]:
-    """The folder that a file is brought into, which is made; it goes again where that fails."""
+def parent_folder(path: Path) -> Iterator[None]:
+    """Make the folder of a file, and remove the new folders that stay empty."""
     missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
         for folder in missing:
-            with suppress(OSError):  # there is something in it
+            with suppress(OSError):  # not empty
                 folder.rmdir()
 
 
 @contextmanager
-def distrust() -> Iterator[None]:
-    """`torch.load` that runs no code of a pickle, also where another package asks it to."""
+def weights_only_load() -> Iterator[None]:
+    """Let `torch.load` run no code of a pickle, also when another package calls it."""
     name, before = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", dict(os.environ)
     os.environ[name] = "1"
     try:
@@ -59,14 +59,14 @@ def distrust() -> Iterator[None]:
 
 
 def hub_folder() -> Path:
-    """Where the torch hub keeps what it has fetched."""
+    """Return the folder of the torch hub cache."""
     return Path(torch.hub.get_dir())
 
 
-def on_one_line(error: Exception) -> str:
-    """The first thing that an error complains of, 160 characters at most.
+def first_fault(error: Exception) -> str:
+    """Return the first fault that an error lists, at most 160 characters.
 
-    Of `load_state_dict`'s list that is the first absent tensor, or the first of a wrong shape.
+    For an error of `load_state_dict`: the first missing tensor, or the first of a wrong shape.
     """
     head, *faults = str(error).splitlines() or [""]
     return textwrap.shorten(faults[0] if faults else head, 160, placeholder=" ...")
@@ -77,9 +77,9 @@ class WeightsFile:
     """A file of weights.
 
     Args:
-        path: where it lies.
-        network: whose weights it should hold, for the messages.
-        remedy: what to do where it does not.
+        path: of the file.
+        network: name of the network, for the messages.
+        remedy: end of the message about a file of other weights.
     """
 
     path: Path
@@ -87,88 +87,88 @@ class WeightsFile:
     remedy: str = OTHER_FILE
 
     @classmethod
-    def fetched(cls, url: str, network: str, sha256: str, name: str = "") -> "WeightsFile":
-        """A published file in the torch hub cache, brought there unless it is there.
+    def download(cls, url: str, network: str, sha256: str, name: str = "") -> "WeightsFile":
+        """Return a published file in the torch hub cache, and download it first if it is absent.
 
         Args:
-            url: where it is published.
-            network: whose weights it holds.
-            sha256: first digits of its hash, checked when it is brought.
-            name: of the file in the cache; empty is that of the address.
+            url: of the file.
+            network: name of the network.
+            sha256: first digits of the hash, checked after a download.
+            name: of the file in the cache; by default the last part of the URL.
 
         Raises:
-            InputError: it is not there and cannot be brought.
+            InputError: the file is absent and the download fails.
         """
         path = hub_folder() / "checkpoints" / (name or url.rsplit("/", 1)[-1])
-        file = cls(path, network, f"delete it to fetch it again, {OTHER_FILE}")
+        file = cls(path, network, f"delete it to download it again, {OTHER_FILE}")
         if path.is_file():
             return file
         try:
-            with folder_of(path), impatience():
+            with parent_folder(path), connection_timeout():
                 torch.hub.download_url_to_file(url, str(path), sha256)
-        except UNREACHABLE as error:
+        except DOWNLOAD_ERRORS as error:
             raise InputError(
-                f"no {network} weights: {path} is absent and {url} cannot be had "
-                f"({on_one_line(error)}); name a copy with metrics.weights=FILE, "
-                "or use metrics=domain"
+                f"no {network} weights: {path} is absent and {url} cannot be downloaded "
+                f"({first_fault(error)}); set backbone.weights=FILE to a copy, "
+                "or use backbone=domain"
             ) from error
         return file
 
     @classmethod
-    def given(cls, path: str, network: str) -> "WeightsFile":
-        """The file that the user names.
+    def at(cls, path: str, network: str) -> "WeightsFile":
+        """Return the file at a path that the user gives.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such file.
         """
         file = Path(path).expanduser()
         if not file.is_file():
             raise InputError(
-                f"no {network} weights at {file}; correct metrics.weights=FILE, "
-                "or use metrics=domain"
+                f"no {network} weights at {file}; correct backbone.weights=FILE, "
+                "or use backbone=domain"
             )
         return cls(file, network)
 
     def state(self) -> dict[str, Tensor]:
-        """Its tensors by name, on the CPU; code that a pickle may hold is not run.
+        """Return the state dict of the file, on the CPU; no code of a pickle is run.
 
         Raises:
-            InputError: it holds something else.
+            InputError: the file holds something else.
         """
         try:
             content = read(self.path)
-        except UNREADABLE as error:
-            raise self.refused("it is no whole file of tensors") from error
+        except READ_ERRORS as error:
+            raise self.error("it is no whole file of tensors") from error
         if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
-            raise self.refused("it is no state dict")
+            raise self.error("it is no state dict")
         return content
 
-    def fill(self, net: nn.Module) -> None:
-        """Gives a network its tensors, in the network's own precision.
+    def load_into(self, net: nn.Module) -> None:
+        """Copy the tensors into a network, in the precision of the network.
 
         Raises:
-            InputError: a tensor is absent, left over or of another shape.
+            InputError: a tensor is missing, unexpected or of another shape.
         """
         state = self.state()
-        with self.fitting():
+        with self.loading():
             net.load_state_dict(state)
 
     @contextmanager
-    def fitting(self) -> Iterator[None]:
-        """Blames the file where a network cannot be made of its tensors.
+    def loading(self) -> Iterator[None]:
+        """Turn errors of loading the weights into an error about the file.
 
         Raises:
-            InputError: so it is.
+            InputError: the file does not hold the weights of the network.
         """
         try:
             yield
         except KeyError as error:
-            raise self.refused(f"{error.args[0]} is absent") from error
-        except UNFIT as error:
-            raise self.refused(on_one_line(error)) from error
+            raise self.error(f"{error.args[0]} is absent") from error
+        except LOAD_ERRORS as error:
+            raise self.error(first_fault(error)) from error
 
-    def refused(self, fault: str) -> InputError:
-        """The error that blames the file."""
+    def error(self, fault: str) -> InputError:
+        """Return the error for a file of other weights."""
         return InputError(
             f"{self.path} does not hold the weights of {self.network} ({fault}); {self.remedy}"
         )

@@ -1,4 +1,4 @@
-"""Metrics in training and at its end."""
+"""Evaluation in training and at its end."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +14,13 @@ from gan.metrics.evaluation import SEED, Evaluation
 
 
 class MetricsCallback(StepCallback):
-    """Evaluate the averaged generator every ``evaluation.every`` steps and at the end.
+    """Evaluates the averaged generator every ``evaluation.every`` steps and at the end.
+
+    Args:
+        evaluation: the metrics and their protocol.
 
     Attributes:
-        history: one record an evaluation: ``step``, ``images`` and the metrics.
+        history: a record of each evaluation: ``step``, ``images`` and the metrics.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
@@ -27,28 +30,28 @@ class MetricsCallback(StepCallback):
 
     @property
     def monitor(self) -> str:
-        """Return the name of the metric by which checkpoints are judged."""
+        """Return the name of the value by which the best checkpoint is chosen."""
         return self.evaluation.monitor
 
     @property
     def higher_is_better(self) -> bool:
-        """Return whether the best value of the monitored metric is the highest."""
+        """Return whether the highest value of the monitor is the best."""
         ranking = self.evaluation.ranking
         return self.monitor in ranking and bool(ranking[self.monitor].higher_is_better)
 
     @property
     def stamp(self) -> dict[str, Any]:
-        """Return the protocol of the numbers."""
+        """Return the protocol of the values."""
         return {**self.evaluation.stamp(), "weights": "averaged", SEED: self.seed}
 
     @property
     def protocols(self) -> dict[str, str]:
-        """Return the short name of the protocol of each value that ranks models."""
+        """Return the short name of the protocol of each value by which models are ranked."""
         return self.evaluation.protocols(self.stamp)
 
     @property
     def baseline(self) -> dict[str, float]:
-        """Return the metrics of the other real split, empty where there is none."""
+        """Return the metrics of the other real split, empty without one."""
         return self.evaluation.baseline() or {}
 
     @property
@@ -58,32 +61,36 @@ class MetricsCallback(StepCallback):
 
     @property
     def best(self) -> dict[str, float]:
-        """Return the record with the best monitored metric, empty before the first."""
+        """Return the record of the best monitored value, empty before the first."""
         if not self.history:
             return {}
-        best: dict[str, float] = self.evaluation.better(self.monitor)(
+        best: dict[str, float] = self.evaluation.best_of(self.monitor)(
             self.history, key=lambda record: record[self.monitor]
         )
         return best
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Get backbone and real statistics ready, or fail, before training."""
+        """Prepare backbone and statistics of real images before training.
+
+        Raises:
+            InputError: if the evaluation cannot be prepared.
+        """
         assert isinstance(pl_module, TwoPlayerGame)
         self.seed, device = pl_module.seed, trainer.strategy.root_device
         labelled = getattr(pl_module.generator, "num_classes", 0) > 0
         self.evaluation.prepare(trainer.datamodule, device, labelled)  # type: ignore[attr-defined]
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Evaluate where it is due and the weights are numbers."""
+        """Evaluate every ``evaluation.every`` steps and after the last one, for finite weights."""
         every = self.evaluation.every
         due = every > 0 and game.clock.step % every == 0
         if (due or last) and game.is_finite():
             self._evaluate(trainer, game)
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
-        """Measure, remember and log."""
-        mine, size = self._batches(trainer)
-        metrics = self.evaluation.measure(self._fakes(trainer, game), mine.start * size)
+        """Measure the metrics, append them to the history and log them."""
+        batches, size = self._batches(trainer)
+        metrics = self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
         record = {"step": game.clock.step, "images": game.clock.images, **metrics}
         self.history.append(record)
         for logger in trainer.loggers:
@@ -95,31 +102,30 @@ class MetricsCallback(StepCallback):
     def _records(self) -> dict[str, float]:
         """Return the best value so far of each metric, by which a dashboard can sort runs."""
         return {
-            f"best/{key}": self.evaluation.better(key)(record[key] for record in self.history)
+            f"best/{key}": self.evaluation.best_of(key)(record[key] for record in self.history)
             for key in self.evaluation.ranking
         }
 
     def _batches(self, trainer: pl.Trainer) -> tuple[range, int]:
-        """Return the numbers of this device's batches of fakes, and the images of a batch."""
+        """Return the indices of the batches of this process, and the images per batch."""
         total, rank, world = self.evaluation.num_fakes, trainer.global_rank, trainer.world_size
-        size = min(self.evaluation.batch_size, max(total // world, 1))  # some for each device
+        # at least one image for each process
+        size = min(self.evaluation.batch_size, max(total // world, 1))
         batches = -(-total // size)
         return range(batches * rank // world, batches * (rank + 1) // world), size
 
     def _fakes(
         self, trainer: pl.Trainer, game: TwoPlayerGame
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield this device's share of the fakes, labelled as real images drawn at random."""
-        source: Any = trainer.datamodule  # type: ignore[attr-defined]
-        total = len(source.split(self.evaluation.split))
+        """Yield the fakes of this process, with the labels of randomly chosen real images."""
+        dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
+        total = len(dataset.split(self.evaluation.split))
         order = np.random.default_rng(game.seed).permutation(total)
-        mine, size = self._batches(trainer)
+        batches, size = self._batches(trainer)
         conditional = getattr(game.generator, "num_classes", 0) > 0
-        for index in mine:
-            chosen = torch.from_numpy(
-                order[np.arange(index * size, (index + 1) * size) % len(order)]
-            )
-            real, labels = source.batch(self.evaluation.split, chosen)
+        for index in batches:
+            rows = np.arange(index * size, (index + 1) * size) % len(order)
+            real, labels = dataset.batch(self.evaluation.split, torch.from_numpy(order[rows]))
             fakes = game.validation_step((real, labels), index)["fake"]
             count = min(size, self.evaluation.num_fakes - index * size)
             yield fakes[:count], labels[:count] if conditional and labels is not None else None

@@ -1,4 +1,4 @@
-"""What is measured of a run, one seed after the other."""
+"""Evaluation of the checkpoints of a run."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -13,24 +13,24 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import Sampling
 from gan.backbones.base import digest
 from gan.metrics.evaluation import SEED, Evaluation, protocol
-from gan.metrics.feed import Batch
+from gan.metrics.feature_pass import Batch
 from gan.metrics.memorisation import Memorisation
-from gan.metrics.probe import Probe
+from gan.metrics.model_metric import ModelMetric
 from gan.pictures import alternate_rows, picture, save_grid
-from gan.runs.evaluations import Ledger, Record
+from gan.runs.evaluations import Evaluations, Record
 
-_PAIRS = 30  # fakes shown above their nearest real images
-_COLUMNS = 10
+_PAIRS = 30  # fakes in the image of nearest real images
+_COLUMNS = 10  # of that image
 
 
 class Fakes:
-    """The generated images of one seed, labelled as real images drawn at random.
+    """The generated images of one seed, with the labels of randomly chosen real images.
 
     Args:
-        game: that generates.
+        game: the model.
         labels: of the real split, (N,), or ``None``.
-        seed: of the latents and the draw.
-        batch_size: images at once.
+        seed: of the latents and of the choice of labels.
+        batch_size: images per batch.
     """
 
     def __init__(self, game: LatentGame, labels: Tensor | None, seed: int, batch_size: int) -> None:
@@ -40,92 +40,93 @@ class Fakes:
         self.order = np.random.default_rng(seed).permutation(count)
 
     def batch(self, indices: range) -> Batch:
-        """Return images (B, C, H, W) and labels (B,) of some of them."""
+        """Return the images (B, C, H, W) at ``indices`` and their labels (B,)."""
         y = None
         if self.labels is not None:
             y = self.labels[self.order[np.asarray(indices) % len(self.order)]]
         return self.game.generate(self.seed, indices, y), y
 
     def batches(self, n: int) -> Iterator[Batch]:
-        """Yield the first ``n``."""
+        """Yield the first ``n`` images in batches."""
         for start in range(0, n, self.batch_size):
             yield self.batch(range(start, min(start + self.batch_size, n)))
 
 
 class Assessment:
-    """Measures weights of a run with one protocol and keeps what it measured.
+    """Evaluates checkpoints of a run under one protocol and writes ``evaluation.json``.
 
     Args:
-        folder: of the run; ``evaluation.json`` and pictures go there.
-        source: the data set.
-        evaluation: the metrics, not yet prepared.
-        probes: by name.
-        device: where to work.
-        sampling: what is changed of a game before it is sampled.
+        folder: of the run, for ``evaluation.json`` and images.
+        dataset: of the run.
+        evaluation: of the metrics of features, not prepared.
+        model_metrics: metrics of the model itself, by name.
+        device: of the computation.
+        sampling: changes of the model before it is sampled.
     """
 
     def __init__(
         self,
         folder: Path,
-        source: Any,
+        dataset: Any,
         evaluation: Evaluation,
-        probes: Mapping[str, Probe],
+        model_metrics: Mapping[str, ModelMetric],
         device: torch.device,
         sampling: Sampling | None = None,
     ) -> None:
-        self.folder, self.source, self.evaluation = folder, source, evaluation
-        self.probes, self.device = probes, device
+        self.folder, self.dataset, self.evaluation = folder, dataset, evaluation
+        self.model_metrics, self.device = model_metrics, device
         self.sampling = sampling or Sampling()
-        self.ledger = Ledger(folder / "evaluation.json")
+        self.evaluations = Evaluations(folder / "evaluation.json")
 
-    def ready(self, game: LatentGame) -> LatentGame:
-        """Return the game, changed in place, on the device and sampled as was asked for.
+    def apply_sampling(self, game: LatentGame) -> LatentGame:
+        """Return the game, changed in place: moved to the device, with the changes of sampling.
 
         Raises:
-            InputError: if it cannot be sampled so.
+            InputError: if the game does not support a change.
         """
         return self.sampling.apply(game.to(self.device))
 
     def prepare(self, game: LatentGame, drop: bool) -> list[str]:
-        """Get backbone and reals ready, and refuse what cannot be taken, before any long work.
+        """Prepare the evaluation, and refuse metrics that cannot be computed, before any long work.
 
         Args:
-            game: to be measured, ready.
-            drop: leave metrics that cannot be taken out instead of refusing them.
+            game: of a checkpoint, from :meth:`apply_sampling`.
+            drop: leave such metrics out instead of refusing them.
 
         Returns:
-            What was left out and why.
+            The reason of each metric that is left out.
 
         Raises:
-            InputError: if something cannot be taken.
+            InputError: if a metric cannot be computed, or weights are not available.
         """
         labelled = game.generator.num_classes > 0
-        left_out = self.evaluation.drop_refused(self.source, labelled) if drop else {}
-        for probe in self.probes.values():
-            probe.check(game, self.source)
-        self.evaluation.prepare(self.source, self.device, labelled)
-        for probe in self.probes.values():
-            probe.check_backbone(self.source, self.evaluation.backbone)
+        left_out = self.evaluation.drop_incompatible(self.dataset, labelled) if drop else {}
+        for metric in self.model_metrics.values():
+            metric.check(game, self.dataset)
+        self.evaluation.prepare(self.dataset, self.device, labelled)
+        for metric in self.model_metrics.values():
+            metric.check_backbone(self.dataset, self.evaluation.backbone)
         return [f"{name}: {reason}" for name, reason in left_out.items()]
 
     def stamp(self, seed: int) -> dict[str, Any]:
-        """Return the protocol of one seed's numbers."""
+        """Return the protocol of the values of one seed."""
         stamp = {**self.evaluation.stamp(), "weights": "averaged", SEED: seed}
         stamp |= self.sampling.stamp()
-        for probe in self.probes.values():
-            stamp |= probe.stamp()
+        for metric in self.model_metrics.values():
+            stamp |= metric.stamp()
         return stamp
 
     def record(self, game: LatentGame, checkpoint: str, seed: int) -> Record:
-        """Return the measurement of a ready game with one seed, from the ledger if it is there."""
+        """Return the evaluation with one seed, the earlier one if ``evaluation.json`` has it."""
         stamp = self.stamp(seed)
         weights = digest(game.averaged.state_dict())[:16]
         name = protocol(stamp)
-        found = self.ledger.find(weights, seed, name)
-        if found is not None:
-            return found
+        earlier = self.evaluations.find(weights, seed, name)
+        if earlier is not None:
+            return earlier
         start = time.perf_counter()
-        values, probed = self._measure(game, checkpoint, seed), self._probe(game, seed)
+        values = self._measure_features(game, checkpoint, seed)
+        model_values = self._measure_model(game, seed)
         record = Record(
             checkpoint=checkpoint,
             step=game.clock.step,
@@ -133,37 +134,37 @@ class Assessment:
             seed=seed,
             protocol=name,
             stamp=stamp,
-            protocols={**self.evaluation.protocols(stamp), **dict.fromkeys(probed, name)},
-            values={**values, **probed},
+            protocols={**self.evaluation.protocols(stamp), **dict.fromkeys(model_values, name)},
+            values={**values, **model_values},
             seconds=time.perf_counter() - start,
         )
-        self.ledger.add(record)
+        self.evaluations.add(record)
         return record
 
-    def _measure(self, game: LatentGame, checkpoint: str, seed: int) -> dict[str, float]:
-        """Take all metrics."""
+    def _measure_features(self, game: LatentGame, checkpoint: str, seed: int) -> dict[str, float]:
+        """Return the metrics of features."""
         if not self.evaluation.metrics:
             return {}
-        labels = self.source.split(self.evaluation.split).labels
+        labels = self.dataset.split(self.evaluation.split).labels
         fakes = Fakes(game, labels, seed, self.evaluation.batch_size)
         values = self.evaluation.measure(fakes.batches(self.evaluation.num_fakes))
-        self._show_suspects(fakes, checkpoint)
+        self._save_suspects(fakes, checkpoint)
         return values
 
-    def _probe(self, game: LatentGame, seed: int) -> dict[str, float]:
-        """Take all probes."""
+    def _measure_model(self, game: LatentGame, seed: int) -> dict[str, float]:
+        """Return the metrics of the model itself."""
         values: dict[str, float] = {}
-        for probe in self.probes.values():
-            values |= probe.measure(game, self.source, self.evaluation.backbone, seed)
+        for metric in self.model_metrics.values():
+            values |= metric.measure(game, self.dataset, self.evaluation.backbone, seed)
         return values
 
-    def _show_suspects(self, fakes: Fakes, checkpoint: str) -> None:
-        """Write the fakes that are likest a real image above that image."""
+    def _save_suspects(self, fakes: Fakes, checkpoint: str) -> None:
+        """Write an image of the fakes nearest to a real image, each above that image."""
         for metric in self.evaluation.metrics.values():
             if isinstance(metric, Memorisation) and fakes.seed == 0:
                 suspects = metric.suspects[:_PAIRS]
-                made = torch.cat([fakes.batch(range(k, k + 1))[0] for k, _, _ in suspects]).cpu()
-                places = torch.tensor([k for _, k, _ in suspects])
-                near, _ = self.source.batch(self.evaluation.split, places)
-                both = alternate_rows(made.float(), near.cpu(), _COLUMNS)
+                copies = torch.cat([fakes.batch(range(k, k + 1))[0] for k, _, _ in suspects])
+                indices = torch.tensor([k for _, k, _ in suspects])
+                near, _ = self.dataset.batch(self.evaluation.split, indices)
+                both = alternate_rows(copies.cpu().float(), near.cpu(), _COLUMNS)
                 save_grid(picture(both, _COLUMNS), self.folder / f"nearest_{checkpoint}.png")

@@ -1,4 +1,4 @@
-"""Evaluating a run: what is measured, with what protocol, and how sure it is."""
+"""Evaluation of the checkpoints of a run with several sampling seeds."""
 
 import re
 from collections.abc import Mapping
@@ -14,37 +14,41 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import Sampling, changes
 from gan.commands.assessment import Assessment
 from gan.errors import InputError
+from gan.metrics.base import Metric
 from gan.metrics.evaluation import Evaluation
+from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.model_metric import ModelMetric
+from gan.runs.checkpoints import load_game
 from gan.runs.evaluations import Record, Spread, spreads
 from gan.runs.folder import Run
 from gan.settings.groups import CONF
 from gan.settings.groups import options as members
 from gan.settings.trust import build
-from gan.settings.validation import nearest
+from gan.settings.validation import check_target, nearest
 
-_CLASS = re.compile(r"/\d+$")  # at the end of a value within a class
+_CLASS = re.compile(r"/\d+$")  # end of the name of a value within a class
 
 
 @dataclass
 class EvaluateOptions:
-    """What ``python -m gan evaluate`` reads.
+    """Options of ``python -m gan evaluate``.
 
     Attributes:
         run: the run folder.
-        n: generated images of a measurement.
-        seeds: measurements, each with its own latents; mean and deviation are over them.
-        checkpoints: which weights.
-        metrics: measures and probes by name; by default every measure that applies.
-        backbone: a choice of ``conf/metrics``; by default the run's own.
-        weights: file that the backbone reads its weights from.
-        split: the reals to compare with, "train" or "test".
+        n: number of generated images of each seed.
+        seeds: number of sampling seeds; mean and standard deviation are over them.
+        checkpoints: names of the checkpoints.
+        metrics: options of ``conf/metrics``; by default all metrics of features that apply.
+        backbone: option of ``conf/backbone``; by default the backbone of the run.
+        weights: file of the weights of the backbone.
+        split: of the real images, "train" or "test".
         device: "cpu", "cuda", ...; by default a GPU if there is one.
-        batch_size: images generated and looked at together.
-        min_fakes: least ``n`` that is accepted.
-        truncation: bound on each number of a latent.
-        standing: batches over which the statistics of batch normalisation are taken anew.
-        psi: how far styles may lie from their mean: 0.7 gives fewer kinds of images, better ones.
-        allow_targets: packages whose classes the run's config may name besides this project's.
+        batch_size: images per batch of the generator and of the backbone.
+        min_fakes: smallest accepted ``n``.
+        truncation: bound of the absolute value of each number of a latent.
+        standing: number of batches for new statistics of batch normalisation; 0 keeps them.
+        psi: truncation of styles towards their mean, such as 0.7: less variety, better images.
+        allow_targets: further packages whose classes the config of the run may name.
     """
 
     run: str = MISSING
@@ -64,86 +68,91 @@ class EvaluateOptions:
     allow_targets: list[str] = field(default_factory=list)
 
 
-def _chosen(options: EvaluateOptions) -> tuple[list[str], list[str]]:
-    """Return the measures and the probes that were asked for."""
-    measures, probes = members("measures"), members("probes")
-    if options.metrics is None:
-        return measures, []
-    for name in options.metrics:
-        if name not in (*measures, *probes):
-            raise InputError(f"metrics: no '{name}'; {nearest(name, (*measures, *probes))}")
-    return [m for m in options.metrics if m in measures], [
-        p for p in options.metrics if p in probes
-    ]
-
-
-def _composed(options: EvaluateOptions, run: DictConfig) -> DictConfig:
-    """Return the config of backbone, measures and probes."""
-    measures, probes = _chosen(options)
+def _check_options(options: EvaluateOptions) -> None:
+    """Refuse unknown metrics and backbones, and numbers out of range."""
     known = members("metrics")
+    for name in options.metrics or ():
+        if name not in known:
+            raise InputError(f"metrics: no '{name}'; {nearest(name, known)}")
+    known = members("backbone")
     if options.backbone is not None and options.backbone not in known:
         raise InputError(f"backbone={options.backbone}: {nearest(options.backbone, known)}")
-    chosen = [f"measures=[{','.join(measures)}]", f"probes=[{','.join(probes)}]"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("evaluate", [*chosen, f"metrics={options.backbone or 'domain'}"])
-    config.cache_dir = run.cache_dir
-    if options.backbone is None and "backbone" in run.metrics:
-        OmegaConf.resolve(run.metrics)
-        config.metrics = run.metrics
-    return config
-
-
-def _evaluation(options: EvaluateOptions, config: DictConfig) -> Evaluation:
-    """Return the evaluation that was asked for."""
-    if "backbone" not in config.metrics:
-        raise InputError(f"backbone={options.backbone}: choose one that measures, such as domain")
     for name in ("n", "seeds", "batch_size"):
         if getattr(options, name) < 1:
             raise InputError(f"{name}={getattr(options, name)}: give a number from 1")
+
+
+def _compose(options: EvaluateOptions, run: DictConfig) -> DictConfig:
+    """Return the config of metrics and backbone; the latter is the run's own by default."""
+    metrics = members("metrics") if options.metrics is None else options.metrics
+    overrides = [f"metrics=[{','.join(metrics)}]", f"backbone={options.backbone or 'domain'}"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("evaluate", overrides)
+    OmegaConf.set_struct(config, False)
+    config.cache_dir = run.cache_dir
+    if options.backbone is None:
+        config.backbone = OmegaConf.to_container(run.backbone, resolve=True)
+    if options.weights is not None:
+        config.backbone.weights = options.weights
+        config.backbone.pop("weights_hash", None)
+    check_target("backbone", config.backbone, options.allow_targets)
+    return config
+
+
+def _evaluation(
+    options: EvaluateOptions, config: DictConfig, metrics: Mapping[str, Metric]
+) -> Evaluation:
+    """Return the evaluation of the metrics of features."""
     return Evaluation(
-        build(config.metrics.backbone, options.allow_targets),
-        {name: build(node) for name, node in config.measures.items()},
+        build(config.backbone, options.allow_targets),
+        {name: metric for name, metric in metrics.items() if isinstance(metric, FeatureMetric)},
         every=0,
         num_fakes=options.n,
         cache=config.cache_dir,
         split=options.split,
         batch_size=options.batch_size,
         monitor=None,
-        weights=options.weights or config.metrics.get("weights"),
         min_fakes=options.min_fakes,
     )
 
 
-def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
-    """Return what measures a run as the options say."""
-    sampling = Sampling(options.truncation, options.standing, options.psi)
-    config = run.config
-    composed = _composed(options, config)
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+def _device(name: str | None) -> torch.device:
+    """Return the device of a name; by default a GPU if there is one."""
+    chosen = name or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        place = torch.device(device)
+        return torch.device(chosen)
     except RuntimeError as error:
-        raise InputError(f"device={device}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"device={chosen}: {str(error).splitlines()[0]}") from error
+
+
+def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
+    """Return the assessment of a run under the protocol of the options."""
+    sampling = Sampling(options.truncation, options.standing, options.psi)
+    _check_options(options)
+    stored = run.config
+    config = _compose(options, stored)
+    metrics: dict[str, Metric] = {name: build(node) for name, node in config.metrics.items()}
+    model_metrics = {k: m for k, m in metrics.items() if isinstance(m, ModelMetric)}
     return Assessment(
         run.path,
-        build(config.data, options.allow_targets),
-        _evaluation(options, composed),
-        {name: build(node) for name, node in composed.probes.items()},
-        place,
+        build(stored.data, options.allow_targets),
+        _evaluation(options, config, metrics),
+        {} if options.metrics is None else model_metrics,
+        _device(options.device),
         sampling,
     )
 
 
 def _games(run: Run, options: EvaluateOptions, assessment: Assessment) -> dict[str, LatentGame]:
-    """Return the game of each checkpoint that is there, ready to be sampled."""
+    """Return the game of each checkpoint that exists, with the changes of sampling."""
     names = list(dict.fromkeys(options.checkpoints))
-    kept = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
-    games = {name: run.game(name) for name in kept or names}
-    return {name: assessment.ready(game) for name, game in games.items()}
+    existing = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
+    games = {name: load_game(run, name) for name in existing or names}
+    return {name: assessment.apply_sampling(game) for name, game in games.items()}
 
 
 def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -> Table:
-    """Return a table with a row a value and a column a checkpoint."""
+    """Return a table with a row for each value and a column for each checkpoint."""
     table = Table(title="mean ± standard deviation over sampling seeds")
     table.add_column("metric", no_wrap=True)
     columns: list[Mapping[str, Spread]] = []
@@ -159,7 +168,7 @@ def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -
 
 
 def _class_table(records: list[Record]) -> Table | None:
-    """Return a table with a row a class and a column a value, if there are such values."""
+    """Return a table with a row for each class, or ``None`` without values within classes."""
     rows: dict[str, dict[str, Spread]] = {}
     for key, spread in spreads(records).items():
         if _CLASS.search(key):
@@ -173,7 +182,7 @@ def _class_table(records: list[Record]) -> Table | None:
 
 
 def evaluate(options: EvaluateOptions) -> None:
-    """Measure a run's checkpoints with several seeds, write evaluation.json, print a table."""
+    """Evaluate checkpoints with several sampling seeds: a table, and evaluation.json in the run."""
     run = Run(options.run, options.allow_targets)
     assessment = _assessment(run, options)
     games = _games(run, options, assessment)
@@ -192,11 +201,11 @@ def evaluate(options: EvaluateOptions) -> None:
         if table is not None:
             console.print(table)
     console.print(f"protocol {first[0].protocol}: " + _protocol(first[0]), soft_wrap=True)
-    console.print(f"written: {assessment.ledger.path}", soft_wrap=True)
+    console.print(f"written: {assessment.evaluations.path}", soft_wrap=True)
 
 
 def _protocol(record: Record) -> str:
-    """Return the parts of the stamp that a reader looks for first."""
+    """Return the main entries of the stamp as one line."""
     stamp = record.stamp
     return (
         f"{stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} fakes against "

@@ -1,4 +1,4 @@
-"""Euclidean distances between two sets of features, a block at a time."""
+"""Euclidean distances between two sets of features, in blocks of rows."""
 
 from collections.abc import Iterator
 
@@ -9,27 +9,27 @@ from tqdm import tqdm
 from gan import processes
 
 CHUNK = 1024  # rows
-PATIENCE = 2.0  # seconds without a progress bar
-ROUNDING = 1e-12  # of the squared norms
+PROGRESS_DELAY = 2.0  # seconds before a progress bar appears
+ROUNDING = 1e-12  # relative to the squared norms
 
 
 def distances(
     x: Tensor, y: Tensor, chunk: int = CHUNK, name: str = "distances"
 ) -> Iterator[Tensor]:
-    """Distances float32 (n, M) of `chunk` rows after another of x (N, F) to all of y (M, F).
+    """Yield the distances float32 (n, M) of n rows of x (N, F) to all rows of y (M, F).
 
-    Accumulated in float64, so that neither copies nor the reduced precision of matrix products that
-    training may have switched on blur them: relative error 1e-7, exact copies at exactly 0 (as is
-    whatever is nearer than a millionth of the norms). Holds n x M numbers at a time.
+    Accumulated in float64, whatever precision of matrix products training uses: relative error
+    1e-7; exactly 0 for copies, and for distances below a millionth of the norms. Holds n x M
+    numbers at a time.
 
     Args:
         x: one set, on any device with float64.
-        y: the other, on the same device.
-        chunk: n, at most.
-        name: of the progress bar, which shows after 2 s.
+        y: the other set, on the same device.
+        chunk: largest n.
+        name: of the progress bar, which appears after 2 s.
     """
     hidden = processes.rank() > 0
-    with tqdm(total=len(x), desc=name, leave=False, delay=PATIENCE, disable=hidden) as bar:
+    with tqdm(total=len(x), desc=name, leave=False, delay=PROGRESS_DELAY, disable=hidden) as bar:
         for rows in torch.split(x, chunk):
             yield torch.cat(
                 [_block(rows.double(), columns) for columns in torch.split(y, chunk)], 1
@@ -38,14 +38,14 @@ def distances(
 
 
 def nearest(x: Tensor, y: Tensor, k: int, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:
-    """Distances float32 (N, k), ascending, and indices int64 (N, k) of the k nearest rows of y.
+    """Return distances float32 (N, k), ascending, and indices int64 (N, k) of the k nearest rows.
 
     A row of x that is in y is its own nearest neighbour, at distance 0.
 
     Args:
-        x: points that look for neighbours (N, F).
-        y: their neighbours to be (M, F), M at least k.
-        k: how many.
+        x: points (N, F).
+        y: candidates for their neighbours (M, F), M at least k.
+        k: number of neighbours.
         chunk: rows of x at a time; memory is chunk x M.
 
     Raises:
@@ -53,12 +53,12 @@ def nearest(x: Tensor, y: Tensor, k: int, chunk: int = CHUNK) -> tuple[Tensor, T
     """
     if not 1 <= k <= len(y):
         raise ValueError(f"{k} nearest of {len(y)} points")
-    found = [rows.topk(k, largest=False) for rows in distances(x, y, chunk, "neighbours")]
-    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+    blocks = [rows.topk(k, largest=False) for rows in distances(x, y, chunk, "neighbours")]
+    return torch.cat([b.values for b in blocks]), torch.cat([b.indices for b in blocks])
 
 
 def _block(x: Tensor, y: Tensor) -> Tensor:
-    """Distances float32 (n, m) of x (n, F), float64, to y (m, F)."""
+    """Return the distances float32 (n, m) of x (n, F), float64, to y (m, F)."""
     y = y.double()
     norms = x.square().sum(1)[:, None] + y.square().sum(1)
     squares = torch.addmm(norms, x, y.T, alpha=-2)

@@ -11,7 +11,7 @@ from gan.metrics.feature_metric import FeatureMetric, Role
 
 
 def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -> Tensor:
-    """Squared Frechet distance of two Gaussians, 0 or more.
+    """Return the squared Frechet distance of two Gaussians, 0 or more.
 
     |mu1 - mu2|^2 + tr(sigma1 + sigma2 - 2 (sigma1 sigma2)^(1/2)): Dowson and Landau, 1982; Heusel
     et al., 2017, eq. 6.
@@ -26,10 +26,10 @@ def frechet_distance(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -
 
 
 def distance_from_root(mu1: Tensor, root1: Tensor, mu2: Tensor, sigma2: Tensor) -> Tensor:
-    """`frechet_distance` of Gaussians of which one is known by a root of its covariance.
+    """Return `frechet_distance`, given a root A of the first covariance, sigma1 = A A^T.
 
-    The trace of (sigma1 sigma2)^(1/2) is the sum of the roots of the eigenvalues of A^T sigma2 A
-    with sigma1 = A A^T, a symmetric matrix as wide as A.
+    The trace of (sigma1 sigma2)^(1/2) is the sum of the square roots of the eigenvalues of
+    A^T sigma2 A, a symmetric matrix (r, r).
 
     Args:
         mu1: mean, float64 (F,).
@@ -44,22 +44,22 @@ def distance_from_root(mu1: Tensor, root1: Tensor, mu2: Tensor, sigma2: Tensor) 
 
 
 def root(sigma: Tensor) -> Tensor:
-    """A, float64 (F, r), of a covariance A A^T, float64 (F, F).
+    """Return the root A, float64 (F, r), of a covariance A A^T, float64 (F, F).
 
-    Directions without variance are left out, so that fewer images than features do no harm.
+    Directions without variance are left out, so that fewer images than features are accepted.
     """
     variances, axes = torch.linalg.eigh(sigma)
-    kept = variances > variances.max() * len(variances) * torch.finfo(variances.dtype).eps
-    factor: Tensor = axes[:, kept] * variances[kept].sqrt()
+    positive = variances > variances.max() * len(variances) * torch.finfo(variances.dtype).eps
+    factor: Tensor = axes[:, positive] * variances[positive].sqrt()
     return factor
 
 
 def moments(pool: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
-    """Mean (F,) and unbiased covariance (F, F), float64, of features (N, F), N at least 2.
+    """Return mean (F,) and unbiased covariance (F, F), float64, of features (N, F), N at least 2.
 
     Args:
         pool: the features.
-        chunk: rows in float64 at a time.
+        chunk: rows that are converted to float64 at a time.
     """
     mean = pool.mean(0, dtype=torch.float64)
     outer = mean.new_zeros(len(mean), len(mean))
@@ -72,24 +72,24 @@ def moments(pool: Tensor, chunk: int = 4096) -> tuple[Tensor, Tensor]:
 class FrechetDistance(FeatureMetric):
     """FID on a backbone's pooled features, key "fid".
 
-    Streams float64 sums and outer products of both sets, never the features; covariances are
-    unbiased (N - 1), as torch-fidelity's.
+    Holds float64 sums and outer products of both sets, not the features. Covariances are unbiased
+    (N - 1), as in torch-fidelity.
     """
 
     ranking = ("fid",)
-    held: ClassVar[Mapping[Role, tuple[str, ...]]] = {Role.REAL: ("count", "sum", "outer")}
+    real_states: ClassVar[Mapping[Role, tuple[str, ...]]] = {Role.REAL: ("count", "sum", "outer")}
     higher_is_better = False
 
     def __init__(self) -> None:
         super().__init__()
         for role in (Role.FAKE, Role.REAL):
-            for name in self.held[Role.REAL]:
-                # scalar until the first batch
+            for name in self.real_states[Role.REAL]:
+                # zero-dimensional before the first batch
                 zero = torch.zeros((), dtype=torch.float64)
                 self.add_state(f"{role.value}_{name}", zero, dist_reduce_fx="sum")
 
     def update(self, features: Features, role: Role) -> None:
-        """Adds pooled features (B, F) of real or of generated images."""
+        """Add pooled features (B, F) of real or of generated images."""
         if role is Role.UNSEEN:
             return
         pool = features.pool.double()
@@ -99,7 +99,7 @@ class FrechetDistance(FeatureMetric):
             setattr(self, key, getattr(self, key) + value)
 
     def compute(self) -> dict[str, float]:
-        """The distance of all fakes to all reals.
+        """Return the distance of all fakes to all real images.
 
         Raises:
             ValueError: fewer than two images on either side.
@@ -108,8 +108,9 @@ class FrechetDistance(FeatureMetric):
         return {"fid": float(frechet_distance(*reals, *fakes))}
 
     def moments(self, role: Role) -> tuple[Tensor, Tensor]:
-        """Mean (F,) and unbiased covariance (F, F), float64, of the images of a role."""
-        count, total, outer = (getattr(self, f"{role.value}_{n}") for n in self.held[Role.REAL])
+        """Return mean (F,) and unbiased covariance (F, F), float64, of the images of a role."""
+        names = self.real_states[Role.REAL]
+        count, total, outer = (getattr(self, f"{role.value}_{name}") for name in names)
         if count < 2:
             raise ValueError(f"a covariance needs 2 images or more, got {int(count)}")
         mean = total / count

@@ -1,4 +1,4 @@
-"""Whether generated images are new, or copies of the images that a model was trained on."""
+"""Tests whether generated images are copies of training images."""
 
 import math
 from collections.abc import Mapping
@@ -9,17 +9,21 @@ from torch import Tensor
 
 from gan.latents import keyed_generator
 from gan.metrics.distances import nearest
-from gan.metrics.feature_metric import HeldFeatures, Role
+from gan.metrics.feature_metric import FeatureSetMetric, Role
 from gan.metrics.frechet import frechet_distance
 
-COMMON = 0.01  # share of unseen images that are as near to a training image as a "copy"
+COPY_QUANTILE = 0.01  # of the distances of unseen images to the nearest training image
 
 
 def rank_score(values: Tensor, reference: Tensor) -> float:
-    """Mann-Whitney U of two samples as a z-score, below 0 where `values` (n,) are the smaller.
+    """Return Mann and Whitney's U of two samples as a z-score.
 
-    U counts the pairs whose first is the larger, ties half; its mean nm/2 and variance
-    nm(n + m + 1)/12 are those of equal distributions without ties.
+    U counts the pairs with the larger number in `values`, ties as a half. Its mean nm/2 and
+    variance nm(n + m + 1)/12 are those of equal distributions without ties.
+
+    Args:
+        values: (n,); the score is below 0 if they are the smaller ones.
+        reference: (m,).
     """
     n, m = len(values), len(reference)
     ordered = reference.sort().values
@@ -28,41 +32,40 @@ def rank_score(values: Tensor, reference: Tensor) -> float:
     return (wins - n * m / 2) / math.sqrt(n * m * (n + m + 1) / 12)
 
 
-class Memorisation(HeldFeatures):
-    """Tests for copies in feature space, with the real images of the other split as a yardstick.
+class Memorisation(FeatureSetMetric):
+    """Tests for copies in feature space, with the real images of the other split as a reference.
 
-    "Real" are the images that the model was trained on (metrics.split=train), "unseen" those that
-    it was not. Keys, and what draws of the data's own distribution get:
+    "Real" images are those that the model was trained on (evaluation.split=train), "unseen" images
+    those of the other split. Keys, each with its value for fakes of the distribution of the data:
 
     * "nearest_real", "nearest_unseen": median distance of fakes to the nearest of equally many
       images of either split; equal.
-    * "copies": share of fakes as near to a real image as the nearest 1 % of unseen ones; 0.01.
-    * "copying_z": Meehan, Chaudhuri and Dasgupta, 2020: whether fakes are nearer to reals than
-      unseen images are, by Mann and Whitney's U as a z-score, which grows with the root of the
-      counts; 0, below -5 for copies, above 5 for fakes that are far from the data. Departs from the
-      paper in taking the whole space as one cell, so that copies of one region can hide behind poor
-      fakes of another.
-    * "authenticity": Alaa et al., 2022: share of fakes farther from their nearest real
-      than that one is from the next real; about a half, near 0 for copies.
-    * "fid_real_equal", "fid_unseen_equal", "fid_gap": Frechet distance of fakes to equally many
-      images of either split, and the second less the first; near 0, well above it for copies.
+    * "copies": fraction of fakes that are as near to a real image as the nearest 1 % of unseen
+      images; 0.01.
+    * "copying_z": Meehan, Chaudhuri and Dasgupta, 2020: whether fakes are nearer to real images
+      than unseen images are. Mann and Whitney's U as a z-score, which grows with the square root of
+      the counts; 0, below -5 for copies, above 5 for fakes far from the data. Deviation from the
+      paper: the whole space is one cell, so poor fakes in one region can mask copies in another.
+    * "authenticity": Alaa et al., 2022: fraction of fakes that are farther from their nearest real
+      image than that image is from the next real image; about a half, near 0 for copies.
+    * "fid_real_equal", "fid_unseen_equal", "fid_gap": FID of fakes to equally many images of either
+      split, and the second minus the first; near 0, well above 0 for copies.
 
-    Equally many of a larger real split are a part of it, so that the first and the last group miss
-    copies of the rest; the other three look at all real images. Distances are those of features:
-    copies that noise has moved farther than the data lie apart count as new.
-
-    Fakes of few modes raise both Frechet distances, and with them the noise of the gap, and leave
-    the others where they are.
+    The first and the last group read a random subset of the larger real split, and miss copies of
+    the rest. The other three read all real images. Distances are those of features: a copy with
+    noise larger than the distances within the data counts as new. Mode collapse raises both values
+    of FID and the noise of the gap, and does not change the other values.
 
     Args:
-        seed: of the choice of equally many images.
+        seed: of the random subset.
 
     Attributes:
-        suspects: (fake, real, distance) of every fake of the last `compute` with its nearest real,
-            nearest first; a fake by its place in what was fed, a real by its index in the split.
+        suspects: (fake, real, distance) of every fake of the last `compute` and its nearest real
+            image, by ascending distance; index of the fake in its order, index of the real image
+            in its split.
     """
 
-    held: ClassVar[Mapping[Role, tuple[str, ...]]] = {
+    real_states: ClassVar[Mapping[Role, tuple[str, ...]]] = {
         Role.REAL: ("pool", "labels"),
         Role.UNSEEN: ("pool", "labels"),
     }
@@ -73,22 +76,22 @@ class Memorisation(HeldFeatures):
         self.suspects: list[tuple[int, int, float]] = []
 
     def compute(self) -> dict[str, float]:
-        """All values.
+        """Return all values.
 
         Raises:
-            ValueError: fewer than two images of a role.
+            ValueError: a role has fewer than two images.
         """
-        fakes, reals, unseen = (self.pool(role) for role in (Role.FAKE, *self.held))
+        fakes, reals, unseen = (self.pool(role) for role in (Role.FAKE, *self.real_states))
         if min(len(fakes), len(reals), len(unseen)) < 2:
             raise ValueError("memorisation needs 2 images or more of each kind")
         return self._equal(fakes, reals, unseen) | self._copying(fakes, reals, unseen)
 
     def stamp(self) -> dict[str, str | int | float]:
-        """The seed; counts are in the stamp of the evaluation."""
+        """Return the seed; the stamp of the evaluation has the counts."""
         return {"memorisation_seed": self.seed}
 
     def _equal(self, fakes: Tensor, reals: Tensor, unseen: Tensor) -> dict[str, float]:
-        """Distances to equally many images of both splits."""
+        """Compute the distances to equally many images of both splits."""
         count, values = min(len(reals), len(unseen)), {}
         for name, pool in (("real", reals), ("unseen", unseen)):
             order = torch.randperm(len(pool), generator=keyed_generator(self.seed))
@@ -98,27 +101,27 @@ class Memorisation(HeldFeatures):
         return values | {"fid_gap": values["fid_unseen_equal"] - values["fid_real_equal"]}
 
     def _copying(self, fakes: Tensor, reals: Tensor, unseen: Tensor) -> dict[str, float]:
-        """Tests of how near fakes are to all reals."""
-        distances, owners = (found[:, 0] for found in nearest(fakes, reals, 1))
+        """Compute the tests that read all real images."""
+        distances, indices = (columns[:, 0] for columns in nearest(fakes, reals, 1))
         usual = nearest(unseen, reals, 1)[0][:, 0]
-        few, places = torch.unique(owners, return_inverse=True)
-        room = nearest(reals[few], reals, 2)[0][:, 1][places]
-        self.suspects = _ranked(distances, owners)
+        unique, inverse = torch.unique(indices, return_inverse=True)
+        between_reals = nearest(reals[unique], reals, 2)[0][:, 1][inverse]
+        self.suspects = _by_distance(distances, indices)
         return {
-            "copies": float((distances <= usual.quantile(COMMON)).float().mean()),
+            "copies": float((distances <= usual.quantile(COPY_QUANTILE)).float().mean()),
             "copying_z": rank_score(distances, usual),
-            "authenticity": float((distances > room).float().mean()),
+            "authenticity": float((distances > between_reals).float().mean()),
         }
 
 
 def _moments(pool: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (F,) and unbiased covariance (F, F), float64, of features (N, F)."""
+    """Return mean (F,) and unbiased covariance (F, F), float64, of features (N, F)."""
     pool, mean = pool.double(), pool.double().mean(0)
     return mean, (pool - mean).T @ (pool - mean) / (len(pool) - 1)
 
 
-def _ranked(distances: Tensor, owners: Tensor) -> list[tuple[int, int, float]]:
-    """Place, owner and distance of every fake, nearest first."""
+def _by_distance(distances: Tensor, indices: Tensor) -> list[tuple[int, int, float]]:
+    """Return (fake, real, distance) of every fake, by ascending distance."""
     order = distances.argsort(stable=True)
-    columns = (order.tolist(), owners[order].tolist(), distances[order].tolist())
+    columns = (order.tolist(), indices[order].tolist(), distances[order].tolist())
     return list(zip(*columns, strict=True))

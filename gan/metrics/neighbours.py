@@ -1,4 +1,4 @@
-"""What the neighbourhoods of two sets of features share."""
+"""Precision, recall, density and coverage of two sets of features."""
 
 from typing import NamedTuple
 
@@ -8,23 +8,24 @@ from torch import Tensor
 
 from gan.errors import InputError
 from gan.metrics.distances import CHUNK, distances, nearest
-from gan.metrics.feature_metric import HeldFeatures, Role
+from gan.metrics.feature_metric import FeatureSetMetric, Role
 
 SUBSET_SEED = 2020
 
 
 class Overlap(NamedTuple):
-    """How two sets cover each other.
+    """Overlap of a set of fakes and a set of real images.
 
-    Around each point lies a ball, as far as the k-th nearest of the others of its set.
+    The ball of a point has the radius of the distance to its k-th nearest neighbour in its own set.
 
     Attributes:
-        precision: share of fakes in the ball of some real, the border included, in [0, 1]
-            (Kynkaanniemi et al., 2019, eq. 1 and 2).
-        recall: share of reals in the ball of some fake, likewise.
-        density: reals' balls around a fake, on average, over k, 0 or more; the border is left out
-            as in the authors' code, so that copies have density 1 (Naeem et al., 2020, section 3).
-        coverage: share of reals with a fake in their ball, likewise, in [0, 1].
+        precision: fraction of fakes in the closed ball of a real image, in [0, 1] (Kynkaanniemi et
+            al., 2019, eq. 1 and 2).
+        recall: fraction of real images in the closed ball of a fake, in [0, 1].
+        density: mean number of open balls of real images that hold a fake, over k, 0 or more.
+            Balls are open as in the authors' code, so that copies have density 1 (Naeem et al.,
+            2020, section 3).
+        coverage: fraction of real images with a fake in their open ball, in [0, 1].
     """
 
     precision: float
@@ -36,17 +37,14 @@ class Overlap(NamedTuple):
 def overlap(
     fakes: Tensor, reals: Tensor, precision_k: int, coverage_k: int, chunk: int = CHUNK
 ) -> Overlap:
-    """Overlap of N fakes and N reals.
-
-    Precision and recall with balls to the `precision_k`-th neighbour, density and coverage with
-    those to the `coverage_k`-th, both below N; memory is chunk x N.
+    """Return the overlap of N fakes and N real images.
 
     Args:
         fakes: features (N, F).
         reals: features (N, F).
-        precision_k: neighbours.
-        coverage_k: neighbours.
-        chunk: rows at a time.
+        precision_k: k of precision and recall, below N.
+        coverage_k: k of density and coverage, below N.
+        chunk: rows at a time; memory is chunk x N.
     """
     radii = nearest(reals, reals, max(precision_k, coverage_k) + 1, chunk)[0]
     reach = nearest(fakes, fakes, precision_k + 1, chunk)[0][:, precision_k, None]
@@ -63,26 +61,26 @@ def overlap(
     return Overlap(*(float(part.double().mean()) for part in parts))
 
 
-def thinned(pool: Tensor, count: int) -> Tensor:
-    """`count` of the rows (N, F), the same random ones each time; all, in order, where N is it."""
+def subsample(pool: Tensor, count: int) -> Tensor:
+    """Return a fixed random subset of `count` rows of (N, F); all rows, in order, for count N."""
     if len(pool) == count:
         return pool
     order = np.random.RandomState(SUBSET_SEED).permutation(len(pool))[:count]
     return pool[torch.from_numpy(order).to(pool.device)]
 
 
-class Neighbours(HeldFeatures):
-    """Keys "precision", "recall", "density" and "coverage" of a backbone's pooled features.
+class Neighbours(FeatureSetMetric):
+    """`overlap` of pooled features, keys "precision", "recall", "density" and "coverage".
 
-    Each is that of `overlap`, with equally many images of both sides, as its authors take: of the
-    more numerous side a fixed random part. All four depend on that number.
+    Both sides have equally many images, as in the papers: a fixed random subset of the larger side.
+    All four values depend on that number.
 
     Args:
         precision_k: neighbours of precision and recall.
         coverage_k: neighbours of density and coverage.
 
     Raises:
-        InputError: no neighbours.
+        InputError: fewer than one neighbour.
     """
 
     ranking = ("precision", "recall", "density", "coverage")
@@ -98,7 +96,7 @@ class Neighbours(HeldFeatures):
         self.precision_k, self.coverage_k = precision_k, coverage_k
 
     def stamp(self) -> dict[str, str | int | float]:
-        """Numbers of neighbours and of reals."""
+        """Return the numbers of neighbours and of real images."""
         return {
             "precision_k": self.precision_k,
             "coverage_k": self.coverage_k,
@@ -106,17 +104,17 @@ class Neighbours(HeldFeatures):
         }
 
     def compute(self) -> dict[str, float]:
-        """The four values.
+        """Return the four values.
 
         Raises:
-            InputError: no more images than neighbours on either side.
+            InputError: one side has no more images than neighbours.
         """
         fakes, reals = self.pool(Role.FAKE), self.pool(Role.REAL)
         count, k = min(len(fakes), len(reals)), max(self.precision_k, self.coverage_k)
         if count <= k:
             raise InputError(
-                f"{k} neighbours take {k + 1} images on either side, got {len(fakes)} generated "
-                f"and {len(reals)} real: raise metrics.num_fakes"
+                f"{k} neighbours need {k + 1} images on either side, got {len(fakes)} generated "
+                f"and {len(reals)} real: raise evaluation.num_fakes"
             )
-        sides = thinned(fakes, count), thinned(reals, count)
+        sides = subsample(fakes, count), subsample(reals, count)
         return overlap(*sides, self.precision_k, self.coverage_k)._asdict()

@@ -1,4 +1,4 @@
-"""Perceptual path length: how fast images change along the way between latents."""
+"""Perceptual path length: how much images change for small steps between latents."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,18 @@ from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
 from gan.backbones.base import Backbone
-from gan.backbones.source import RealSource
+from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
+from gan.metrics.base import Stamp
 from gan.metrics.image_distance import FeatureDistance, ImageDistance
-from gan.metrics.probe import Probe
+from gan.metrics.model_metric import ModelMetric
 
-BATCH = 100
+BATCH = 100  # steps
 
 
 @contextmanager
-def whole_float32() -> Iterator[None]:
-    """Products of float32 in float32: with TF32's 10 bits, nearby images would be equal."""
+def full_float32() -> Iterator[None]:
+    """Compute products of float32 without TF32, whose 10 bits do not resolve small steps."""
     switches = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
     before = [switch.fp32_precision for switch in switches]
     try:
@@ -32,31 +33,34 @@ def whole_float32() -> Iterator[None]:
             switch.fp32_precision = precision
 
 
-def kept(values: Tensor, lower: float, upper: float) -> Tensor:
-    """The values (n,) between two percentiles, each rounded outwards to a value that occurs."""
+def trim(values: Tensor, lower: float, upper: float) -> Tensor:
+    """Return the values (n,) between two percentiles, each rounded outwards to one of them."""
     low = float(np.percentile(values.numpy(), lower, method="lower"))
     high = float(np.percentile(values.numpy(), upper, method="higher"))
     return values[(values >= low) & (values <= high)]
 
 
-class PerceptualPathLength(Probe):
+class PerceptualPathLength(ModelMetric):
     """Perceptual path length in z, keys "ppl" and "ppl_std": lower is smoother.
 
-    Karras et al., 2019, eq. 2, by torch-fidelity's definition: the mean of the squared distance of
-    G(a) and G(b) over epsilon^2, a being a latent and b epsilon of the straight way to another,
-    without the smallest and the largest percent. Departs from the paper, which steps along the
-    great circle from any place on it: a straight step from a Gaussian latent also shortens it, and
-    the two numbers do not compare.
+    Karras et al., 2019, eq. 2, as defined by torch-fidelity: the mean squared distance of G(a) and
+    G(b) over epsilon^2, without the smallest and the largest percent; a is a latent and b = lerp(a,
+    c, epsilon) for another latent c. Deviation from the paper: it interpolates along a great
+    circle, starting from a random point on it. A linear step from a Gaussian latent also shortens
+    it, so the values do not compare.
 
-    Images are not rounded (NVIDIA's code; torch-fidelity's default wants 8 bits): a step of 1e-4
-    moves few pixels by half a byte, and those that it moves count thousands of times too much.
-    A conditional model takes its classes in turn, both ends of a step the same.
+    Images are not rounded, as in NVIDIA's code (torch-fidelity rounds to 8 bits by default): after
+    rounding, a step of 1e-4 changes few pixels, each by a whole level. A conditional model
+    generates the classes in turn, with the same class at both ends of a step.
 
     Args:
-        similarity: distance of images; None is that of the backbone's features.
-        count: steps.
-        epsilon: length of a step as a part of the way, in (0, 1].
+        similarity: distance of images; None is that of the features of the backbone.
+        count: number of steps.
+        epsilon: length of a step relative to the distance of the latents, in (0, 1].
         discard: percentiles below and above which steps are left out; (0, 100) keeps all.
+
+    Raises:
+        InputError: a number is out of range.
     """
 
     name = "ppl"
@@ -78,39 +82,44 @@ class PerceptualPathLength(Probe):
         if not 0 <= self.lower < self.upper <= 100:
             raise InputError(f"ppl.discard={list(discard)}: give two rising percentiles in 0..100")
 
-    def check(self, game: LatentGame, source: RealSource) -> None:
-        """Also readies the distance.
+    def check(self, game: LatentGame, dataset: ImageDataset) -> None:
+        """Refuse images of another shape than the data, and prepare the distance.
 
         Raises:
-            InputError: its weights cannot be had.
+            InputError: with the reason, such as weights that are not available.
         """
-        super().check(game, source)
+        super().check(game, dataset)
         self.similarity.prepare(game.device)
 
-    def check_backbone(self, source: RealSource, backbone: Backbone) -> None:
-        """Looks at one gray image.
+    def check_backbone(self, dataset: ImageDataset, backbone: Backbone) -> None:
+        """Compute the distance of one gray image to itself.
 
         Raises:
             InputError: the distance cannot use this backbone.
         """
         device = next((value.device for value in backbone.state_dict().values()), None)
-        gray = torch.zeros(1, source.channels, source.resolution, source.resolution, device=device)
+        gray = torch.zeros(
+            1, dataset.channels, dataset.resolution, dataset.resolution, device=device
+        )
         self.similarity.prepare(gray.device)
         self.similarity(gray, gray, backbone)
 
     def measure(
-        self, game: LatentGame, source: RealSource, backbone: Backbone, seed: int
+        self, game: LatentGame, dataset: ImageDataset, backbone: Backbone, seed: int
     ) -> dict[str, float]:
-        """Mean and standard deviation of the steps' lengths that are kept."""
+        """Return mean and standard deviation of the lengths, without the smallest and largest."""
         self.similarity.prepare(game.device)
-        lengths = kept(self.lengths(game, backbone, seed), self.lower, self.upper)
+        lengths = trim(self.lengths(game, backbone, seed), self.lower, self.upper)
         return {"ppl": float(lengths.mean()), "ppl_std": float(lengths.std(correction=0))}
 
     def lengths(self, game: LatentGame, backbone: Backbone, seed: int) -> Tensor:
-        """Squared speed of every step, float64 (count,); step k leads from latent 2k to 2k + 1."""
+        """Return |G(b) - G(a)|^2 / epsilon^2 of every step, float64 (count,).
+
+        Step k goes from latent 2k towards latent 2k + 1.
+        """
         parts = []
         with (
-            whole_float32(),
+            full_float32(),
             tqdm(total=self.count, desc="path length", unit="step", leave=False) as bar,
         ):
             for start in range(0, self.count, BATCH):
@@ -120,17 +129,17 @@ class PerceptualPathLength(Probe):
         return torch.cat(parts)
 
     def _lengths(self, game: LatentGame, backbone: Backbone, seed: int, steps: range) -> Tensor:
-        """Squared speed of some steps, float64 (n,)."""
+        """Return |G(b) - G(a)|^2 / epsilon^2 of some steps, float64 (n,)."""
         z = game.prior.sample_each(seed, range(2 * steps.start, 2 * steps.stop))
         classes = game.generator.num_classes
         labels = torch.tensor(steps) % classes if classes else None
-        # two passes of one shape, so that the kernels round alike
+        # two passes of one shape, so that the kernels round equally
         ends = z[::2], torch.lerp(z[::2], z[1::2], self.epsilon)
         near, far = (game.decode(end, labels).to(game.device) for end in ends)
         return self.similarity(near, far, backbone).double().cpu() / self.epsilon**2
 
-    def stamp(self) -> dict[str, str | int | float]:
-        """The distance and the steps."""
+    def stamp(self) -> Stamp:
+        """Return the distance and the steps."""
         return {
             "ppl_similarity": self.similarity.name,
             "ppl_count": self.count,

@@ -1,4 +1,4 @@
-"""Metrics within each class."""
+"""FID, precision and recall within each class."""
 
 import logging
 import math
@@ -8,46 +8,51 @@ import torch
 from torch import Tensor
 
 from gan.backbones.base import NO_LABEL, Backbone
-from gan.backbones.source import RealSource
+from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
-from gan.metrics.feature_metric import HeldFeatures, Role
+from gan.metrics.feature_metric import FeatureSetMetric, Role
 from gan.metrics.frechet import distance_from_root, moments, root
-from gan.metrics.neighbours import overlap, thinned
+from gan.metrics.neighbours import overlap, subsample
 
 log = logging.getLogger(__name__)
 
 
 def frechet_of(x: Tensor, y: Tensor) -> Tensor:
-    """Squared Frechet distance, float64, of features (N, F) and (M, F), N and M at least 2.
+    """Return the squared Frechet distance, float64, of features (N, F) and (M, F).
 
-    `frechet_distance` of their moments, by eigenvalues no wider than the least of N, M and F.
+    `frechet_distance` of their moments, with eigenvalues of a matrix of the smallest of N, M and F
+    rows.
+
+    Args:
+        x: features, N 2 or more.
+        y: features, M 2 or more.
     """
     fewer, more = sorted((x, y), key=len)
     return distance_from_root(fewer.mean(0, dtype=torch.float64), _factor(fewer), *moments(more))
 
 
 def _factor(pool: Tensor) -> Tensor:
-    """Root of the covariance of features (N, F), float64 (F, r), r at most N and F."""
+    """Return a root of the covariance of features (N, F), float64 (F, r), r at most N and F."""
     if len(pool) > pool.shape[1]:
         return root(moments(pool)[1])
     centred: Tensor = pool.double() - pool.mean(0, dtype=torch.float64)
     return centred.T / math.sqrt(len(pool) - 1)
 
 
-class PerClass(HeldFeatures):
-    """FID, precision and recall within each class, by the labels that fakes were asked for.
+class PerClass(FeatureSetMetric):
+    """FID, precision and recall within each class, by the labels that fakes were conditioned on.
 
     Keys "intra_fid/3", "precision/3" and "recall/3" for class 3, and "intra_fid", the mean of the
-    first over the classes (Miyato and Koyama, 2018). Covariances are unbiased;
-    precision and recall are those of `overlap`, with equally many images of both sides. FID within
-    a class is biased by the few images there: compare it at equal numbers only. Classes with k
-    images or fewer on either side are left out, with a warning.
+    first over the classes (Miyato and Koyama, 2018). Covariances are unbiased. Precision and recall
+    are those of `overlap`, with equally many images on both sides. FID within a class has a bias
+    from the small number of images: compare it at equal numbers only. Classes with k images or
+    fewer on one side are left out, with a warning.
 
     Args:
         k: neighbours of precision and recall.
 
     Raises:
-        InputError: no neighbours.
+        InputError: fewer than one neighbour.
     """
 
     ranking = ("intra_fid",)
@@ -60,34 +65,36 @@ class PerClass(HeldFeatures):
         self.k = k
 
     def stamp(self) -> dict[str, str | int | float]:
-        """Number of neighbours."""
+        """Return the number of neighbours."""
         return {"per_class_k": self.k}
 
-    def refusal(self, backbone: Backbone, source: RealSource, labelled: bool) -> str | None:
-        """It needs labels on both sides."""
-        if not source.num_classes:
-            return f"{source.name} has no labels"
+    def incompatibility(
+        self, backbone: Backbone, dataset: ImageDataset, labelled: bool
+    ) -> str | None:
+        """Require labels on both sides."""
+        if not dataset.num_classes:
+            return f"{dataset.name} has no labels"
         return None if labelled else "the model is unconditional, its images have no labels"
 
     def compute(self) -> dict[str, float]:
-        """The values of every class that can be measured.
+        """Return the values of every class with enough images.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no such class.
         """
-        found = {label: self._values(fakes, reals) for label, fakes, reals in self._classes()}
-        if not found:
+        rows = {label: self._values(fakes, reals) for label, fakes, reals in self._classes()}
+        if not rows:
             raise InputError(
                 f"no class has {self.k + 1} labelled images both generated and real: generate "
-                "with a conditional model of labelled data and raise metrics.num_fakes, or leave "
-                "the measures per class out"
+                "with a conditional model of labelled data and raise evaluation.num_fakes, or "
+                "leave per_class out"
             )
-        values = {f"{key}/{label}": v for label, row in found.items() for key, v in row.items()}
-        mean = sum(row["intra_fid"] for row in found.values()) / len(found)
+        values = {f"{key}/{label}": v for label, row in rows.items() for key, v in row.items()}
+        mean = sum(row["intra_fid"] for row in rows.values()) / len(rows)
         return {"intra_fid": mean} | values
 
     def _classes(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Label, fakes and reals of every class with more than k of both."""
+        """Yield label, fakes and real images of every class with more than k of both."""
         sides = [(self.pool(role), self.labels(role)) for role in (Role.FAKE, Role.REAL)]
         present = {label for _, labels in sides for label in labels.tolist()} - {NO_LABEL}
         for label in sorted(present):
@@ -96,7 +103,7 @@ class PerClass(HeldFeatures):
                 yield label, fakes, reals
             else:
                 log.warning(
-                    "class %d is left out per class: %d generated and %d real images, needs %d",
+                    "per_class leaves class %d out: %d generated and %d real images, needs %d",
                     label,
                     len(fakes),
                     len(reals),
@@ -104,9 +111,9 @@ class PerClass(HeldFeatures):
                 )
 
     def _values(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
-        """Of one class's features (N, F) and (M, F)."""
+        """Return the values of one class from features (N, F) and (M, F)."""
         count = min(len(fakes), len(reals))
-        shared = overlap(thinned(fakes, count), thinned(reals, count), self.k, self.k)
+        shared = overlap(subsample(fakes, count), subsample(reals, count), self.k, self.k)
         return {
             "intra_fid": float(frechet_of(reals, fakes)),
             "precision": shared.precision,

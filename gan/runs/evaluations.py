@@ -1,4 +1,4 @@
-"""The file in which evaluations of a run add up."""
+"""The file of all evaluations of a run."""
 
 import json
 import math
@@ -14,18 +14,18 @@ from gan.errors import InputError
 
 @dataclass
 class Record:
-    """One evaluation of one set of weights with one sampling seed.
+    """One evaluation of the weights of one checkpoint with one sampling seed.
 
     Attributes:
         checkpoint: "best" or "last".
-        step: generator updates behind the weights.
-        weights: digest of the weights that generated.
+        step: number of generator updates of the weights.
+        weights: digest of the weights of the generator.
         seed: of the latents and the labels.
         protocol: short name of the stamp.
-        stamp: how everything here was measured.
-        protocols: of each value that ranks models.
+        stamp: protocol of all values.
+        protocols: short name of the protocol of each value by which models are ranked.
         values: of the metrics.
-        seconds: that it took.
+        seconds: of wall-clock time.
     """
 
     checkpoint: str
@@ -40,7 +40,7 @@ class Record:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """Return what the values depend on."""
+        """Return weights, seed and protocol, on which the values depend."""
         return self.weights, self.seed, self.protocol
 
 
@@ -50,8 +50,8 @@ class Spread:
 
     Attributes:
         mean: over the seeds.
-        std: with n - 1, ``None`` for a single seed.
-        seeds: how many.
+        std: unbiased (n - 1), ``None`` for a single seed.
+        seeds: number of seeds.
     """
 
     mean: float
@@ -60,7 +60,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: list[float]) -> "Spread":
-        """Return the spread of values, one a seed."""
+        """Return the spread of values, one for each seed."""
         return cls(mean(values), stdev(values) if len(values) > 1 else None, len(values))
 
     def __str__(self) -> str:
@@ -69,14 +69,14 @@ class Spread:
         return f"{self.mean:.4g}{deviation}"
 
 
-class Ledger:
-    """``evaluation.json``: every record that was ever made of a run, and their means.
+class Evaluations:
+    """``evaluation.json``: all records of a run, and their means over seeds.
 
     Args:
-        path: of the file; what it holds already is kept.
+        path: of the file; its records are kept.
 
     Raises:
-        InputError: if the file is not such a ledger.
+        InputError: if the file holds something else.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,12 +90,12 @@ class Ledger:
                 raise InputError(f"{path} is no evaluation: move it away") from error
 
     def find(self, weights: str, seed: int, protocol: str) -> Record | None:
-        """Return the record of an evaluation that was made before, if it was."""
+        """Return the record of an earlier evaluation, or ``None``."""
         key = (weights, seed, protocol)
         return next((record for record in self.records if record.key == key), None)
 
     def add(self, record: Record) -> None:
-        """Keep a record and write the file, whole or not at all."""
+        """Append a record and write the file atomically."""
         self.records.append(record)
         content = {"summary": self.summary(), "records": [asdict(r) for r in self.records]}
         part = self.path.with_suffix(".part")
@@ -103,14 +103,14 @@ class Ledger:
         os.replace(part, self.path)
 
     def groups(self) -> list[list[Record]]:
-        """Return the records in groups that differ in their seed alone."""
-        found: dict[tuple[str, str], list[Record]] = {}
+        """Return the records in groups that differ only in their seed."""
+        groups: dict[tuple[str, str], list[Record]] = {}
         for record in self.records:
-            found.setdefault((record.weights, record.protocol), []).append(record)
-        return list(found.values())
+            groups.setdefault((record.weights, record.protocol), []).append(record)
+        return list(groups.values())
 
     def summary(self) -> list[dict[str, Any]]:
-        """Return mean and deviation over seeds, one entry a group."""
+        """Return mean and standard deviation over seeds of each group."""
         return [
             {
                 **{k: getattr(group[0], k) for k in ("checkpoint", "step", "weights", "protocol")},
@@ -121,10 +121,10 @@ class Ledger:
 
 
 def spreads(records: Iterable[Record]) -> Mapping[str, Spread]:
-    """Return mean and deviation of each value over records that differ in their seed alone."""
+    """Return mean and deviation of each value over records that differ only in their seed."""
     values: dict[str, list[float]] = {}
     for record in records:
         for name, value in record.values.items():
             if math.isfinite(value):
                 values.setdefault(name, []).append(value)
-    return {name: Spread.of(found) for name, found in values.items()}
+    return {name: Spread.of(numbers) for name, numbers in values.items()}

@@ -8,7 +8,7 @@ from torch_fidelity.feature_extractor_dinov2 import MODEL_METADATA, FeatureExtra
 
 from gan.backbones.dinov2 import WIDTHS, DinoV2Backbone
 from gan.errors import InputError
-from tests.metrics.tiny import TinySource
+from tests.metrics.tiny_data import TinyDataset
 
 SMALL = "dinov2-vit-s-14"
 
@@ -40,16 +40,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return names
 
 
-def prepared(source: TinySource, model: str = SMALL) -> DinoV2Backbone:
+def prepared(dataset: TinyDataset, model: str = SMALL) -> DinoV2Backbone:
     backbone = DinoV2Backbone(model)
-    backbone.prepare(source, torch.device("cpu"))
+    backbone.prepare(dataset, torch.device("cpu"))
     return backbone
 
 
 @pytest.mark.usefixtures("asked")
-def test_equals_torch_fidelity(source: TinySource) -> None:
+def test_equals_torch_fidelity(dataset: TinyDataset) -> None:
     before = torch.get_rng_state()
-    backbone = prepared(source)
+    backbone = prepared(dataset)
     assert torch.equal(before, torch.get_rng_state())
     reference = FeatureExtractorDinoV2(SMALL, ["dinov2"])
     reference.load_state_dict(backbone.net.state_dict())  # type: ignore[union-attr]
@@ -63,8 +63,8 @@ def test_equals_torch_fidelity(source: TinySource) -> None:
 
 
 @pytest.mark.usefixtures("asked")
-def test_what_the_network_reads(source: TinySource) -> None:
-    backbone = prepared(source)
+def test_what_the_network_reads(dataset: TinyDataset) -> None:
+    backbone = prepared(dataset)
     backbone(torch.ones(2, 1, 8, 8))
     read = backbone.net.model.read  # type: ignore[union-attr]
     assert read.shape == (2, 3, 224, 224)
@@ -73,16 +73,18 @@ def test_what_the_network_reads(source: TinySource) -> None:
     torch.testing.assert_close(read.mean((0, 2, 3)), (1 - mean) / std)
 
 
-def test_asks_the_hub_once_and_is_frozen(source: TinySource, asked: list[tuple[str, str]]) -> None:
-    backbone = prepared(source)
-    backbone.prepare(source, torch.device("cpu"))
+def test_loads_from_the_hub_once_and_is_frozen(
+    dataset: TinyDataset, asked: list[tuple[str, str]]
+) -> None:
+    backbone = prepared(dataset)
+    backbone.prepare(dataset, torch.device("cpu"))
     assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
     assert not any(p.requires_grad for p in backbone.parameters())
     assert not any(m.training for m in backbone.train().modules())
     stamp = backbone.stamp()
     assert len(str(stamp["weights_hash"])) == 64
     assert stamp["model"] == SMALL
-    assert not backbone.classifies
+    assert not backbone.has_logits
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_asks_the_hub_once_and_is_frozen(source: TinySource, asked: list[tuple[s
     ],
 )
 def test_no_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: TinySource, error: Exception
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset, error: Exception
 ) -> None:
     def fails(*_: object) -> None:
         raise error
@@ -102,29 +104,29 @@ def test_no_hub(
     monkeypatch.setattr(torch.hub, "load", fails)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(InputError) as caught:
-        prepared(source)
+        prepared(dataset)
     message = str(caught.value)
     assert str(tmp_path / "facebookresearch_dinov2_main") in message
     assert str(tmp_path / "checkpoints/dinov2_vits14_pretrain.pth") in message
-    assert "metrics=domain" in message
+    assert "backbone=domain" in message
     assert "\n" not in message
 
 
-def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: TinySource) -> None:
+def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(InputError, match="no internet connection"):
-        prepared(source)
+        prepared(dataset)
 
 
 @pytest.mark.usefixtures("asked")
-def test_a_file_is_not_read(tmp_path: Path, source: TinySource) -> None:
+def test_a_file_is_not_read(tmp_path: Path, dataset: TinyDataset) -> None:
     backbone = DinoV2Backbone(SMALL, str(tmp_path / "dinov2.pth"))
-    with pytest.raises(InputError, match=r"leave metrics\.weights out"):
-        backbone.prepare(source, torch.device("cpu"))
+    with pytest.raises(InputError, match=r"leave backbone\.weights out"):
+        backbone.prepare(dataset, torch.device("cpu"))
 
 
 def test_models_are_torch_fidelitys() -> None:

@@ -6,89 +6,89 @@ import torch
 from gan.backbones.classifier import Classifier
 from gan.backbones.domain import DomainBackbone
 from gan.errors import InputError
-from tests.metrics.tiny import TinySource, TinySplit, domain, tiny_source
+from tests.metrics.tiny_data import TinyDataset, TinySplit, domain, tiny_dataset
 
 
-def prepared(cache: Path, source: TinySource, seed: int = 0, **options: str) -> DomainBackbone:
+def prepared(cache: Path, dataset: TinyDataset, seed: int = 0, **options: str) -> DomainBackbone:
     backbone = domain(cache, seed, **options)
-    backbone.prepare(source, torch.device("cpu"))
+    backbone.prepare(dataset, torch.device("cpu"))
     return backbone
 
 
 def test_learns_and_tells_and_stores_its_accuracy(
-    tmp_path: Path, source: TinySource, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, dataset: TinyDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    backbone = prepared(tmp_path, source)
+    backbone = prepared(tmp_path, dataset)
     assert backbone.accuracy > 0.9
     assert backbone.accuracy_split == "test"
-    assert f"{backbone.accuracy:.2%} right on tiny/test" in capsys.readouterr().out
+    assert f"{backbone.accuracy:.2%} on tiny/test" in capsys.readouterr().out
     (file,) = tmp_path.iterdir()
     assert torch.load(file, weights_only=True)["accuracy"] == backbone.accuracy
 
 
-def test_same_seed_same_weights_and_another_seed_others(tmp_path: Path, source: TinySource) -> None:
-    first = prepared(tmp_path / "a", source)
+def test_the_weights_depend_on_the_seed(tmp_path: Path, dataset: TinyDataset) -> None:
+    first = prepared(tmp_path / "a", dataset)
     torch.rand(3)
-    assert prepared(tmp_path / "b", source).weights_hash == first.weights_hash
-    assert prepared(tmp_path / "c", source, seed=1).weights_hash != first.weights_hash
+    assert prepared(tmp_path / "b", dataset).weights_hash == first.weights_hash
+    assert prepared(tmp_path / "c", dataset, seed=1).weights_hash != first.weights_hash
 
 
-def test_leaves_the_global_rng_alone(tmp_path: Path, source: TinySource) -> None:
+def test_leaves_the_global_rng_alone(tmp_path: Path, dataset: TinyDataset) -> None:
     before = torch.get_rng_state()
-    prepared(tmp_path, source)
+    prepared(tmp_path, dataset)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_second_run_reads_the_file(
-    tmp_path: Path, source: TinySource, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = prepared(tmp_path, source)
+    first = prepared(tmp_path, dataset)
     monkeypatch.setattr(DomainBackbone, "_train", None)
-    second = prepared(tmp_path, source)
+    second = prepared(tmp_path, dataset)
     assert second.weights_hash == first.weights_hash
     assert second.stamp() == first.stamp()
 
 
 def test_other_images_train_another(tmp_path: Path) -> None:
-    prepared(tmp_path, tiny_source(seed=0))
-    prepared(tmp_path, tiny_source(seed=1))
-    prepared(tmp_path, tiny_source(channels=3))
+    prepared(tmp_path, tiny_dataset(seed=0))
+    prepared(tmp_path, tiny_dataset(seed=1))
+    prepared(tmp_path, tiny_dataset(channels=3))
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_truncated_file_is_trained_again(tmp_path: Path, source: TinySource) -> None:
-    first = prepared(tmp_path, source)
+def test_truncated_file_is_trained_again(tmp_path: Path, dataset: TinyDataset) -> None:
+    first = prepared(tmp_path, dataset)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:1000])
-    assert prepared(tmp_path, source).weights_hash == first.weights_hash
+    assert prepared(tmp_path, dataset).weights_hash == first.weights_hash
     assert torch.load(file, weights_only=True)["accuracy"] == first.accuracy
 
 
-def test_without_a_test_split_holds_out_a_tenth(tmp_path: Path, source: TinySource) -> None:
-    del source.splits["test"]
-    backbone = prepared(tmp_path, source)
+def test_without_a_test_split_holds_out_a_tenth(tmp_path: Path, dataset: TinyDataset) -> None:
+    del dataset.splits["test"]
+    backbone = prepared(tmp_path, dataset)
     assert "tenth" in backbone.accuracy_split
     assert 0.8 < backbone.accuracy <= 1
 
 
-def test_without_labels_names_the_remedy(tmp_path: Path, source: TinySource) -> None:
-    source.splits["train"] = TinySplit(source.splits["train"].pixels, None)
-    with pytest.raises(InputError, match="metrics=inception"):
-        prepared(tmp_path, source)
+def test_without_labels_names_the_remedy(tmp_path: Path, dataset: TinyDataset) -> None:
+    dataset.splits["train"] = TinySplit(dataset.splits["train"].pixels, None)
+    with pytest.raises(InputError, match="backbone=inception"):
+        prepared(tmp_path, dataset)
 
 
-def test_weights_of_another_run(tmp_path: Path, source: TinySource) -> None:
-    first = prepared(tmp_path, source)
+def test_weights_of_another_run(tmp_path: Path, dataset: TinyDataset) -> None:
+    first = prepared(tmp_path, dataset)
     (file,) = tmp_path.iterdir()
-    other = prepared(tmp_path / "empty", tiny_source(seed=1), weights=str(file))
+    other = prepared(tmp_path / "empty", tiny_dataset(seed=1), weights=str(file))
     assert other.weights_hash == first.weights_hash
-    with pytest.raises(InputError, match=r"metrics\.weights"):
-        prepared(tmp_path, source, weights=str(tmp_path / "absent.pt"))
+    with pytest.raises(InputError, match=r"backbone\.weights"):
+        prepared(tmp_path, dataset, weights=str(tmp_path / "absent.pt"))
 
 
-def test_features_are_frozen_in_eval_mode(tmp_path: Path, source: TinySource) -> None:
-    backbone = prepared(tmp_path, source)
-    images = source.split("test").pixels.float() / 127.5 - 1
+def test_features_are_frozen_in_eval_mode(tmp_path: Path, dataset: TinyDataset) -> None:
+    backbone = prepared(tmp_path, dataset)
+    images = dataset.split("test").pixels.float() / 127.5 - 1
     with torch.autocast("cpu", dtype=torch.bfloat16):
         features = backbone.train()(images)
     assert features.pool.shape == (100, backbone.num_features)
@@ -107,26 +107,26 @@ def test_any_resolution(resolution: int) -> None:
     assert net.pool(images).shape == (2, Classifier.NUM_FEATURES)
 
 
-def test_bytes_are_refused(tmp_path: Path, source: TinySource) -> None:
+def test_bytes_are_refused(tmp_path: Path, dataset: TinyDataset) -> None:
     with pytest.raises(TypeError, match="uint8"):
-        prepared(tmp_path, source)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
+        prepared(tmp_path, dataset)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))
 
 
-def test_fakes_are_rounded_to_bytes(tmp_path: Path, source: TinySource) -> None:
-    backbone = prepared(tmp_path, source)
-    pixels = source.split("test").pixels[:5].float()
+def test_fakes_are_rounded_to_bytes(tmp_path: Path, dataset: TinyDataset) -> None:
+    backbone = prepared(tmp_path, dataset)
+    pixels = dataset.split("test").pixels[:5].float()
     exact = backbone(pixels / 127.5 - 1).pool
     torch.testing.assert_close(backbone((pixels + 0.4) / 127.5 - 1).pool, exact, rtol=0, atol=0)
 
 
-def test_labels_come_along(tmp_path: Path, source: TinySource) -> None:
-    backbone = prepared(tmp_path, source)
+def test_labels_come_along(tmp_path: Path, dataset: TinyDataset) -> None:
+    backbone = prepared(tmp_path, dataset)
     images, labels = torch.zeros(2, 1, 8, 8), torch.tensor([2, 0])
     assert backbone(images, labels).labels.tolist() == [2, 0]
     assert backbone(images).labels.tolist() == [-1, -1]
 
 
-def test_points_are_no_images(tmp_path: Path, source: TinySource) -> None:
-    source.resolution = 1
-    with pytest.raises(InputError, match="metrics=plane"):
-        prepared(tmp_path, source)
+def test_points_are_no_images(tmp_path: Path, dataset: TinyDataset) -> None:
+    dataset.resolution = 1
+    with pytest.raises(InputError, match="backbone=plane"):
+        prepared(tmp_path, dataset)

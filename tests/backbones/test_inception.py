@@ -9,7 +9,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from gan.backbones.inception import InceptionBackbone
 from gan.errors import InputError
 from tests.metrics.inception_weights import random_weights
-from tests.metrics.tiny import TinySource
+from tests.metrics.tiny_data import TinyDataset
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +17,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_weights(tmp_path_factory.mktemp("weights") / "inception.pth")
 
 
-def test_equals_torch_fidelity(weights: Path, source: TinySource, cpu: torch.device) -> None:
+def test_equals_torch_fidelity(weights: Path, dataset: TinyDataset, cpu: torch.device) -> None:
     before = torch.get_rng_state()
     backbone = InceptionBackbone(str(weights))
-    backbone.prepare(source, cpu)
+    backbone.prepare(dataset, cpu)
     assert torch.equal(before, torch.get_rng_state())
     gray = torch.randint(0, 256, (2, 1, 16, 16), dtype=torch.uint8)
     reference = FeatureExtractorInceptionV3("net", ["2048", "logits_unbiased"], str(weights))
@@ -33,7 +33,7 @@ def test_equals_torch_fidelity(weights: Path, source: TinySource, cpu: torch.dev
 
 
 def test_no_file_and_no_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: TinySource, cpu: torch.device
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise urllib.error.URLError("Name or service not known")
@@ -42,47 +42,47 @@ def test_no_file_and_no_network(
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
     with pytest.raises(InputError) as caught:
-        InceptionBackbone().prepare(source, cpu)
+        InceptionBackbone().prepare(dataset, cpu)
     message = str(caught.value)
     assert str(tmp_path / "checkpoints") in message
-    assert "metrics.weights=FILE" in message
-    assert "metrics=domain" in message
+    assert "backbone.weights=FILE" in message
+    assert "backbone=domain" in message
     assert "\n" not in message
 
 
-def test_file_that_is_not_there(tmp_path: Path, source: TinySource, cpu: torch.device) -> None:
+def test_file_that_is_not_there(tmp_path: Path, dataset: TinyDataset, cpu: torch.device) -> None:
     with pytest.raises(InputError, match=r"no Inception weights at .*absent\.pth"):
-        InceptionBackbone(str(tmp_path / "absent.pth")).prepare(source, cpu)
+        InceptionBackbone(str(tmp_path / "absent.pth")).prepare(dataset, cpu)
 
 
 def test_truncated_file(
-    tmp_path: Path, weights: Path, source: TinySource, cpu: torch.device
+    tmp_path: Path, weights: Path, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     file = tmp_path / "short.pth"
     file.write_bytes(weights.read_bytes()[:100_000])
     with pytest.raises(InputError, match=r"short\.pth"):
-        InceptionBackbone(str(file)).prepare(source, cpu)
+        InceptionBackbone(str(file)).prepare(dataset, cpu)
 
 
 @pytest.mark.parametrize("content", [{"weight": torch.zeros(2)}, [1, 2], torch.zeros(3)])
 def test_foreign_file(
-    tmp_path: Path, content: object, source: TinySource, cpu: torch.device
+    tmp_path: Path, content: object, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     file = tmp_path / "foreign.pth"
     torch.save(content, file)
     with pytest.raises(InputError, match=r"foreign\.pth") as caught:
-        InceptionBackbone(str(file)).prepare(source, cpu)
+        InceptionBackbone(str(file)).prepare(dataset, cpu)
     assert "\n" not in str(caught.value)
 
 
 def test_names_the_first_wrong_tensor(
-    tmp_path: Path, weights: Path, source: TinySource, cpu: torch.device
+    tmp_path: Path, weights: Path, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     state = torch.load(weights, weights_only=True)
     file = tmp_path / "narrow.pth"
     torch.save(state | {"fc.bias": torch.zeros(1000)}, file)
     with pytest.raises(InputError, match=r"fc\.bias.*\[1000\].*\[1008\]"):
-        InceptionBackbone(str(file)).prepare(source, cpu)
+        InceptionBackbone(str(file)).prepare(dataset, cpu)
 
 
 class Armed:
@@ -95,9 +95,9 @@ class Armed:
         return Path.touch, (self.mark,)
 
 
-def test_a_pickle_is_not_run(tmp_path: Path, source: TinySource, cpu: torch.device) -> None:
+def test_a_pickle_is_not_run(tmp_path: Path, dataset: TinyDataset, cpu: torch.device) -> None:
     file = tmp_path / "armed.pth"
     torch.save({"weight": Armed(tmp_path / "mark")}, file)
     with pytest.raises(InputError, match=r"armed\.pth"):
-        InceptionBackbone(str(file)).prepare(source, cpu)
+        InceptionBackbone(str(file)).prepare(dataset, cpu)
     assert not (tmp_path / "mark").exists()

@@ -11,7 +11,7 @@ from gan.backbones import squeezenet
 from gan.backbones.squeezenet import SqueezeNetBackbone
 from gan.errors import InputError
 from tests.configs import ROOT
-from tests.metrics.tiny import TinySource
+from tests.metrics.tiny_data import TinyDataset
 
 REAL = ROOT.parent / "shared/data/weights/squeezenet1_1_imagenet_fp16.pth"
 STUPA = 832  # number of the class in ImageNet
@@ -27,9 +27,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def backbone(weights: Path, source: TinySource, cpu: torch.device) -> SqueezeNetBackbone:
+def backbone(weights: Path, dataset: TinyDataset, cpu: torch.device) -> SqueezeNetBackbone:
     made = SqueezeNetBackbone(str(weights))
-    made.prepare(source, cpu)
+    made.prepare(dataset, cpu)
     return made
 
 
@@ -66,11 +66,11 @@ def test_gray_is_repeated(backbone: SqueezeNetBackbone) -> None:
 
 
 def test_frozen_and_identified(
-    backbone: SqueezeNetBackbone, weights: Path, source: TinySource, cpu: torch.device
+    backbone: SqueezeNetBackbone, weights: Path, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     before = torch.get_rng_state()
     other = SqueezeNetBackbone(str(weights))
-    other.prepare(source, cpu)
+    other.prepare(dataset, cpu)
     assert torch.equal(before, torch.get_rng_state())
     assert not any(p.requires_grad for p in backbone.parameters())
     assert not any(m.training for m in backbone.train().modules())
@@ -78,33 +78,33 @@ def test_frozen_and_identified(
     assert {p.dtype for p in backbone.parameters()} == {torch.float32}
 
 
-def test_names_the_file_to_give(source: TinySource, cpu: torch.device) -> None:
-    with pytest.raises(InputError, match=r"metrics\.weights=FILE") as caught:
-        SqueezeNetBackbone().prepare(source, cpu)
+def test_names_the_file_to_give(dataset: TinyDataset, cpu: torch.device) -> None:
+    with pytest.raises(InputError, match=r"backbone\.weights=FILE") as caught:
+        SqueezeNetBackbone().prepare(dataset, cpu)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_another_network(tmp_path: Path, source: TinySource, cpu: torch.device) -> None:
+def test_a_file_of_another_network(tmp_path: Path, dataset: TinyDataset, cpu: torch.device) -> None:
     file = tmp_path / "resnet.pth"
     torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, file)
     with pytest.raises(InputError, match=r"resnet\.pth .*SqueezeNet 1\.1 .*features\.0\.weight"):
-        SqueezeNetBackbone(str(file)).prepare(source, cpu)
+        SqueezeNetBackbone(str(file)).prepare(dataset, cpu)
 
 
 def test_weights_of_other_pixels_are_refused(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, source: TinySource, cpu: torch.device
+    weights: Path, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset, cpu: torch.device
 ) -> None:
     begins = hashlib.sha256(weights.read_bytes()).hexdigest()[:8]
-    monkeypatch.setattr(squeezenet, "OTHER_PIXELS", begins)
+    monkeypatch.setattr(squeezenet, "TORCHVISION_SHA256", begins)
     with pytest.raises(InputError, match="torchvision's own"):
-        SqueezeNetBackbone(str(weights)).prepare(source, cpu)
+        SqueezeNetBackbone(str(weights)).prepare(dataset, cpu)
 
 
-def test_the_real_weights_know_a_stupa(source: TinySource, cpu: torch.device) -> None:
+def test_the_real_weights_know_a_stupa(dataset: TinyDataset, cpu: torch.device) -> None:
     if not REAL.is_file():
         pytest.skip("the weights of SqueezeNet are not in shared/data/weights")
     backbone = SqueezeNetBackbone(str(REAL))
-    backbone.prepare(source, cpu)
+    backbone.prepare(dataset, cpu)
     photograph = torch.from_numpy(np.array(load_sample_image("china.jpg"))[:, 106:533])
     image = photograph.permute(2, 0, 1)[None].float() / 127.5 - 1
     right = backbone(image).logits.softmax(1)[0]

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from gan.backbones import weights
-from gan.backbones.weights import PATIENCE, WeightsFile
+from gan.backbones.weights import TIMEOUT, WeightsFile
 from gan.errors import InputError
-from tests.metrics.tiny import Corners, TinySource
+from tests.metrics.tiny_data import Corners, TinyDataset
 
 URL = "https://example.org/models/net.pth"
 
@@ -45,7 +45,7 @@ def complaint(act: Callable[[], object]) -> str:
         act()
     message = str(caught.value)
     assert "\n" not in message
-    assert "metrics.weights=FILE" in message
+    assert "backbone.weights=FILE" in message
     return message
 
 
@@ -57,7 +57,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def network(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[float | None]:
-    """A network that answers everything with the same bytes; the patience of each request."""
+    """A network that answers everything with the same bytes; the timeout of each request."""
     asked: list[float | None] = []
 
     def answer(*_: object, **__: object) -> addinfourl:
@@ -71,7 +71,7 @@ def network(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[float | Non
 def test_fills_a_network_in_its_own_precision(tmp_path: Path) -> None:
     state = {name: value.half() for name, value in net().state_dict().items()}
     filled = net()
-    saved(tmp_path, state).fill(filled)
+    saved(tmp_path, state).load_into(filled)
     for name, value in filled.state_dict().items():
         assert value.dtype == torch.float32
         assert torch.equal(value, state[name].float())
@@ -91,12 +91,12 @@ def test_names_the_first_wrong_tensor(
     state = {k: v for k, v in (net().state_dict() | change).items() if v is not None}
     file = saved(tmp_path, state)
     with pytest.raises(InputError, match=rf"net\.pth does not hold the weights of Net.*{fault}"):
-        file.fill(net())
+        file.load_into(net())
 
 
 def test_a_long_list_of_faults_is_cut(tmp_path: Path) -> None:
     deep = nn.Sequential(*(nn.Linear(1, 1) for _ in range(100)))
-    message = complaint(lambda: saved(tmp_path, {}).fill(deep))
+    message = complaint(lambda: saved(tmp_path, {}).load_into(deep))
     assert '"0.weight"' in message
     assert len(message) < 400 + len(str(tmp_path))
 
@@ -110,7 +110,7 @@ def test_what_is_no_state_dict(tmp_path: Path, content: object) -> None:
 def test_what_is_no_torch_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "net.pth"
     path.write_bytes(content)
-    message = complaint(WeightsFile.given(str(path), "Net").state)
+    message = complaint(WeightsFile.at(str(path), "Net").state)
     assert "no whole file of tensors" in message
     assert "delete" not in message  # the user's own
 
@@ -126,29 +126,29 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
 
 def test_a_named_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "absent.pth"
-    assert str(path) in complaint(lambda: WeightsFile.given(str(path), "Net"))
-    assert str(tmp_path) in complaint(lambda: WeightsFile.given(str(tmp_path), "Net"))
+    assert str(path) in complaint(lambda: WeightsFile.at(str(path), "Net"))
+    assert str(tmp_path) in complaint(lambda: WeightsFile.at(str(tmp_path), "Net"))
     monkeypatch.setenv("HOME", str(tmp_path))
     path.touch()
-    assert WeightsFile.given("~/absent.pth", "Net").path == path
+    assert WeightsFile.at("~/absent.pth", "Net").path == path
 
 
-def test_fetches_once_with_little_patience(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_downloads_once_with_a_timeout(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content, before = b"weights", socket.getdefaulttimeout()
     asked = network(monkeypatch, content)
     sha256 = hashlib.sha256(content).hexdigest()
     for _ in range(2):
-        file = WeightsFile.fetched(URL, "Net", sha256[:8])
+        file = WeightsFile.download(URL, "Net", sha256[:8])
         assert file.path == hub / "net.pth"
         assert file.path.read_bytes() == content
-    assert asked == [PATIENCE]
+    assert asked == [TIMEOUT]
     assert socket.getdefaulttimeout() == before
-    assert "delete it to fetch it again" in complaint(file.state)
+    assert "delete it to download it again" in complaint(file.state)
 
 
 def test_a_broken_download_is_not_kept(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network(monkeypatch, b"half of the wei")
-    message = complaint(lambda: WeightsFile.fetched(URL, "Net", "0123abcd"))
+    message = complaint(lambda: WeightsFile.download(URL, "Net", "0123abcd"))
     assert "0123abcd" in message
     assert URL in message
     assert not hub.exists()
@@ -167,40 +167,39 @@ def test_no_network(hub: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
         raise error
 
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
-    message = complaint(lambda: WeightsFile.fetched(URL, "Net", "0123abcd", "other.pt"))
+    message = complaint(lambda: WeightsFile.download(URL, "Net", "0123abcd", "other.pt"))
     assert str(hub / "other.pt") in message
-    assert "metrics=domain" in message
+    assert "backbone=domain" in message
 
 
 def test_a_cache_that_cannot_be_written(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network(monkeypatch, b"weights")
     hub.parent.write_text("a file where a folder should be")
-    assert str(hub) in complaint(lambda: WeightsFile.fetched(URL, "Net", ""))
+    assert str(hub) in complaint(lambda: WeightsFile.download(URL, "Net", ""))
 
 
-def test_an_error_without_words_has_a_line() -> None:
-    assert weights.on_one_line(TimeoutError()) == ""
+def test_an_error_without_a_message() -> None:
+    assert weights.first_fault(TimeoutError()) == ""
 
 
-def prepared(weights_hash: str, source: TinySource, cpu: torch.device) -> Corners:
-    backbone = Corners()
-    backbone.expect(weights_hash)
-    backbone.prepare(source, cpu)
+def prepared(weights_hash: str, dataset: TinyDataset, cpu: torch.device) -> Corners:
+    backbone = Corners(weights_hash=weights_hash)
+    backbone.prepare(dataset, cpu)
     return backbone
 
 
-def test_the_expected_hash(source: TinySource, cpu: torch.device) -> None:
-    found = Corners()
-    found.prepare(source, cpu)
+def test_the_expected_hash(dataset: TinyDataset, cpu: torch.device) -> None:
+    plain = Corners()
+    plain.prepare(dataset, cpu)
     for digits in (1, 8, 64):
-        assert prepared(found.weights_hash[:digits], source, cpu).weights_hash
-    other = ("1" if found.weights_hash[0] == "0" else "0") + found.weights_hash[1:8]
-    message = complaint(lambda: prepared(other, source, cpu))
-    assert f"metrics.weights_hash={other}" in message
-    assert found.weights_hash in message
+        assert prepared(plain.weights_hash[:digits], dataset, cpu).weights_hash
+    other = ("1" if plain.weights_hash[0] == "0" else "0") + plain.weights_hash[1:8]
+    message = complaint(lambda: prepared(other, dataset, cpu))
+    assert f"backbone.weights_hash={other}" in message
+    assert plain.weights_hash in message
 
 
 @pytest.mark.parametrize("weights_hash", ["", "6726825D", "latest", "0" * 65, "a\n"])
 def test_a_hash_that_is_none(weights_hash: str) -> None:
     with pytest.raises(InputError, match="hexadecimal digits"):
-        Corners().expect(weights_hash)
+        Corners(weights_hash=weights_hash)

@@ -13,14 +13,16 @@ from torch import Tensor
 
 from datamodules.digits import Digits
 from gan.algorithms.gan import GAN
+from gan.backbones.dataset import ImageDataset
 from gan.callbacks.evaluation import MetricsCallback
 from gan.clock import Clock
 from gan.conditioning.base import Unconditional
 from gan.conditioning.projection import Projection
 from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
-from gan.metrics.evaluation import NoEvaluation
-from gan.metrics.feed import Batch
+from gan.metrics.base import Stamp
+from gan.metrics.evaluation import Evaluation
+from gan.metrics.feature_pass import Batch
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from tests.play import trainer
 
@@ -59,11 +61,10 @@ class Notebook(Logger):
         return [step for step, _ in self.records]
 
 
-class Scripted(NoEvaluation):
+class Scripted(Evaluation):
     """An evaluation whose scores are known beforehand."""
 
     def __init__(self, *scores: float, every: int = 1, minimize: bool = True) -> None:
-        super().__init__()
         self.scores, self.every = iter(scores), every
         self.num_fakes, self.batch_size, self.split = 25, 10, "train"
         self.monitor = "script/score"
@@ -71,6 +72,15 @@ class Scripted(NoEvaluation):
         score: Any = SimpleNamespace(higher_is_better=not minimize, ranking=("score",))
         self.metrics = {"score": score}
         self.seen: list[list[Tensor]] = []
+
+    def prepare(self, dataset: ImageDataset, device: torch.device, labelled: bool = False) -> None:
+        pass
+
+    def baseline(self) -> None:
+        return None
+
+    def stamp(self) -> Stamp:
+        return {}
 
     def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
         self.seen.append([images for images, _ in fakes])

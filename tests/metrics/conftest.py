@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from tests.metrics.tiny import TinySource, tiny_source
+from tests.metrics.tiny_data import TinyDataset, tiny_dataset
 
 
 @pytest.fixture
-def source() -> TinySource:
-    return tiny_source()
+def dataset() -> TinyDataset:
+    return tiny_dataset()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours
 from tests.metrics.inception_weights import random_weights
-from tests.metrics.tiny import TinySource, TinySplit
+from tests.metrics.tiny_data import TinyDataset, TinySplit
 
 SPLITS, SUBSETS = 3, 5
 RELATIVE = 1e-4
@@ -72,7 +72,7 @@ def measured(sides: Sides, cache: Path, *metrics: FeatureMetric) -> dict[str, fl
         min_fakes=2,
     )
     split = TinySplit(sides.reals, torch.zeros(len(sides.reals), dtype=torch.int64))
-    evaluation.prepare(TinySource({"train": split}, resolution=32), torch.device("cpu"))
+    evaluation.prepare(TinyDataset({"train": split}, resolution=32), torch.device("cpu"))
     fakes = ((part.float() / 127.5 - 1, None) for part in torch.split(sides.fakes, 10))
     values = evaluation.measure(fakes)
     return {key.removeprefix("inception/"): value for key, value in values.items()}

@@ -9,7 +9,7 @@ from torch_fidelity.metric_fid import (
 
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance, frechet_distance
-from tests.metrics.tiny import features, measured
+from tests.metrics.tiny_data import features, measured
 
 
 def draw(count: int, width: int, seed: int, offset: float = 0.0) -> Tensor:

@@ -9,7 +9,7 @@ from torch_fidelity.metric_isc import (
 
 from gan.metrics.feature_metric import Role
 from gan.metrics.inception_score import InceptionScore
-from tests.metrics.tiny import features
+from tests.metrics.tiny_data import features
 
 
 def score(logits: Tensor, splits: int = 10, batch: int = 10_000) -> tuple[float, float]:

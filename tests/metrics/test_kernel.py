@@ -12,7 +12,7 @@ from torch_fidelity.metric_kid import (
 
 from gan.errors import InputError
 from gan.metrics.kernel import Discrepancy, KernelDistance, variance
-from tests.metrics.tiny import measured
+from tests.metrics.tiny_data import measured
 
 
 def draw(count: int, seed: int, shift: float = 0.0, width: int = 8) -> Tensor:

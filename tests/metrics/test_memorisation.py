@@ -6,7 +6,7 @@ from gan.metrics.distances import nearest
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.memorisation import Memorisation, rank_score
-from tests.metrics.tiny import features, measured
+from tests.metrics.tiny_data import features, measured
 
 WIDTH, MODES = 8, 5
 

@@ -12,8 +12,8 @@ from torch_fidelity.metric_prc import (
 )
 
 from gan.errors import InputError
-from gan.metrics.neighbours import Neighbours, Overlap, overlap, thinned
-from tests.metrics.tiny import measured
+from gan.metrics.neighbours import Neighbours, Overlap, overlap, subsample
+from tests.metrics.tiny_data import measured
 
 
 def draw(count: int, seed: int, width: int = 8, shift: float = 0.0) -> Tensor:
@@ -133,7 +133,7 @@ def test_sides_are_equally_many() -> None:
     chosen = many[torch.from_numpy(np.random.RandomState(2020).permutation(150)[:60])]
     assert measured(Neighbours(), few, real=many) == overlap(few, chosen, 3, 5)._asdict()
     assert measured(Neighbours(), many, real=few) == overlap(chosen, few, 3, 5)._asdict()
-    assert thinned(few, 60) is few
+    assert subsample(few, 60) is few
 
 
 def test_settings_are_stamped() -> None:
@@ -145,7 +145,7 @@ def test_settings_are_stamped() -> None:
 
 
 def test_no_more_images_than_neighbours() -> None:
-    with pytest.raises(InputError, match=r"5 neighbours take 6 .* got 5 generated and 9 real"):
+    with pytest.raises(InputError, match=r"5 neighbours need 6 .* got 5 generated and 9 real"):
         measured(Neighbours(), draw(5, 0), real=draw(9, 1))
 
 

@@ -24,8 +24,8 @@ from gan.latents import Gaussian, Prior
 from gan.metrics.image_distance import LPIPS, FeatureDistance, ImageDistance
 from gan.metrics.path_length import PerceptualPathLength, kept
 from gan.networks.mlp import MLPGenerator
-from tests.metrics.painters import Linear, Painter, painting, players
-from tests.metrics.tiny import Corners, TinySource
+from tests.metrics.generators import LinearGenerator, StripeGenerator, game_of, stripe_game
+from tests.metrics.tiny_data import Corners, TinyDataset
 
 BACKBONE = Corners()
 
@@ -77,13 +77,13 @@ def matrix(channels: int = 3, dim: int = 8, seed: int = 0) -> Tensor:
 
 def test_closed_form_of_a_linear_generator() -> None:
     a = matrix()
-    value = ppl(players(Linear(a)), count=20_000, discard=(0, 100))
+    value = ppl(game_of(LinearGenerator(a)), count=20_000, discard=(0, 100))
     assert value == pytest.approx(2 * float(a.square().sum()), rel=0.03)
 
 
 @pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
 def test_the_speed_of_a_linear_generator_is_the_same_for_any_step(epsilon: float) -> None:
-    game = players(Linear(matrix()))
+    game = game_of(LinearGenerator(matrix()))
     whole = ppl(game, count=300, epsilon=1.0)
     assert ppl(game, count=300, epsilon=epsilon) == pytest.approx(whole, rel=1e-3)
 
@@ -106,7 +106,7 @@ def test_equals_torch_fidelity() -> None:
         ppl_discard_percentile_higher=None,
         ppl_reduction="none",
     )
-    game = players(generator, TheirLatents(dim, count))
+    game = game_of(generator, TheirLatents(dim, count))
     probe = PerceptualPathLength(Squares(), count=count, discard=(0, 100))
     lengths = probe.lengths(game, BACKBONE, 0).numpy()
     np.testing.assert_allclose(lengths, theirs[KEY_METRIC_PPL_RAW], rtol=5e-3)
@@ -124,7 +124,7 @@ def test_percentiles_are_rounded_outwards() -> None:
 
 
 def test_extreme_steps_are_left_out() -> None:
-    game = players(Linear(matrix()))
+    game = game_of(LinearGenerator(matrix()))
     lengths = PerceptualPathLength(Squares(), count=400).lengths(game, BACKBONE, 0)
     expected = kept(lengths, 1, 99)
     assert len(expected) < 400
@@ -133,13 +133,13 @@ def test_extreme_steps_are_left_out() -> None:
 
 def test_classes_come_in_turn_and_are_the_same_at_both_ends_of_a_step() -> None:
     probe = PerceptualPathLength(Squares(), count=250)
-    plain = probe.lengths(players(Linear(matrix())), BACKBONE, 0)
-    lengths = probe.lengths(players(Linear(matrix(), num_classes=3)), BACKBONE, 0)
+    plain = probe.lengths(game_of(LinearGenerator(matrix())), BACKBONE, 0)
+    lengths = probe.lengths(game_of(LinearGenerator(matrix(), num_classes=3)), BACKBONE, 0)
     torch.testing.assert_close(lengths, plain * (1 + torch.arange(250) % 3) ** 2, rtol=5e-2, atol=0)
 
 
 def test_latents_depend_on_the_seed_alone() -> None:
-    game, probe = players(Linear(matrix())), PerceptualPathLength(Squares(), count=150)
+    game, probe = game_of(LinearGenerator(matrix())), PerceptualPathLength(Squares(), count=150)
     before = torch.get_rng_state()
     first = probe.lengths(game, BACKBONE, 0)
     assert torch.equal(before, torch.get_rng_state())
@@ -161,26 +161,26 @@ def test_products_are_whole_float32_meanwhile() -> None:
     before = torch.backends.cuda.matmul.fp32_precision
     try:
         torch.backends.cuda.matmul.fp32_precision = "tf32"
-        ppl(players(Linear(matrix())), Watched(), count=10)
+        ppl(game_of(LinearGenerator(matrix())), Watched(), count=10)
         assert torch.backends.cuda.matmul.fp32_precision == "tf32"
     finally:
         torch.backends.cuda.matmul.fp32_precision = before
     assert seen == [("ieee", "ieee")]
 
 
-def test_features_are_compared_at_unit_length_and_without_rounding(source: TinySource) -> None:
+def test_features_are_compared_at_unit_length_and_without_rounding(dataset: TinyDataset) -> None:
     images = torch.rand(2, 5, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     near = images[0] + 1e-4 * images[1]
     first, second = (x.flatten(1)[:, [0, 7, 30, 60]].double() + 1 for x in (images[0], near))
     expected = (first / first.norm(dim=1)[:, None] - second / second.norm(dim=1)[:, None]) ** 2
     value = FeatureDistance()(images[0], near, BACKBONE)
     torch.testing.assert_close(value, expected.sum(1), rtol=1e-2, atol=0)
-    assert ppl(painting(Painter()), FeatureDistance(), count=100) > 0
+    assert ppl(stripe_game(StripeGenerator()), FeatureDistance(), count=100) > 0
 
 
 def test_features_of_points_are_read_as_they_are() -> None:
     class Plane(Corners):
-        def quantized(self, images: Tensor) -> Tensor:
+        def quantize(self, images: Tensor) -> Tensor:
             return images
 
         def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -190,7 +190,7 @@ def test_features_of_points_are_read_as_they_are() -> None:
     assert float(FeatureDistance()(a, b, Plane())) == pytest.approx(1.6**2)
 
 
-def test_a_backbone_that_reads_bytes_alone_is_refused(source: TinySource) -> None:
+def test_a_backbone_that_reads_bytes_alone_is_refused(dataset: TinyDataset) -> None:
     class Bytes(Corners):
         def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
             if images.dtype != torch.uint8:
@@ -201,9 +201,9 @@ def test_a_backbone_that_reads_bytes_alone_is_refused(source: TinySource) -> Non
     with pytest.raises(InputError, match=r"corners reads 8-bit images.*LPIPS"):
         FeatureDistance()(images, images, Bytes())
     with pytest.raises(InputError, match="corners reads 8-bit images"):
-        PerceptualPathLength().check_backbone(source, Bytes())
-    PerceptualPathLength().check_backbone(source, BACKBONE)
-    PerceptualPathLength(Squares()).check_backbone(source, Bytes())
+        PerceptualPathLength().check_backbone(dataset, Bytes())
+    PerceptualPathLength().check_backbone(dataset, BACKBONE)
+    PerceptualPathLength(Squares()).check_backbone(dataset, Bytes())
 
 
 def test_settings_are_stamped() -> None:
@@ -268,14 +268,14 @@ def test_lpips_equals_torch_fidelity_and_does_not_round(cpu: torch.device) -> No
 
 @pytest.mark.usefixtures("checkpoints")
 def test_no_lpips_weights_and_no_network(
-    monkeypatch: pytest.MonkeyPatch, source: TinySource
+    monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset
 ) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise urllib.error.URLError("Name or service not known")
 
     monkeypatch.setattr("torch.hub.urlopen", unreachable)
     with pytest.raises(InputError) as caught:
-        PerceptualPathLength(LPIPS()).check(painting(Painter()), source)
+        PerceptualPathLength(LPIPS()).check(stripe_game(StripeGenerator()), dataset)
     message = str(caught.value)
     assert "weights-vgg16-lpips.pth is absent" in message
     assert "Name or service not known" in message
@@ -295,7 +295,7 @@ def test_broken_lpips_weights(checkpoints: Path, cpu: torch.device) -> None:
 
 
 def test_interpolation_is_straight_whatever_the_prior() -> None:
-    game = players(Linear(torch.eye(4)), Gaussian(4))
+    game = game_of(LinearGenerator(torch.eye(4)), Gaussian(4))
     z = game.prior.sample_each(0, range(2))
     expected = float((z[1] - z[0]).square().sum())
     assert ppl(game, count=1, epsilon=0.5) == pytest.approx(expected, rel=1e-5)

@@ -13,7 +13,7 @@ from gan.errors import InputError
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.per_class import PerClass, frechet_of
-from tests.metrics.tiny import Corners, features, measured, tiny_source
+from tests.metrics.tiny_data import Corners, features, measured, tiny_dataset
 
 CLASSES = torch.arange(3)
 
@@ -96,7 +96,7 @@ def test_classes_of_few_images_are_left_out(caplog: pytest.LogCaptureFixture) ->
         found = values(draw(36, 5), labels, draw(36, 6), labels)
     assert {key.partition("/")[2] for key in found} == {"", "0", "2"}
     assert found["intra_fid"] == (found["intra_fid/0"] + found["intra_fid/2"]) / 2
-    assert "class 1 is left out per class: 3 generated and 3 real" in caplog.text
+    assert "per_class leaves class 1 out: 3 generated and 3 real" in caplog.text
 
 
 def test_fakes_without_labels() -> None:
@@ -107,11 +107,13 @@ def test_fakes_without_labels() -> None:
 
 
 def test_refused_without_labels() -> None:
-    source = tiny_source()
-    assert PerClass().refusal(Corners(), source, labelled=True) is None
-    assert "unconditional" in (PerClass().refusal(Corners(), source, labelled=False) or "")
-    source.num_classes = 0
-    assert "tiny has no labels" in (PerClass().refusal(Corners(), source, labelled=True) or "")
+    dataset = tiny_dataset()
+    assert PerClass().incompatibility(Corners(), dataset, labelled=True) is None
+    assert "unconditional" in (PerClass().incompatibility(Corners(), dataset, labelled=False) or "")
+    dataset.num_classes = 0
+    assert "tiny has no labels" in (
+        PerClass().incompatibility(Corners(), dataset, labelled=True) or ""
+    )
 
 
 def test_settings() -> None:

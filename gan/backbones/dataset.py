@@ -1,0 +1,90 @@
+"""The data set, as backbones and metrics read it."""
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+class Split(Protocol):
+    """One split of a data set, addressed by index."""
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Class of every image, int64 (N,) on the CPU, or None."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Return the stored images at `indices` (int64, (n,)).
+
+        Returns:
+            uint8 (n, C, R, R); float32 (n, 2, 1, 1) for points of the plane.
+        """
+
+
+class ImageDataset(Protocol):
+    """A data set of square images; its splits are "train" and "test"."""
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def channels(self) -> int:
+        """C, 1 or 3; 2 for points of the plane."""
+
+    @property
+    def resolution(self) -> int:
+        """R, height and width."""
+
+    @property
+    def num_classes(self) -> int:
+        """K, 0 without labels."""
+
+    def reals(
+        self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> Iterable[tuple[Tensor, Tensor | None]]:
+        """Yield the images of this process's part of a split, in order.
+
+        Yields:
+            Images float32 (B, C, R, R) in [-1, 1] with labels int64 (B,) or None.
+
+        Raises:
+            ValueError: there is no such split.
+        """
+
+    def split(self, split: str) -> Split:
+        """Return a split.
+
+        Raises:
+            ValueError: there is no such split.
+        """
+
+    def fingerprint(self, split: str) -> str:
+        """Return the SHA-256 of the images and labels of a split, hexadecimal."""
+
+
+@runtime_checkable
+class StackedDataset(ImageDataset, Protocol):
+    """A data set whose channels are images of another data set."""
+
+    def layer(self) -> ImageDataset:
+        """Return the data set of one channel.
+
+        Channels with labels i, j, k have the joint label (i K + j) K + k.
+        """
+
+
+@runtime_checkable
+class PointDataset(ImageDataset, Protocol):
+    """Points of a mixture of isotropic Gaussians: images of two channels and one pixel."""
+
+    @property
+    def centres(self) -> Tensor:
+        """Means of the modes, float32 (K, 2); label k is mode k."""
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of every mode along each axis."""

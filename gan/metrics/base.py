@@ -1,0 +1,15 @@
+"""The class that all metrics share."""
+
+Stamp = dict[str, str | int | float]
+
+
+class Metric:
+    """One or more values that describe a generator.
+
+    `FeatureMetric` reads the features of its images, in training and in the command `evaluate`;
+    `ModelMetric` reads the trained model itself, in `evaluate` alone.
+    """
+
+    def stamp(self) -> Stamp:
+        """Return the settings of the metric; values with other settings do not compare."""
+        return {}

@@ -1,0 +1,61 @@
+"""One pass of images through a backbone, for any number of metrics."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan import processes
+from gan.backbones.base import Backbone
+from gan.metrics.feature_metric import FeatureMetric, Role
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+class FeaturePass:
+    """Updates metrics with the features of images.
+
+    Args:
+        backbone: that gives the features.
+        device: of the backbone.
+        batch_size: images per batch of the backbone.
+    """
+
+    def __init__(self, backbone: Backbone, device: torch.device, batch_size: int) -> None:
+        self.backbone, self.device, self.batch_size = backbone, device, batch_size
+
+    def update(
+        self,
+        metrics: Sequence[FeatureMetric],
+        role: Role,
+        batches: Iterable[Batch],
+        total: int,
+        name: str,
+    ) -> int:
+        """Update the metrics and return the number of images of this process.
+
+        Args:
+            metrics: to be updated.
+            role: of the images.
+            batches: images (B, C, H, W) in [-1, 1] with labels (B,) or None.
+            total: expected number of images over all processes, for the progress bar.
+            name: of the images, for the progress bar.
+        """
+        count, share = 0, total // processes.world_size()
+        hidden = processes.rank() > 0
+        with tqdm(total=share, desc=name, unit="img", leave=False, disable=hidden) as bar:
+            for images, labels in self._split(batches):
+                features = self.backbone(images.to(self.device), labels)
+                for metric in metrics:
+                    metric.update(features, role)
+                count += len(images)
+                bar.update(len(images))
+        return count
+
+    def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield the images in batches of at most `batch_size`."""
+        for images, labels in batches:
+            for start in range(0, len(images), self.batch_size):
+                rows = slice(start, start + self.batch_size)
+                yield images[rows], None if labels is None else labels[rows]
