@@ -17,7 +17,7 @@ PRIORS = pytest.mark.parametrize(
 
 
 @PRIORS
-def test_draws_depend_on_the_key_alone(prior: Prior) -> None:
+def test_samples_depend_on_the_key_only(prior: Prior) -> None:
     first = prior.sample(3, keyed_generator(1, 2, 3))
     torch.rand(7)
     assert torch.equal(first, prior.sample(3, keyed_generator(1, 2, 3)))
@@ -26,14 +26,14 @@ def test_draws_depend_on_the_key_alone(prior: Prior) -> None:
     assert first.dtype == torch.float32
 
 
-def test_keys_do_not_run_into_one_another() -> None:
+def test_different_keys_give_different_seeds() -> None:
     keys = [(a, b, c) for a in range(4) for b in range(4) for c in range(4)]
     drawn = {tuple(torch.rand(4, generator=keyed_generator(*key)).tolist()) for key in keys}
     assert len(drawn) == len(keys)
 
 
 @PRIORS
-def test_latent_k_is_the_same_whatever_else_is_drawn(prior: Prior) -> None:
+def test_latent_k_does_not_depend_on_the_other_indices(prior: Prior) -> None:
     many = prior.sample_each(4, range(10))
     assert torch.equal(prior.sample_each(4, range(3, 6)), many[3:6])
     assert not torch.equal(prior.sample_each(5, range(10)), many)
@@ -41,7 +41,7 @@ def test_latent_k_is_the_same_whatever_else_is_drawn(prior: Prior) -> None:
 
 
 @PRIORS
-def test_the_global_random_state_is_left_alone(prior: Prior) -> None:
+def test_the_global_random_state_is_unchanged(prior: Prior) -> None:
     before = torch.get_rng_state()
     prior.sample(3, keyed_generator(0))
     prior.sample_each(0, range(3))
@@ -49,7 +49,7 @@ def test_the_global_random_state_is_left_alone(prior: Prior) -> None:
 
 
 @PRIORS
-def test_a_way_leads_from_one_latent_to_the_other(prior: Prior) -> None:
+def test_interpolation_has_the_right_ends(prior: Prior) -> None:
     a, b = prior.sample_each(0, range(8)).view(2, 4, 1, 5)
     t = torch.linspace(0, 1, 6)[:, None]
     way = prior.interpolate(a, b, t)
@@ -62,7 +62,7 @@ def test_a_way_leads_from_one_latent_to_the_other(prior: Prior) -> None:
     torch.testing.assert_close(alone, way[2, 2])
 
 
-def test_gaussian_ways_are_great_circles() -> None:
+def test_gaussian_interpolation_is_spherical() -> None:
     a, b = torch.tensor([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0]])
     t = torch.linspace(0, 1, 4)[:, None]
     angles = torch.linspace(0, torch.pi / 2, 4)
@@ -73,7 +73,7 @@ def test_gaussian_ways_are_great_circles() -> None:
     assert (lengths / 512**0.5 - 1).abs().max() < 0.1
 
 
-def test_uniform_ways_stay_in_the_box_and_are_straight() -> None:
+def test_uniform_interpolation_is_linear() -> None:
     a, b = torch.tensor([[1.0, -1.0], [1.0, 1.0]])
     t = torch.tensor([[0.25], [0.5]])
     expected = torch.tensor([[1.0, -0.5], [1.0, 0.0]])
@@ -81,13 +81,13 @@ def test_uniform_ways_stay_in_the_box_and_are_straight() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0, -1.0])
-def test_ways_along_one_line_are_straight(scale: float) -> None:
+def test_interpolation_of_parallel_latents_is_linear(scale: float) -> None:
     a = torch.tensor([1.0, 2.0])
     way = Gaussian(2).interpolate(a, scale * a, torch.tensor([0.25]))
     torch.testing.assert_close(way, (0.75 + 0.25 * scale) * a)
 
 
-def test_a_way_from_nowhere_is_finite() -> None:
+def test_interpolation_from_zero_is_finite() -> None:
     way = Gaussian(2).interpolate(torch.zeros(2), torch.ones(2), torch.tensor([[0.0], [0.5]]))
     assert way.isfinite().all()
 
@@ -103,12 +103,12 @@ def test_moments() -> None:
 
 
 @pytest.mark.parametrize("kind", [Gaussian, Uniform, Codes])
-def test_no_latents_are_refused(kind: type[Prior]) -> None:
+def test_a_dimension_below_1_is_refused(kind: type[Prior]) -> None:
     with pytest.raises(InputError, match=r"prior\.dim=0"):
         kind(0)
 
 
-def test_codes_lie_behind_the_noise() -> None:
+def test_codes_follow_the_noise() -> None:
     prior = Codes(20, [3, 4], continuous=2)
     assert (prior.noise, prior.categories, prior.continuous) == (11, (3, 4), 2)
     z = prior.sample(6000, keyed_generator(0))
@@ -125,14 +125,14 @@ def test_codes_lie_behind_the_noise() -> None:
     assert stats.chisquare(together.bincount(minlength=12).numpy()).pvalue > 0.01
 
 
-def test_codes_of_one_sort_alone() -> None:
+def test_codes_of_one_kind() -> None:
     _, labels, continuous = Codes(9, [], continuous=2).split(torch.zeros(3, 9))
     assert (labels, continuous.shape) == ([], (3, 2))
     _, labels, continuous = Codes(9, [4], continuous=0).split(torch.zeros(3, 9))
     assert (labels[0].shape, continuous.shape) == ((3, 4), (3, 0))
 
 
-def test_a_category_changes_half_way_and_is_never_blended() -> None:
+def test_interpolation_switches_categories_at_one_half() -> None:
     prior = Codes(5, [3], continuous=1)
     a, b = torch.tensor([[0.5, 1, 0, 0, -1.0], [-0.5, 0, 0, 1, 0.0]])
     way = prior.interpolate(a, b, torch.tensor([[0.0], [0.5], [0.75], [1.0]]))
@@ -149,25 +149,25 @@ def test_a_category_changes_half_way_and_is_never_blended() -> None:
         ({"dim": 30, "categories": (), "continuous": 0}, "no codes"),
     ],
 )
-def test_impossible_codes(given: dict[str, int], words: str) -> None:
+def test_illegal_codes_are_refused(given: dict[str, int], words: str) -> None:
     with pytest.raises(InputError, match=words):
         Codes(**given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threshold", [0.02, 0.7, 2.0, 6.0])
-def test_truncated_normal_latents_are_just_that(threshold: float) -> None:
+def test_truncated_gaussian_latents_are_truncated_normal(threshold: float) -> None:
     z = Gaussian(50).sample(2000, keyed_generator(0))
     cut = Gaussian(50).truncate(z, threshold)
     assert cut.dtype == torch.float32
     assert cut.abs().max() <= threshold
     exact = stats.truncnorm(-threshold, threshold)
     assert stats.kstest(cut.flatten().numpy(), exact.cdf).pvalue > 0.01
-    # the latent of each image is where it was in the distribution
+    # latents keep their quantiles
     expected = exact.ppf(torch.special.ndtr(z[:5].double()).numpy())
     torch.testing.assert_close(cut[:5].double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5)
 
 
-def test_truncation_moves_each_latent_smoothly_and_vanishes() -> None:
+def test_truncation_is_continuous_in_the_threshold() -> None:
     prior, z = Gaussian(1), torch.linspace(-6, 6, 601, dtype=torch.float64)
     cuts = [prior.truncate(z, t) for t in (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)]
     assert all((cut.diff() >= 0).all() for cut in cuts)
@@ -184,7 +184,7 @@ def test_truncation_of_extreme_latents_is_finite(threshold: float) -> None:
     torch.testing.assert_close(cut, z.clamp(-threshold, threshold))
 
 
-def test_truncation_shrinks_a_box_and_leaves_codes_alone() -> None:
+def test_truncation_of_uniform_latents_and_codes() -> None:
     z = Uniform(5).sample(9, keyed_generator(0))
     torch.testing.assert_close(Uniform(5).truncate(z, 0.3), 0.3 * z)
     assert torch.equal(Uniform(5).truncate(z, 1.5), z)
@@ -196,7 +196,7 @@ def test_truncation_shrinks_a_box_and_leaves_codes_alone() -> None:
 
 @PRIORS
 @pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan])
-def test_impossible_thresholds(prior: Prior, threshold: float) -> None:
+def test_illegal_thresholds_are_refused(prior: Prior, threshold: float) -> None:
     if isinstance(prior, Truncated):
         prior = prior.prior
     with pytest.raises(InputError, match=f"truncation={threshold}: give a number above 0"):
@@ -205,13 +205,13 @@ def test_impossible_thresholds(prior: Prior, threshold: float) -> None:
         Truncated(prior, threshold)
 
 
-def test_a_truncated_prior_keeps_the_keys() -> None:
+def test_a_truncated_prior_uses_the_same_keys() -> None:
     z = Gaussian(5).sample_each(3, range(4))
     cut = Truncated(Gaussian(5), 0.7).sample_each(3, range(4))
     assert torch.equal(cut, Gaussian(5).truncate(z, 0.7))
 
 
-def test_a_prior_that_cannot_be_cut() -> None:
+def test_a_prior_without_truncation_is_refused() -> None:
     class Constant(Prior):
         def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
             return torch.zeros(count, self.dim)
@@ -228,6 +228,6 @@ def test_energy_is_the_negative_log_density() -> None:
 
 
 @pytest.mark.parametrize("prior", [Uniform(5), CODES], ids=["uniform", "codes"])
-def test_no_energy_but_the_gaussian(prior: Prior) -> None:
+def test_other_priors_have_no_energy(prior: Prior) -> None:
     with pytest.raises(InputError, match="prior=gaussian"):
         prior.energy(torch.zeros(1, 5))

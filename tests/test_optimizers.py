@@ -5,7 +5,7 @@ from torch import nn
 from gan.optimizers import LazyAdam
 
 
-def test_settings_are_those_of_every_over_every_plus_one() -> None:
+def test_lazy_adam_scales_learning_rate_and_decays() -> None:
     """Karras et al. (2020a), appendix B: c = k / (k + 1)."""
     optimizer = LazyAdam([nn.Parameter(torch.zeros(1))], lr=0.0025, betas=(0.2, 0.99), every=16)
     group = optimizer.param_groups[0]

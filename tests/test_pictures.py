@@ -8,35 +8,35 @@ from gan.pictures import picture, save_grid, scatter_plot, tile
 
 
 def ink(drawn: Tensor) -> Tensor:
-    """Where something is drawn, bool (S, S)."""
+    """Return where something is drawn, a bool mask."""
     return drawn.ne(255).any(0)
 
 
-def middle(drawn: Tensor) -> tuple[float, float]:
-    """Centre of what is drawn, to the right and upwards, from -1 to 1."""
+def centre(drawn: Tensor) -> tuple[float, float]:
+    """Return the centre of the drawn pixels, x to the right and y up, in [-1, 1]."""
     row, column = ink(drawn).nonzero().double().mean(0).add(0.5).div(drawn.shape[1] / 2).sub(1)
     return column.item(), -row.item()
 
 
-def test_images_are_tiled_and_points_are_not() -> None:
+def test_images_become_a_grid_and_points_a_scatter_plot() -> None:
     images = torch.rand(6, 3, 8, 8) * 2 - 1
     assert picture(images, 3).equal(tile(images, 3))
     points = torch.rand(6, 2) * 2 - 1
     assert picture(points[:, :, None, None], 3).equal(scatter_plot(points))
 
 
-def test_a_point_lies_where_it_should() -> None:
+def test_position_of_a_point() -> None:
     for x, y in ((0.5, 0.25), (-0.5, 0.75), (0.0, -0.9)):
         drawn = scatter_plot(torch.tensor([[x, y]]))
         assert (drawn.shape[0], drawn.dtype) == (3, torch.uint8)
         assert drawn.shape[1] == drawn.shape[2]
-        assert max(abs(a - b) for a, b in zip(middle(drawn), (x, y), strict=True)) < 0.006
+        assert max(abs(a - b) for a, b in zip(centre(drawn), (x, y), strict=True)) < 0.006
         assert 4 <= ink(drawn).sum() <= 16
 
 
-def test_points_outside_lie_on_the_border() -> None:
+def test_points_out_of_range_are_on_the_border() -> None:
     for far in ((3.0, 0.0), (-1.5, 0.0), (0.0, 2.0), (0.0, -7.0)):
-        x, y = middle(scatter_plot(torch.tensor([far])))
+        x, y = centre(scatter_plot(torch.tensor([far])))
         border = [min(max(value, -1), 1) for value in far]
         assert max(abs(x - border[0]), abs(y - border[1])) < 0.01
 
@@ -47,7 +47,7 @@ def test_many_points_are_darker_than_one() -> None:
     assert (two[:, ink(two)] < one[:, ink(one)]).all()
 
 
-def test_a_picture_is_saved_as_it_is(tmp_path: Path) -> None:
+def test_a_saved_picture_is_unchanged(tmp_path: Path) -> None:
     drawn = scatter_plot(torch.rand(50, 2) * 2 - 1)
     save_grid(drawn, tmp_path / "new" / "points.png")
     with Image.open(tmp_path / "new" / "points.png") as saved:

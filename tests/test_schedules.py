@@ -27,7 +27,7 @@ def test_cosine(images: int, course: float) -> None:
 
 
 @pytest.mark.parametrize("kind", [Linear, Cosine])
-def test_a_ramp_stays_at_its_end(kind: type[Linear] | type[Cosine]) -> None:
+def test_a_ramp_is_constant_after_its_end(kind: type[Linear] | type[Cosine]) -> None:
     assert kind(end=50, final=0.2)(10**9) == pytest.approx(0.2)
     assert kind(end=50)(50) == pytest.approx(0.0)
 
@@ -39,7 +39,7 @@ def test_an_empty_ramp_is_refused(kind: type[Linear] | type[Cosine], begin: int,
         kind(end=end, begin=begin)
 
 
-def test_a_schedule_is_a_function_of_images_alone() -> None:
+def test_a_schedule_depends_on_images_only() -> None:
     schedule: Schedule = Cosine(end=1000)
     there = [schedule(images) for images in range(0, 1000, 100)]
     back = [schedule(images) for images in reversed(range(0, 1000, 100))]
@@ -49,7 +49,7 @@ def test_a_schedule_is_a_function_of_images_alone() -> None:
 
 @pytest.mark.parametrize(("images", "expected"), [(0, 0.0), (50, 0.5), (100, 1.0), (500, 1.0)])
 @pytest.mark.parametrize("kind", [Linear, Cosine])
-def test_a_ramp_may_rise(kind: type[Linear] | type[Cosine], images: int, expected: float) -> None:
+def test_a_ramp_can_rise(kind: type[Linear] | type[Cosine], images: int, expected: float) -> None:
     assert kind(end=100, start=0.0, final=1.0)(images) == pytest.approx(expected)
 
 
@@ -68,12 +68,12 @@ def test_a_ramp_may_rise(kind: type[Linear] | type[Cosine], images: int, expecte
         (10**9, 5.0),
     ],
 )
-def test_growth_trains_and_fades_in_turn(images: int, level: float) -> None:
-    """Resolution 8 until 600, fading into 16 until 1,200, and so on to 32."""
+def test_growth_alternates_training_and_fading(images: int, level: float) -> None:
+    """Resolution 8 until 600 images, fade-in of 16 until 1,200, and so on to 32."""
     assert Growth(32, start=8, stable=600, fade=600)(images) == pytest.approx(level)
 
 
-def test_growth_may_switch_or_start_at_the_end() -> None:
+def test_growth_without_fade_or_progression() -> None:
     assert Growth(32, stable=10, fade=0)(9) == 3
     assert Growth(32, stable=10, fade=0)(10) == 4
     assert Growth(32, progressive=False)(0) == 5
@@ -83,6 +83,6 @@ def test_growth_may_switch_or_start_at_the_end() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"start": 2}, {"start": 12}, {"stable": -1}, {"stable": 0, "fade": 0}]
 )
-def test_impossible_growth_is_refused(wrong: dict[str, int]) -> None:
+def test_illegal_growth_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="growth: start="):
         Growth(32, **wrong)  # type: ignore[arg-type]

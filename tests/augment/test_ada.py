@@ -31,12 +31,12 @@ def seeded(augment: Callable[[Tensor], Tensor], x: Tensor, seed: int = 0) -> Ten
     return augment(x)
 
 
-# What images become
+# Augmented images
 
 
 @pytest.mark.parametrize("target", [None, 0.6])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
-def test_never_is_the_identity_bit_for_bit(target: float | None, dtype: torch.dtype) -> None:
+def test_p_0_is_the_identity(target: float | None, dtype: torch.dtype) -> None:
     x = images().to(dtype)
     y = ADA(0.0, target, **ALL)(x)
     assert y.dtype == dtype
@@ -44,11 +44,11 @@ def test_never_is_the_identity_bit_for_bit(target: float | None, dtype: torch.dt
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_always_changes_every_image_and_each_kind_does(kind: str) -> None:
+def test_p_1_changes_every_image_with_each_kind(kind: str) -> None:
     x, multipliers = images(), NONE | {kind: 1.0}
     torch.manual_seed(0)
     changed = (ADA(1.0, None, **multipliers)(x) != x).flatten(1).any(1)
-    rare = 1 / 8 * 1 / 16  # a blit that is none, and a shift by less than half a pixel
+    rare = 1 / 8 * 1 / 16  # identity blit, translation below half a pixel
     assert changed.float().mean() >= (1 - 4 * rare if kind == "blit" else 1)
     assert (seeded(ADA(1.0, None), x) != x).flatten(1).any(1).all()
 
@@ -63,7 +63,7 @@ def test_the_probability_is_p_times_the_multiplier(kind: str) -> None:
     assert torch.equal(seeded(always, x), seeded(ADA(1.0, None, **NONE | {kind: 1.0}), x))
 
 
-def test_by_default_images_are_blitted_moved_and_recoloured() -> None:
+def test_the_default_kinds_are_bgc() -> None:
     kinds = [type(stage).__name__ for stage in ADA().pipeline.stages]
     assert kinds == ["Geometry", "Colour"]
     kinds = [type(stage).__name__ for stage in Pipeline(**ALL).stages]
@@ -72,7 +72,7 @@ def test_by_default_images_are_blitted_moved_and_recoloured() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_halves_are_computed_in_32_bits(channels: int) -> None:
+def test_half_precision_is_computed_in_float32(channels: int) -> None:
     augment, x = ADA(0.8, None, **ALL), images(channels).bfloat16()
     y = seeded(augment, x)
     assert y.dtype == torch.bfloat16
@@ -82,27 +82,27 @@ def test_halves_are_computed_in_32_bits(channels: int) -> None:
         full = seeded(augment, x.float())
     assert full.dtype == torch.float32
     assert torch.equal(full, seeded(augment, x.float()))
-    quiet = ADA(0.8, None, **ALL | {"noise": 0.0})  # whose draws are of the images' type
+    quiet = ADA(0.8, None, **ALL | {"noise": 0.0})  # random numbers have the type of the images
     assert torch.allclose(
         seeded(quiet, x.float()), seeded(quiet, x.double()).float(), rtol=1e-3, atol=1e-3
     )
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 9), (33, 20)])
-def test_images_of_any_size_keep_it(height: int, width: int) -> None:
+def test_the_size_of_images_is_kept(height: int, width: int) -> None:
     x = torch.rand(5, 1, height, width)
     y = ADA(1.0, None, **ALL)(x)
     assert y.shape == x.shape
     assert y.isfinite().all()
 
 
-def test_any_channels_without_colour() -> None:
+def test_without_colour_any_number_of_channels_is_allowed() -> None:
     assert ADA(1.0, None, **ALL | {"colour": 0.0})(images(5)).shape == (64, 5, 16, 16)
     with pytest.raises(InputError, match=r"augment\.colour=1 needs 1 or 3 channels"):
         ADA(1.0, None)(images(5))
 
 
-def test_derivatives_of_the_first_and_second_order() -> None:
+def test_first_and_second_derivatives() -> None:
     augment, x = ADA(0.7, None, **ALL), images(3, 1, 4).double().requires_grad_()
 
     def squared(x: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def test_derivatives_of_the_first_and_second_order() -> None:
     assert torch.autograd.gradgradcheck(squared, (x,))
 
 
-def test_a_gradient_penalty_reaches_the_weights_behind() -> None:
+def test_a_gradient_penalty_has_gradients_in_the_weights() -> None:
     weight = torch.randn(3, 3, 3, 3, requires_grad=True)
     x = images(3, 8).requires_grad_()
     logits = torch.nn.functional.conv2d(ADA(1.0, None)(x), weight).tanh().sum()
@@ -122,34 +122,34 @@ def test_a_gradient_penalty_reaches_the_weights_behind() -> None:
     assert gradient.abs().sum() > 0
 
 
-def test_draws_repeat_with_the_random_state() -> None:
+def test_augmentation_depends_on_the_random_state_only() -> None:
     augment = ADA(0.5, None, **ALL)
     assert torch.equal(seeded(augment, images(), 1), seeded(augment, images(), 1))
     assert not torch.equal(seeded(augment, images(), 1), seeded(augment, images(), 2))
 
 
-def test_no_augmentation_for_good_draws_nothing() -> None:
+def test_disabled_augmentation_uses_no_random_numbers() -> None:
     state = torch.get_rng_state()
     x = images()
     assert ADA(0.0, None)(x) is x
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_augmentation_begins_when_p_leaves_zero() -> None:
+def test_augmentation_starts_when_p_is_positive() -> None:
     augment = ADA(interval=1, images=10)
     assert torch.equal(augment(images()), images())
     augment.observe(torch.ones(10))
     assert (augment(images()) != images()).flatten(1).any(1).all()
 
 
-# How p moves
+# Adaptation of p
 
 
 def logits(positive: int, of: int) -> Tensor:
     return torch.tensor([3.0] * positive + [-0.1] * (of - positive))
 
 
-def test_p_moves_by_the_images_of_an_interval_towards_the_target() -> None:
+def test_p_changes_by_the_images_of_an_interval() -> None:
     augment = ADA(interval=2, images=1000)
     seen = []
     turns = [(10, 10), (8, 10), (7, 10), (8, 10), (10, 10), (6, 10), (10, 20), (30, 30)]
@@ -164,7 +164,7 @@ def test_p_moves_by_the_images_of_an_interval_towards_the_target() -> None:
     assert augment.turns == 1
 
 
-def test_every_image_counts_alike() -> None:
+def test_r_t_weights_images_equally() -> None:
     augment = ADA(interval=2, images=1000, target=0.5)
     augment.observe(logits(30, 30))
     augment.observe(logits(0, 10))  # 20 / 40 is not above
@@ -174,7 +174,7 @@ def test_every_image_counts_alike() -> None:
     assert augment.p.item() == pytest.approx(0.041)
 
 
-def test_logits_of_patches_share_their_image() -> None:
+def test_r_t_averages_the_logits_of_patches() -> None:
     augment = ADA(interval=1, images=100, target=0.2)
     augment.observe(torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, -1]]))
     assert augment.p.item() == pytest.approx(0.02)  # r_t = 1 / 4, of two images
@@ -191,7 +191,7 @@ def test_p_stays_a_probability() -> None:
     assert augment.p == 0
 
 
-def test_what_is_not_a_number_has_no_sign() -> None:
+def test_nan_has_sign_0() -> None:
     augment = ADA(0.5, interval=1, images=100)
     augment.observe(torch.full((10,), torch.nan))
     assert augment.p.item() == pytest.approx(0.4)
@@ -199,20 +199,20 @@ def test_what_is_not_a_number_has_no_sign() -> None:
     assert augment.p.item() == pytest.approx(0.5)
 
 
-def test_logits_of_16_bits_are_counted_exactly() -> None:
+def test_r_t_of_16_bit_logits_is_exact() -> None:
     augment = ADA(interval=1, images=10_000, target=0.5)
     augment.observe(logits(751, 1001).bfloat16())  # r_t = 0.5005
     assert augment.p.item() == pytest.approx(0.1001)
 
 
-def test_the_published_pace() -> None:
+def test_p_rises_at_the_published_rate() -> None:
     augment = ADA()
     for _ in range(4 * 10):
         augment.observe(torch.ones(64))
     assert augment.p.item() == pytest.approx(40 * 64 / 500_000)
 
 
-def test_without_a_target_p_stays() -> None:
+def test_without_a_target_p_is_constant() -> None:
     augment = ADA(0.3, None, interval=1, images=10)
     augment.observe(logits(10, 10))
     augment.set_progress(1000)
@@ -231,13 +231,13 @@ def test_a_schedule_sets_p() -> None:
     assert rising.p == 1
 
 
-def test_the_game_knows_it_by_its_interfaces() -> None:
+def test_interfaces() -> None:
     assert isinstance(ADA(), Augmentation)
     assert isinstance(ADA(), Scheduled)
 
 
-def test_a_state_goes_on_bit_for_bit() -> None:
-    def play(augment: ADA, turns: range) -> list[Tensor]:
+def test_a_loaded_state_continues_exactly() -> None:
+    def train(augment: ADA, turns: range) -> list[Tensor]:
         seen = []
         for turn in turns:
             augment.set_progress(10 * turn)
@@ -246,28 +246,28 @@ def test_a_state_goes_on_bit_for_bit() -> None:
             augment.observe(torch.randn(10) + 0.6)
         return seen
 
-    whole = play(ADA(0.3, interval=3, images=400), range(20))
+    whole = train(ADA(0.3, interval=3, images=400), range(20))
     first = ADA(0.3, interval=3, images=400)
-    head = play(first, range(10))  # within an interval
+    head = train(first, range(10))  # within an interval
     assert first.turns == 1
     assert set(first.state_dict()) == {"p", "tally", "turns"}
     second = ADA(0.3, interval=3, images=400)
     second.load_state_dict(first.state_dict())
     assert len({p.item() for p in whole[1::2]}) > 3
-    assert all(map(torch.equal, whole, head + play(second, range(10, 20))))
+    assert all(map(torch.equal, whole, head + train(second, range(10, 20))))
 
 
 def test_several_processes_count_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = ADA(interval=1, images=1000), ADA(interval=1, images=1000)
     one.observe(logits(9, 10).repeat(2))
-    monkeypatch.setattr(processes, "world_size", lambda: 2)  # the other has seen the same
+    monkeypatch.setattr(processes, "world_size", lambda: 2)  # the other process has equal counts
     two.observe(logits(9, 10))
     assert torch.equal(one.p, two.p)
     assert two.p.item() == pytest.approx(0.02)
 
 
-def course(share: int, of: int) -> list[Tensor]:
-    """All buffers after each turn, of a process that judges its share of the images."""
+def buffers_after_each_update(share: int, of: int) -> list[Tensor]:
+    """Return the buffers after each discriminator update of one of ``of`` processes."""
     augment, seen = ADA(0.1, interval=3, images=500), []
     for turn in range(12):
         every = torch.randn(16, generator=torch.Generator().manual_seed(turn)) + 0.8
@@ -281,13 +281,13 @@ def work(rank: int, folder: Path) -> None:
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
     )
-    torch.save(course(rank, 2), folder / f"{rank}.pt")
+    torch.save(buffers_after_each_update(rank, 2), folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_two_processes_agree_with_one_after_every_turn(tmp_path: Path) -> None:
+def test_two_processes_equal_one(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=work, args=(rank, tmp_path)) for rank in (0, 1)]
     for worker in workers:
@@ -295,13 +295,13 @@ def test_two_processes_agree_with_one_after_every_turn(tmp_path: Path) -> None:
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    expected = course(0, 1)
+    expected = buffers_after_each_update(0, 1)
     assert len({p.item() for p in expected[::3]}) > 2
     for rank in (0, 1):
         assert all(map(torch.equal, torch.load(tmp_path / f"{rank}.pt"), expected))
 
 
-# What is refused
+# Illegal arguments
 
 
 @pytest.mark.parametrize(
@@ -317,6 +317,6 @@ def test_two_processes_agree_with_one_after_every_turn(tmp_path: Path) -> None:
         *(({kind: -1.0}, rf"augment\.{kind}=-1\.0: give a multiplier") for kind in KINDS),
     ],
 )
-def test_impossible_arguments_are_refused(arguments: dict[str, Any], line: str) -> None:
+def test_illegal_arguments_are_refused(arguments: dict[str, Any], line: str) -> None:
     with pytest.raises(InputError, match=line):
         ADA(**arguments)

@@ -21,20 +21,20 @@ REAL, FAKE = torch.full((4000, 1, 2, 2), 1.0), torch.full((4000, 1, 2, 2), -1.0)
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_whole_images_are_replaced_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    shown = APA(p, None).substitute_reals(REAL, FAKE)
-    assert (shown == shown[:, :, :1, :1]).all()
-    share = (shown[:, 0, 0, 0] == -1).float().mean().item()
+    substituted = APA(p, None).substitute_reals(REAL, FAKE)
+    assert (substituted == substituted[:, :, :1, :1]).all()
+    share = (substituted[:, 0, 0, 0] == -1).float().mean().item()
     assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 4000) ** 0.5)
 
 
-def test_an_image_is_replaced_by_the_fake_of_its_place() -> None:
+def test_an_image_is_replaced_by_the_fake_of_its_index() -> None:
     torch.manual_seed(0)
     number = torch.arange(100.0).view(-1, 1, 1, 1)
-    shown = APA(0.5, None).substitute_reals(number, number + 1000)
-    assert torch.equal(shown % 1000, number)
+    substituted = APA(0.5, None).substitute_reals(number, number + 1000)
+    assert torch.equal(substituted % 1000, number)
 
 
-def test_p_moves_as_that_of_ada() -> None:
+def test_p_changes_as_in_ada() -> None:
     ours, theirs = APA(0.1, 0.5, 2, 100), ADA(0.1, 0.5, 2, 100)
     for sign in (1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0):
         for augment in (ours, theirs):
@@ -45,7 +45,7 @@ def test_p_moves_as_that_of_ada() -> None:
     assert {name for name, _ in ours.named_buffers()} == {"p", "tally", "turns"}
 
 
-def test_no_deception_for_good_draws_nothing() -> None:
+def test_disabled_apa_uses_no_random_numbers() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     assert APA(0.0, None).substitute_reals(REAL, FAKE) is REAL
@@ -65,8 +65,8 @@ def game(augment: APA) -> GAN:
     )
 
 
-def seen(players: GAN) -> tuple[list[Tensor], LatentBatch]:
-    """Return what the discriminator was given in its update, and the batch."""
+def discriminator_inputs(players: GAN) -> tuple[list[Tensor], LatentBatch]:
+    """Return the inputs of the discriminator in its update, and the batch."""
     batch = LatentBatch(torch.rand(16, 1, 4, 4), None, torch.randn(16, 3), torch.rand(16))
     given: list[Tensor] = []
     features = players.discriminator.features
@@ -80,23 +80,23 @@ def seen(players: GAN) -> tuple[list[Tensor], LatentBatch]:
     return given, batch
 
 
-def test_the_game_shows_fakes_as_reals() -> None:
-    always, _ = seen(game(APA(1.0, None)))
+def test_the_game_uses_fakes_as_real_images() -> None:
+    always, _ = discriminator_inputs(game(APA(1.0, None)))
     assert torch.equal(always[0], always[1])
-    never, batch = seen(game(APA(0.0, None)))
+    never, batch = discriminator_inputs(game(APA(0.0, None)))
     assert torch.equal(never[0], batch.real)
     assert not torch.equal(never[0], never[1])
 
 
-def test_the_game_drives_p() -> None:
+def test_the_game_updates_p() -> None:
     augment = APA(0.5, 0.0, 1, 64)
     players = game(augment)
-    seen(players)
+    discriminator_inputs(players)
     assert augment.p.item() in (0.25, 0.75)
     assert players.readings["augment/p"] == augment.p
 
 
 @pytest.mark.parametrize("arguments", [{"p": 1.5}, {"target": -1.0}, {"interval": 0}])
-def test_impossible_arguments_are_refused(arguments: dict[str, Any]) -> None:
+def test_illegal_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"augment\."):
         APA(**arguments)

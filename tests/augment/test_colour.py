@@ -14,7 +14,7 @@ COUNT = 20_000
 AXIS = torch.full((3,), 1 / math.sqrt(3))
 
 
-def drawn(transform: ColourTransform, p: float = 1.0) -> Tensor:
+def random_matrices(transform: ColourTransform, p: float = 1.0) -> Tensor:
     torch.manual_seed(0)
     return transform(ParameterSampler(COUNT, torch.tensor(p)))
 
@@ -23,15 +23,15 @@ def pixels() -> Tensor:
     return torch.rand(COUNT, 3, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def changed(matrices: Tensor, x: Tensor) -> Tensor:
-    """The pixels (B, 3) after matrices (B, 4, 4)."""
+def apply_matrices(matrices: Tensor, x: Tensor) -> Tensor:
+    """Return pixels (B, 3) transformed by matrices (B, 4, 4)."""
     y = (matrices @ torch.cat([x, torch.ones(len(x), 1)], 1)[:, :, None])[..., 0]
     assert torch.equal(y[:, 3], torch.ones(len(x)))
     return y[:, :3]
 
 
-def parts(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The part (B, 3) along the luma axis and the one orthogonal to it."""
+def luma_and_chroma(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the components (B, 3) parallel and orthogonal to the luma axis."""
     along = (x @ AXIS)[:, None] * AXIS
     return along, x - along
 
@@ -43,39 +43,39 @@ def images(channels: int = 3, count: int = 200) -> Tensor:
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_each_change_happens_with_probability_p(transform: ColourTransform, p: float) -> None:
-    expected = p / 2 if transform is colour.luma_flip else p  # or not
-    happened = (drawn(transform, p) != torch.eye(4)).any((1, 2)).float().mean().item()
-    assert abs(happened - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
+def test_each_transform_is_applied_with_probability_p(transform: ColourTransform, p: float) -> None:
+    expected = p / 2 if transform is colour.luma_flip else p  # identity with probability 1/2
+    frequency = (random_matrices(transform, p) != torch.eye(4)).any((1, 2)).float().mean().item()
+    assert abs(frequency - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
 
 def test_brightness_adds_one_number() -> None:
     x = pixels()
-    added = changed(drawn(colour.brightness), x) - x
+    added = apply_matrices(random_matrices(colour.brightness), x) - x
     assert torch.allclose(added, added[:, :1].expand(-1, 3), atol=1e-6)
     assert added.std().item() == pytest.approx(0.2, rel=0.02)
 
 
 def test_contrast_multiplies() -> None:
     x = pixels()
-    matrices = drawn(colour.contrast)
+    matrices = random_matrices(colour.contrast)
     factor = matrices[:, 0, 0]
-    assert torch.allclose(changed(matrices, x), factor[:, None] * x, atol=1e-5)
+    assert torch.allclose(apply_matrices(matrices, x), factor[:, None] * x, atol=1e-5)
     assert factor.log2().std().item() == pytest.approx(0.5, rel=0.02)
 
 
-def test_luma_flip_is_the_reflection_in_the_plane_orthogonal_to_grey() -> None:
-    x, matrices = pixels(), drawn(colour.luma_flip)
+def test_luma_flip_negates_luma() -> None:
+    x, matrices = pixels(), random_matrices(colour.luma_flip)
     flipped = (matrices != torch.eye(4)).any((1, 2))
-    y = changed(matrices, x)
+    y = apply_matrices(matrices, x)
     householder = x - 2 * (x @ AXIS)[:, None] * AXIS
     assert torch.allclose(y[flipped], householder[flipped], atol=1e-6)
     assert torch.equal(y[~flipped], x[~flipped])
 
 
-def test_hue_keeps_luma_and_turns_what_is_orthogonal_to_it_by_any_angle() -> None:
-    x, matrices = pixels(), drawn(colour.hue)
-    (luma, before), (kept, after) = parts(x), parts(changed(matrices, x))
+def test_hue_rotates_chroma_and_keeps_luma() -> None:
+    x, matrices = pixels(), random_matrices(colour.hue)
+    (luma, before), (kept, after) = luma_and_chroma(x), luma_and_chroma(apply_matrices(matrices, x))
     assert torch.allclose(kept, luma, atol=1e-6)
     assert torch.allclose(after.norm(dim=1), before.norm(dim=1), atol=1e-5)
     assert torch.allclose(torch.linalg.det(matrices), torch.ones(COUNT), atol=1e-5)
@@ -92,21 +92,21 @@ def test_hue_keeps_luma_and_turns_what_is_orthogonal_to_it_by_any_angle() -> Non
 
 
 def _cross(v: Tensor) -> Tensor:
-    """The matrix of the cross product with v."""
+    """Return the matrix of the cross product with v."""
     matrix: Tensor = torch.linalg.cross(v.expand(3, 3), torch.eye(3)).T
     return matrix
 
 
-def test_saturation_multiplies_the_distance_from_grey() -> None:
-    x, matrices = pixels(), drawn(colour.saturation)
-    (luma, before), (kept, after) = parts(x), parts(changed(matrices, x))
+def test_saturation_multiplies_chroma() -> None:
+    x, matrices = pixels(), random_matrices(colour.saturation)
+    (luma, before), (kept, after) = luma_and_chroma(x), luma_and_chroma(apply_matrices(matrices, x))
     assert torch.allclose(kept, luma, atol=1e-4)
     factor = after.norm(dim=1) / before.norm(dim=1)
     assert torch.allclose(after, factor[:, None] * before, atol=1e-4)
     assert factor.log2().std().item() == pytest.approx(1.0, rel=0.02)
 
 
-def test_changes_are_made_pixel_by_pixel_one_after_the_other() -> None:
+def test_transforms_are_applied_in_order() -> None:
     x, p = images(), torch.tensor(0.5)
     torch.manual_seed(3)
     y = Colour()(x, p)
@@ -121,7 +121,7 @@ def test_changes_are_made_pixel_by_pixel_one_after_the_other() -> None:
     assert np.abs(expected - x.permute(0, 2, 3, 1).numpy()).max() > 1
 
 
-def test_grey_images_get_the_mean_of_what_three_equal_channels_would() -> None:
+def test_grey_images_get_the_mean_of_three_channels() -> None:
     x, p = images(1), torch.tensor(0.7)
     torch.manual_seed(3)
     y = Colour()(x, p)
@@ -131,7 +131,7 @@ def test_grey_images_get_the_mean_of_what_three_equal_channels_would() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_never_is_the_identity_and_always_changes_every_image(channels: int) -> None:
+def test_p_0_is_the_identity_and_p_1_changes_every_image(channels: int) -> None:
     torch.manual_seed(0)
     x = images(channels)
     assert torch.equal(Colour()(x, torch.tensor(0.0)), x)
@@ -139,13 +139,13 @@ def test_never_is_the_identity_and_always_changes_every_image(channels: int) -> 
 
 
 @pytest.mark.parametrize("channels", [2, 4, 6])
-def test_other_channels_are_refused(channels: int) -> None:
+def test_other_numbers_of_channels_are_refused(channels: int) -> None:
     refusal = rf"augment\.colour=0\.5 needs 1 or 3 channels, .* {channels}: set augment\.colour=0"
     with pytest.raises(InputError, match=refusal):
         Colour(0.5)(images(channels), torch.tensor(0.0))
 
 
-def test_derivatives_of_the_first_and_second_order() -> None:
+def test_first_and_second_derivatives() -> None:
     x = images(3, 2)[:, :, :2, :2].double().requires_grad_()
 
     def squared(x: Tensor) -> Tensor:

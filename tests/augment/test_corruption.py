@@ -16,13 +16,13 @@ def images() -> Tensor:
 
 @pytest.mark.parametrize("stage", [Noise(), Cutout()])
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_images_are_destroyed_with_probability_p(stage: Noise | Cutout, p: float) -> None:
+def test_images_are_corrupted_with_probability_p(stage: Noise | Cutout, p: float) -> None:
     torch.manual_seed(0)
     hit = (stage(images(), torch.tensor(p)) != images()).flatten(1).any(1).float().mean().item()
     assert abs(hit - p) <= 4 * math.sqrt(p * (1 - p) / COUNT)
 
 
-def test_noise_is_independent_and_of_a_half_normal_strength() -> None:
+def test_noise_is_independent_with_half_normal_standard_deviation() -> None:
     torch.manual_seed(0)
     noise = Noise()(images(), torch.tensor(1.0)) - images()
     strength = noise.std((1, 2, 3))
@@ -34,7 +34,7 @@ def test_noise_is_independent_and_of_a_half_normal_strength() -> None:
         assert (white * shifted).mean().item() == pytest.approx(0, abs=0.01)
 
 
-def test_cutout_is_one_rectangle_of_half_the_sides_anywhere() -> None:
+def test_cutout_is_one_rectangle_of_half_the_height_and_width() -> None:
     torch.manual_seed(0)
     x, y = images(), Cutout()(images(), torch.tensor(1.0))
     hole = y == 0
@@ -48,6 +48,6 @@ def test_cutout_is_one_rectangle_of_half_the_sides_anywhere() -> None:
     assert (rows.diff(dim=1).sum(1) <= 2).all()
     often = rows.float().mean(0)
     assert often.tolist() == pytest.approx(often.flip(0).tolist(), abs=0.06)
-    expected = 0.5 - 0.25**2  # of a side, on average
+    expected = 0.5 - 0.25**2  # of the height or width, on average
     assert rows.float().mean().item() == pytest.approx(expected, rel=0.02)
     assert columns.float().mean().item() == pytest.approx(expected, rel=0.02)

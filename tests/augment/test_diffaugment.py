@@ -10,11 +10,11 @@ def images() -> Tensor:
     return torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def test_jitter_is_affine_in_colours_and_keeps_the_mean_of_each_pixel_but_for_brightness() -> None:
+def test_random_colour_is_affine() -> None:
     torch.manual_seed(0)
     x = images().double()
     y = random_colour(x)
-    grey, moved = x.mean(1), y.mean(1)  # saturation leaves the mean over channels alone
+    grey, moved = x.mean(1), y.mean(1)  # saturation keeps the mean over channels
     contrast = (moved - moved.mean((1, 2), keepdim=True)).std((1, 2)) / grey.std((1, 2))
     assert ((contrast > 0.5) & (contrast < 1.5)).all()
     brightness = y.mean((1, 2, 3)) - x.mean((1, 2, 3))
@@ -22,11 +22,11 @@ def test_jitter_is_affine_in_colours_and_keeps_the_mean_of_each_pixel_but_for_br
     assert brightness.std().item() == pytest.approx(1 / 12**0.5, rel=0.2)
     colour = (y - y.mean(1, keepdim=True)).flatten(1), (x - x.mean(1, keepdim=True)).flatten(1)
     ratio = colour[0] / colour[1]
-    assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio))  # one factor an image
+    assert torch.allclose(ratio, ratio[:, :1].expand_as(ratio))  # one factor per image
     assert 0 <= ratio.min() < 0.3 < 1.5 < ratio.max() <= 3
 
 
-def test_shift_moves_each_image_by_whole_pixels_within_an_eighth() -> None:
+def test_random_translation_is_by_whole_pixels_up_to_an_eighth() -> None:
     torch.manual_seed(0)
     x = images()
     moves = set()
@@ -50,7 +50,7 @@ def test_shift_moves_each_image_by_whole_pixels_within_an_eighth() -> None:
     assert len(moves) > 15
 
 
-def test_cut_blanks_one_square_and_leaves_the_rest() -> None:
+def test_random_cutout_sets_one_square_to_0() -> None:
     torch.manual_seed(0)
     x = images() + 3
     y = random_cutout(x)
@@ -64,7 +64,7 @@ def test_cut_blanks_one_square_and_leaves_the_rest() -> None:
     assert (hole[:, 0].sum((1, 2)) == 64).any()
 
 
-def test_never_is_the_identity() -> None:
+def test_p_0_is_the_identity() -> None:
     assert torch.equal(DiffAugment(p=0.0)(images()), images())
 
 
@@ -72,7 +72,7 @@ def test_no_policy_is_the_identity() -> None:
     assert torch.equal(DiffAugment(False, False, False)(images()), images())
 
 
-def test_half_of_the_images_are_left_alone() -> None:
+def test_p_is_the_probability_per_image() -> None:
     torch.manual_seed(0)
     x = images().repeat(16, 1, 1, 1)
     y = DiffAugment(translation=False, cutout=False, p=0.5)(x)
@@ -80,7 +80,7 @@ def test_half_of_the_images_are_left_alone() -> None:
     assert same.item() == pytest.approx(0.5, abs=0.06)
 
 
-def test_gradients_flow_to_every_pixel_that_is_seen() -> None:
+def test_every_visible_pixel_has_a_gradient() -> None:
     torch.manual_seed(0)
     augment = DiffAugment(cutout=False)
     x = images()[:2].double().requires_grad_()
@@ -95,6 +95,6 @@ def test_gradients_flow_to_every_pixel_that_is_seen() -> None:
     assert torch.autograd.gradgradcheck(seeded, (x[:, :, :4, :4].detach().requires_grad_(),))
 
 
-def test_an_impossible_probability_is_refused() -> None:
+def test_an_illegal_probability_is_refused() -> None:
     with pytest.raises(InputError, match=r"augment\.p=2"):
         DiffAugment(p=2.0)

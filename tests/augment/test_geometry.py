@@ -27,7 +27,7 @@ def sampler(p: float) -> ParameterSampler:
     return ParameterSampler(COUNT, torch.tensor(p))
 
 
-def drawn(transform: Transform, p: float = 1.0) -> Tensor:
+def random_matrices(transform: Transform, p: float = 1.0) -> Tensor:
     torch.manual_seed(0)
     return transform(sampler(p), HEIGHT, WIDTH)
 
@@ -55,7 +55,7 @@ def test_inverses_and_compositions() -> None:
 @pytest.mark.parametrize(
     ("transform", "share"),
     [
-        (geometry.flip, 0.5),  # of two outcomes one is no change
+        (geometry.flip, 0.5),  # one of two outcomes is the identity
         (geometry.rotate_90, 0.75),
         (geometry.integer_translation, 1.0),
         (geometry.isotropic_scaling, 1.0),
@@ -64,14 +64,16 @@ def test_inverses_and_compositions() -> None:
     ],
 )
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_each_move_happens_with_probability_p(transform: Transform, share: float, p: float) -> None:
-    moved = (drawn(transform, p) != EYE).any((1, 2)).float().mean().item()
+def test_each_transform_is_applied_with_probability_p(
+    transform: Transform, share: float, p: float
+) -> None:
+    moved = (random_matrices(transform, p) != EYE).any((1, 2)).float().mean().item()
     expected = p * share
     assert abs(moved - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_one_of_the_two_turns_happens_with_probability_p(p: float) -> None:
+def test_one_of_the_two_rotations_is_applied_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
     turns = [
         transform(sampler(p), HEIGHT, WIDTH)
@@ -85,10 +87,10 @@ def test_one_of_the_two_turns_happens_with_probability_p(p: float) -> None:
         assert abs(error) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
 
-def test_amounts_are_those_of_the_paper() -> None:
+def test_distributions_of_the_paper() -> None:
     isotropic_scaling, anisotropic_scaling = (
-        drawn(geometry.isotropic_scaling),
-        drawn(geometry.anisotropic_scaling),
+        random_matrices(geometry.isotropic_scaling),
+        random_matrices(geometry.anisotropic_scaling),
     )
     assert torch.equal(isotropic_scaling[:, 0, 0], isotropic_scaling[:, 1, 1])
     assert torch.allclose(
@@ -98,20 +100,20 @@ def test_amounts_are_those_of_the_paper() -> None:
         logs = matrices[:, 0, 0].log2()
         assert logs.std().item() == pytest.approx(0.2, rel=0.02)
         assert logs.mean().item() == pytest.approx(0, abs=0.006)
-    angle = torch.atan2(*drawn(geometry.arbitrary_rotation)[:, :2, 0].T.flip(0))
+    angle = torch.atan2(*random_matrices(geometry.arbitrary_rotation)[:, :2, 0].T.flip(0))
     assert angle.abs().max().item() == pytest.approx(math.pi, rel=1e-3)
     assert angle.std().item() == pytest.approx(math.pi / math.sqrt(3), rel=0.02)
     sides = torch.tensor([WIDTH, HEIGHT])
-    shift = drawn(geometry.fractional_translation)[:, :2, 2] / sides
+    shift = random_matrices(geometry.fractional_translation)[:, :2, 2] / sides
     assert shift.std(0).tolist() == pytest.approx([0.125, 0.125], rel=0.02)
-    whole = drawn(geometry.integer_translation)[:, :2, 2]
+    whole = random_matrices(geometry.integer_translation)[:, :2, 2]
     assert torch.equal(whole, whole.round())
     assert (whole / sides).abs().amax(0).tolist() == pytest.approx([0.125, 0.125], rel=1e-3)
     assert (whole / sides).std(0).tolist() == pytest.approx([0.125 / 3**0.5] * 2, rel=0.02)
 
 
-def test_moves_follow_one_another() -> None:
-    """The place that a pixel of the result comes from goes back through the last move first."""
+def test_compose_applies_transforms_in_order() -> None:
+    """The inverse map applies the inverse of the last transform first."""
     magnify = scaling(torch.tensor([0.5]), torch.tensor([0.5]))
     right = translation(torch.tensor([-3.0]), torch.tensor([0.0]))
     one = ParameterSampler(1, torch.tensor(1.0))
@@ -120,8 +122,8 @@ def test_moves_follow_one_another() -> None:
     assert (inverse[0] @ torch.tensor([5.0, 2.0, 1.0])).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_blits_are_flips_turns_and_shifts_of_pixels() -> None:
-    """Each result is among all that torch's own operations make of an image."""
+def test_blits_are_flips_rotations_and_translations() -> None:
+    """Each result is one of the results of torch's own operations."""
     torch.manual_seed(0)
     x = images(16, 400)
     found = set()
@@ -142,7 +144,7 @@ def test_blits_are_flips_turns_and_shifts_of_pixels() -> None:
     assert {f[2:] for f in found} == set(product(range(5), range(5)))
 
 
-def test_images_that_are_only_blitted_are_copied_and_others_resampled_after_their_blits() -> None:
+def test_blitting_is_exact_and_other_images_are_resampled() -> None:
     torch.manual_seed(0)
     x = images()
     state, p = torch.get_rng_state(), torch.tensor(0.2)
@@ -155,13 +157,13 @@ def test_images_that_are_only_blitted_are_copied_and_others_resampled_after_thei
     assert torch.equal(moved[~unchanged], Resampling()(x, blit @ warp)[~unchanged])
 
 
-def test_constant_images_stay_constant_however_they_are_moved() -> None:
+def test_constant_images_stay_constant() -> None:
     torch.manual_seed(0)
     x = torch.full((200, 2, 9, 13), 0.7)
     assert torch.allclose(Geometry()(x, torch.tensor(1.0)), x, atol=1e-5)
 
 
-def test_never_is_the_identity_and_always_changes_every_image() -> None:
+def test_p_0_is_the_identity_and_p_1_changes_every_image() -> None:
     torch.manual_seed(0)
     x = images()
     assert torch.equal(Geometry()(x, torch.tensor(0.0)), x)

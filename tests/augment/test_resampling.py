@@ -26,14 +26,14 @@ def images(height: int = 16, width: int = 16, count: int = 4) -> Tensor:
     return torch.rand(count, 3, height, width, generator=generator) * 2 - 1
 
 
-def some(value: float, count: int = 4) -> Tensor:
+def repeat_number(value: float, count: int = 4) -> Tensor:
     return torch.full((count,), value)
 
 
 def affine(angle: float, x: float, y: float, right: float, below: float) -> Tensor:
-    """An inverse matrix of a rotation, scales and a shift, (4, 3, 3)."""
-    turned = rotation(some(angle)) @ scaling(some(x), some(y))
-    return turned @ translation(some(right), some(below))
+    """Return inverse matrices of a rotation, scales and a translation, (4, 3, 3)."""
+    turned = rotation(repeat_number(angle)) @ scaling(repeat_number(x), repeat_number(y))
+    return turned @ translation(repeat_number(right), repeat_number(below))
 
 
 @pytest.mark.parametrize("taps", [SYM2, SYM6])
@@ -49,13 +49,13 @@ def test_wavelets_are_orthonormal(taps: tuple[float, ...]) -> None:
 
 
 @pytest.mark.parametrize("side", [1, 2, 3, 8])
-def test_a_row_goes_on_as_its_reflection(side: int) -> None:
+def test_reflect_indices_repeats_the_reflected_row(side: int) -> None:
     expected = np.pad(np.arange(side), 3 * side, mode="reflect")
     assert reflect_indices(torch.arange(-3 * side, 4 * side), side).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 16])
-def test_halving_takes_back_doubling(side: int) -> None:
+def test_downsampling_inverts_upsampling(side: int) -> None:
     taps = torch.tensor(SYM6, dtype=torch.float64)
     doubling, halving = upsampling_matrix(taps, side), downsampling_matrix(taps, side)
     reflection_period = len(doubling) - 1
@@ -64,46 +64,46 @@ def test_halving_takes_back_doubling(side: int) -> None:
     assert torch.allclose(halving @ doubling[read], torch.eye(side, dtype=torch.float64))
 
 
-def doubled(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Zeros between the pixels, convolved; the first is the one at a pixel."""
+def upsample_row(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return a row after zero insertion and convolution; the first value is at a pixel."""
     long = upfirdn(SYM6, x, up=2, axis=axis)
     return np.take(long, range(5, 5 + 2 * x.shape[axis]), axis)
 
 
-def halved(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Correlated, and every second one kept."""
+def downsample_row(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return a row after correlation and subsampling by 2."""
     long = upfirdn(SYM6[::-1], x, axis=axis)
     return np.take(long, range(11, x.shape[axis], 2), axis)
 
 
-def test_doubling_is_a_convolution_of_the_reflected_row_with_zeros_between() -> None:
+def test_matrices_equal_filtering_of_the_reflected_row() -> None:
     x = images()[0, 0].double()
-    expected = doubled(np.pad(x.numpy(), ((0, 0), (15, 15)), mode="reflect"), 1)
+    expected = upsample_row(np.pad(x.numpy(), ((0, 0), (15, 15)), mode="reflect"), 1)
     rows = x @ upsampling_matrix(torch.tensor(SYM6, dtype=torch.float64), 16).T
     assert rows[:, :50].numpy() == pytest.approx(expected[:, 30:80], abs=1e-12)
 
 
 @pytest.mark.parametrize("side", [16, 15, 1])
-def test_mirroring_copies_pixels(side: int) -> None:
+def test_flips_copy_pixels(side: int) -> None:
     x = images(16, side)
-    assert torch.equal(sample_nearest(x, scaling(some(-1), some(1))), x.flip(3))
-    assert torch.equal(sample_nearest(x, scaling(some(1), some(-1))), x.flip(2))
+    assert torch.equal(sample_nearest(x, scaling(repeat_number(-1), repeat_number(1))), x.flip(3))
+    assert torch.equal(sample_nearest(x, scaling(repeat_number(1), repeat_number(-1))), x.flip(2))
 
 
 @pytest.mark.parametrize("turns", [-1, 0, 1, 2, 3])
 @pytest.mark.parametrize("side", [16, 15])
-def test_quarter_turns_copy_pixels(turns: int, side: int) -> None:
+def test_rotations_by_90_degrees_copy_pixels(turns: int, side: int) -> None:
     x = images(side, side)
-    turned = sample_nearest(x, rotation(some(-math.pi / 2 * turns)))
+    turned = sample_nearest(x, rotation(repeat_number(-math.pi / 2 * turns)))
     assert torch.equal(turned, torch.rot90(x, -turns, (2, 3)))  # the y axis points down
 
 
 @pytest.mark.parametrize(("right", "below"), [(0, 0), (3, 0), (0, -2), (-5, 4), (15, 11)])
-def test_whole_shifts_copy_pixels_and_reflect(right: int, below: int) -> None:
+def test_integer_translations_copy_pixels_and_reflect(right: int, below: int) -> None:
     x = images(12, 16)
     padded = pad(x, (15, 15, 11, 11), mode="reflect")
     expected = padded[:, :, 11 - below : 23 - below, 15 - right : 31 - right]
-    shift = translation(some(-right), some(-below))
+    shift = translation(repeat_number(-right), repeat_number(-below))
     assert torch.equal(sample_nearest(x, shift), expected)
     assert torch.allclose(Resampling()(x, shift), expected, atol=1e-5)
 
@@ -119,8 +119,8 @@ MAPS = [
 
 
 @pytest.mark.parametrize("inverse", MAPS)
-def test_resampled_cosines_are_cosines_of_where_pixels_come_from(inverse: Tensor) -> None:
-    """A cosine with its crests on the borders is its own reflection: a closed form everywhere."""
+def test_resampled_cosines_have_a_closed_form(inverse: Tensor) -> None:
+    """A cosine with extrema at the borders equals its own reflection."""
     height, width = 33, 49
 
     def wave(x: Tensor, y: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def test_resampled_cosines_are_cosines_of_where_pixels_come_from(inverse: Tensor
     source = (inverse[0] @ points).view(3, height, width)
     expected = wave(source[0], source[1])
     resampled = Resampling()(wave(x, y).expand(4, 2, -1, -1), inverse)
-    # bilinear interpolation at spacing 1 / 2 errs by (w / 2)^2 / 8 = 0.0012, at w = 2 pi / 32
+    # error of bilinear interpolation at spacing 1 / 2: (w / 2)^2 / 8 = 0.0012, w = 2 pi / 32
     tolerance = 0.03 if inverse[0].abs().max() > 3 else 0.002
     assert (resampled - expected).abs().max() < tolerance
 
@@ -158,12 +158,12 @@ def test_resampling_agrees_with_a_spline_on_smooth_images(inverse: Tensor) -> No
 
 
 @pytest.mark.parametrize("inverse", MAPS[:5])
-def test_resampling_is_pad_double_interpolate_halve(inverse: Tensor) -> None:
-    """The same with the reflection laid out, scipy's filtering and torch's own sampling."""
+def test_resampling_equals_pad_upsample_interpolate_downsample(inverse: Tensor) -> None:
+    """The reference pads by reflection and uses scipy's filters and torch's grid_sample."""
     height, width, spare = 20, 16, (19, 15)
     x = images(height, width)[0, 0].double().numpy()
     padded = np.pad(x, [(s, s) for s in spare], mode="reflect")
-    dense = torch.tensor(doubled(doubled(padded, 0), 1))
+    dense = torch.tensor(upsample_row(upsample_row(padded, 0), 1))
     middle = np.arange(12) @ SYM6 / np.sum(SYM6) - 5
     y, x_ = np.meshgrid(
         *((np.arange(2 * side + 10) - 5 - middle - side + 1) / 2 for side in (height, width)),
@@ -176,13 +176,13 @@ def test_resampling_is_pad_double_interpolate_halve(inverse: Tensor) -> None:
     moved = grid_sample(
         dense[None, None], torch.tensor(grid).view(1, *y.shape, 2), align_corners=True
     )
-    expected = halved(halved(moved[0, 0].numpy(), 0), 1)
+    expected = downsample_row(downsample_row(moved[0, 0].numpy(), 0), 1)
     resampled = Resampling()(torch.tensor(x).expand(4, 1, -1, -1), inverse)
     assert resampled[0, 0].numpy() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("resample", [sample_nearest, Resampling().double()])
-def test_derivatives_of_the_first_and_second_order(resample: Resampling) -> None:
+def test_first_and_second_derivatives(resample: Resampling) -> None:
     inverse = affine(0.7, 0.8, 1.3, 0.4, -1.2)[:2]
     x = images(5, 4, 2)[:, :2].double().requires_grad_()
 

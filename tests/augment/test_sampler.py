@@ -13,12 +13,12 @@ def sampler(p: float) -> ParameterSampler:
 
 
 def assert_frequency(hits: torch.Tensor, p: float) -> None:
-    """Four standard deviations of a binomial."""
+    """Assert that a frequency is within 4 standard deviations of p."""
     assert abs(hits.float().mean().item() - p) <= 4 * math.sqrt(p * (1 - p) / len(hits))
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
-def test_each_draw_lands_with_probability_p(p: float) -> None:
+def test_parameters_are_nonzero_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
     assert_frequency(sampler(p).mask(), p)
     assert_frequency(sampler(p).uniform(1.0) != 0, p)
@@ -26,7 +26,7 @@ def test_each_draw_lands_with_probability_p(p: float) -> None:
     assert_frequency(sampler(p).integers(1000) != 0, p * 0.999)
 
 
-def test_one_coin_decides_on_all_numbers_of_an_image() -> None:
+def test_all_numbers_of_an_image_are_nonzero_or_none() -> None:
     torch.manual_seed(0)
     for drawn in (sampler(0.3).uniform(1.0, 2), sampler(0.3).normal(1.0, 2)):
         assert drawn.shape == (2, COUNT)
@@ -36,7 +36,7 @@ def test_one_coin_decides_on_all_numbers_of_an_image() -> None:
 
 def test_distributions() -> None:
     torch.manual_seed(0)
-    uniform, normal, whole = (
+    uniform, normal, integers = (
         sampler(1.0).uniform(2.0),
         sampler(1.0).normal(0.5),
         sampler(1.0).integers(4),
@@ -47,19 +47,19 @@ def test_distributions() -> None:
     assert uniform.mean().item() == pytest.approx(0, abs=0.04)
     assert normal.std().item() == pytest.approx(0.5, rel=0.03)
     assert (normal.abs() < 0.5).float().mean().item() == pytest.approx(0.6827, abs=0.015)
-    assert set(whole.tolist()) == {0, 1, 2, 3}
+    assert set(integers.tolist()) == {0, 1, 2, 3}
     for value in range(4):
-        assert_frequency(whole == value, 0.25)
+        assert_frequency(integers == value, 0.25)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0, 1.5])
-def test_one_of_two_throws_lands_with_probability_p(p: float) -> None:
+def test_one_of_two_draws_is_nonzero_with_probability_p(p: float) -> None:
     torch.manual_seed(0)
-    either = sampler(p).for_two_draws()
-    assert_frequency(either.mask() | either.mask(), min(p, 1.0))
+    two_draws = sampler(p).for_two_draws()
+    assert_frequency(two_draws.mask() | two_draws.mask(), min(p, 1.0))
 
 
-def test_draws_repeat_with_the_random_state_of_the_device() -> None:
+def test_parameters_depend_on_the_random_state_only() -> None:
     state = torch.get_rng_state()
     first = sampler(0.5).normal(1.0), sampler(0.5).uniform(1.0), sampler(0.5).integers(3)
     torch.set_rng_state(state)

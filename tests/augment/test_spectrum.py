@@ -23,7 +23,7 @@ def gains(p: float) -> Tensor:
     return Filtering().gains(ParameterSampler(COUNT, torch.tensor(p)))
 
 
-def test_bands_are_symmetric_and_sum_up_to_the_identity() -> None:
+def test_filters_are_symmetric_and_sum_to_the_identity() -> None:
     bank = filter_bank()
     assert bank.shape == (4, 43)
     assert torch.allclose(bank, bank.flip(1), atol=1e-7)
@@ -31,8 +31,8 @@ def test_bands_are_symmetric_and_sum_up_to_the_identity() -> None:
     assert bank.sum(1).tolist() == pytest.approx([1, 0, 0, 0], abs=1e-6)  # at frequency 0
 
 
-def test_bands_are_products_of_the_wavelets_responses() -> None:
-    """Band k of fine to coarse: high at 2^k w, low at every octave above."""
+def test_frequency_responses_of_the_filters() -> None:
+    """Band k, from fine to coarse: high-pass at 2^k w times low-pass at each octave above."""
     w = np.linspace(0, np.pi, 101)
     n = np.arange(4)
 
@@ -56,19 +56,19 @@ def test_each_band_is_amplified_with_probability_p(p: float) -> None:
     assert abs(untouched - expected) <= 4 * math.sqrt(expected * (1 - expected) / COUNT)
 
 
-def test_gains_keep_the_power_of_natural_images_band_by_band() -> None:
+def test_gains_keep_the_power_of_natural_images() -> None:
     torch.manual_seed(0)
-    drawn = torch.stack(
+    factors = torch.stack(
         [ParameterSampler(COUNT, torch.tensor(0.5)).normal(1.0) for _ in range(4)], 1
     ).exp2()
     expected = np.ones((COUNT, 4))
     for band in range(4):
         one = np.ones((COUNT, 4))
-        one[:, band] = drawn[:, band]
+        one[:, band] = factors[:, band]
         expected *= one / np.sqrt((np.array(POWER) * one**2).sum(1, keepdims=True))
     assert torch.allclose(gains(0.5), torch.tensor(expected).float(), rtol=1e-5)
     assert sum(POWER) == pytest.approx(1)
-    alone = (drawn != 1).sum(1) == 1
+    alone = (factors != 1).sum(1) == 1
     power = (torch.tensor(POWER) * gains(0.5)[alone].square()).sum(1)
     assert torch.allclose(power, torch.ones_like(power), atol=1e-5)
     ratios = gains(1.0)[:, 3] / gains(1.0)[:, 0]
@@ -88,7 +88,7 @@ def test_filtering_is_a_separable_convolution_of_the_reflected_image() -> None:
         assert torch.allclose(after, expected[:, 0], atol=1e-4)
 
 
-def test_never_is_the_identity_and_always_changes_every_image() -> None:
+def test_p_0_is_the_identity_and_p_1_changes_every_image() -> None:
     torch.manual_seed(0)
     for x in (images(), images(5, 1)):
         assert torch.equal(Filtering()(x, torch.tensor(0.0)), x)
@@ -96,7 +96,7 @@ def test_never_is_the_identity_and_always_changes_every_image() -> None:
     assert (moved > 1e-3).all()
 
 
-def test_derivatives_of_the_first_and_second_order() -> None:
+def test_first_and_second_derivatives() -> None:
     x = images(3, 2, 2).double().requires_grad_()
 
     def squared(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from gan.conditioning.concatenation import Concatenation, ConcatenationHead
 
 
 def head() -> ConcatenationHead:
-    """Return a head of two features, two labels of one number and two hidden units."""
+    """Return a head with two features, two classes, embeddings of size 1 and two hidden units."""
     made = Concatenation(2, embedding_dim=1, hidden=2).head(2)
     assert isinstance(made, ConcatenationHead)
     state = {
@@ -19,10 +19,10 @@ def head() -> ConcatenationHead:
     return made
 
 
-def test_the_logit_by_hand() -> None:
+def test_the_logit_equals_its_formula() -> None:
     h = torch.tensor([[1.0, 2.0], [1.0, 2.0], [-4.0, 0.0]])
     logits = head()(h, torch.tensor([0, 1, 1]))
-    first = (1 + 4 + 3 + 0.5) + 10 * 0.2 * (2 - 6) + 0.25  # a leak where the unit is off
+    first = (1 + 4 + 3 + 0.5) + 10 * 0.2 * (2 - 6) + 0.25  # leaky ReLU of a negative input
     second = (1 + 4 - 1 + 0.5) + 10 * (2 + 2) + 0.25
     third = 0.2 * (-4 - 1 + 0.5) + 10 * 2 + 0.25
     assert logits.tolist() == pytest.approx([first, second, third])
@@ -35,7 +35,7 @@ def test_the_label_changes_the_logit() -> None:
     assert ((a - b).abs() > 1e-4).all()
 
 
-def test_every_weight_learns() -> None:
+def test_every_weight_has_a_gradient() -> None:
     made = head()
     made(torch.randn(4, 2), torch.tensor([0, 1, 0, 1])).sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.parameters())

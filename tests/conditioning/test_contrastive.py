@@ -22,8 +22,8 @@ LABELS = torch.tensor([0, 1, 0, 2, 1, 0])  # class 2 has one member
 Contrast = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def drawn(seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Return embeddings of a batch, and the proxy of each one's class, on the unit sphere."""
+def random_embeddings(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return embeddings of a batch and the class proxy of each, of unit length."""
     generator = torch.Generator().manual_seed(seed)
     e, proxies = (
         normalize(torch.randn(count, 4, generator=generator, dtype=torch.float64))
@@ -32,34 +32,34 @@ def drawn(seed: int = 0) -> tuple[Tensor, Tensor]:
     return e, proxies[LABELS]
 
 
-def two_c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+def head_2c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return conditional_contrastive_loss(e, proxy, y, TEMPERATURE)
 
 
-def d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+def head_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
 
 
-BOTH = pytest.mark.parametrize("contrast", [two_c, d2d_ce])
+BOTH = pytest.mark.parametrize("contrast", [head_2c, head_d2d_ce])
 
 
 def dot(a: Tensor, b: Tensor) -> float:
     return float(sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True)))
 
 
-def test_2c_image_by_image() -> None:
-    e, proxy = drawn()
+def test_2c_equals_its_definition() -> None:
+    e, proxy = random_embeddings()
     total = 0.0
     for i in range(len(e)):
         own = exp(dot(e[i], proxy[i]) / TEMPERATURE)
         others = {j: exp(dot(e[i], e[j]) / TEMPERATURE) for j in range(len(e)) if j != i}
         positives = sum(value for j, value in others.items() if LABELS[j] == LABELS[i])
         total -= log((own + positives) / (own + sum(others.values())))
-    assert two_c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+    assert head_2c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
-def test_d2d_ce_image_by_image() -> None:
-    e, proxy = drawn()
+def test_d2d_ce_equals_its_definition() -> None:
+    e, proxy = random_embeddings()
     total = 0.0
     for i in range(len(e)):
         near = exp(min(dot(e[i], proxy[i]) - MARGIN, 0) / TEMPERATURE)
@@ -69,46 +69,49 @@ def test_d2d_ce_image_by_image() -> None:
             if LABELS[j] != LABELS[i]
         ]
         total -= log(near / (near + sum(negatives)))
-    assert d2d_ce(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+    assert head_d2d_ce(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
 @BOTH
-def test_the_order_of_the_batch_does_not_matter(contrast: Contrast) -> None:
-    e, proxy = drawn()
+def test_losses_do_not_depend_on_the_order_of_the_batch(contrast: Contrast) -> None:
+    e, proxy = random_embeddings()
     order = torch.tensor([4, 0, 5, 3, 1, 2])
     moved = contrast(e[order], proxy[order], LABELS[order])
     assert torch.allclose(moved, contrast(e, proxy, LABELS))
 
 
 @BOTH
-def test_the_names_of_the_classes_do_not_matter(contrast: Contrast) -> None:
-    e, proxy = drawn()
+def test_losses_do_not_depend_on_the_order_of_the_classes(contrast: Contrast) -> None:
+    e, proxy = random_embeddings()
     named = torch.tensor([7, 3, 5])[LABELS]
     assert torch.allclose(contrast(e, proxy, named), contrast(e, proxy, LABELS))
 
 
 @BOTH
-def test_gradients_are_right(contrast: Contrast) -> None:
-    e, proxy = (x.requires_grad_() for x in drawn())
+def test_gradients_equal_finite_differences(contrast: Contrast) -> None:
+    e, proxy = (x.requires_grad_() for x in random_embeddings())
     assert torch.autograd.gradcheck(lambda a, b: contrast(a, b, LABELS), (e, proxy))
 
 
 @BOTH
-def test_a_class_of_one_has_its_proxy_alone(contrast: Contrast) -> None:
-    """No friend draws the single member: it knows others as strangers only."""
-    e, proxy = (x.requires_grad_() for x in drawn())
+def test_a_class_with_one_image_uses_its_proxy_only(contrast: Contrast) -> None:
+    """The single image has no positive but its proxy; all other images are negatives."""
+    e, proxy = (x.requires_grad_() for x in random_embeddings())
     (pull,) = torch.autograd.grad(contrast(e, proxy, LABELS), proxy)
     assert pull[3].abs().sum() > 0
     assert contrast(e[3:4], proxy[3:4], LABELS[3:4]).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_2c_of_one_class_is_zero() -> None:
-    e, proxy = drawn()
-    assert two_c(e, proxy, torch.zeros_like(LABELS)).item() == pytest.approx(0, abs=1e-12)
+    e, proxy = random_embeddings()
+    assert head_2c(e, proxy, torch.zeros_like(LABELS)).item() == pytest.approx(0, abs=1e-12)
 
 
-def apart(near: float, far: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return two images of two classes, ``near`` their proxies and ``far`` from each other."""
+def two_classes(near: float, far: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return two images of two classes, their proxies and labels.
+
+    The cosine is ``near`` between image and proxy, and ``far`` between the images.
+    """
     e = torch.tensor([[1.0, 0, 0, 0], [far, (1 - far**2) ** 0.5, 0, 0]], dtype=torch.float64)
     aside = torch.tensor([0, 0, (1 - near**2) ** 0.5, 0], dtype=torch.float64)
     return e.requires_grad_(), (near * e + aside).detach().requires_grad_(), torch.tensor([0, 1])
@@ -119,27 +122,28 @@ def apart(near: float, far: float) -> tuple[Tensor, Tensor, Tensor]:
     [
         (0.99, 0.01, (False, False)),  # easy positives, easy negatives
         (0.5, 0.01, (True, True)),  # hard positives
-        (0.99, 0.5, (True, False)),  # hard negatives, of which proxies know nothing
+        (0.99, 0.5, (True, False)),  # hard negatives; proxies have no gradient
     ],
 )
-def test_easy_positives_and_negatives_teach_nothing(
+def test_easy_positives_and_negatives_have_no_gradient_in_d2d_ce(
     near: float, far: float, learns: tuple[bool, bool]
 ) -> None:
-    e, proxy, y = apart(near, far)
+    e, proxy, y = two_classes(near, far)
     loss = data_to_data_cross_entropy(e, proxy, y, temperature=0.5, margin=0.95)
     pulls = torch.autograd.grad(loss, [e, proxy])
     assert tuple(bool(pull.abs().sum() > 0) for pull in pulls) == learns
 
 
-def test_2c_teaches_always() -> None:
-    e, proxy, y = apart(0.99, 0.01)
-    assert all(p.abs().sum() > 0 for p in torch.autograd.grad(two_c(e, proxy, y), [e, proxy]))
+def test_2c_always_has_a_gradient() -> None:
+    e, proxy, y = two_classes(0.99, 0.01)
+    assert all(p.abs().sum() > 0 for p in torch.autograd.grad(head_2c(e, proxy, y), [e, proxy]))
 
 
 @pytest.mark.parametrize(
-    ("conditioning", "kind"), [(Contrastive(3, dim=5), two_c), (DataToData(3, dim=5), d2d_ce)]
+    ("conditioning", "kind"),
+    [(Contrastive(3, dim=5), head_2c), (DataToData(3, dim=5), head_d2d_ce)],
 )
-def test_heads_put_embeddings_and_proxies_on_the_sphere(
+def test_heads_normalise_embeddings_and_proxies(
     conditioning: Contrastive | DataToData, kind: Contrast
 ) -> None:
     torch.manual_seed(0)
@@ -155,18 +159,18 @@ def test_heads_put_embeddings_and_proxies_on_the_sphere(
     assert torch.allclose(head.class_loss(h, LABELS), kind(e, proxy, LABELS), rtol=1e-5)
 
 
-def test_the_numbers_of_the_papers() -> None:
+def test_defaults_of_the_papers() -> None:
     two, d2d = Contrastive(3), DataToData(3)
     assert (two.dim, two.temperature) == (512, 1.0)
     assert (d2d.dim, d2d.temperature, d2d.margin) == (512, 0.5, 0.98)
 
 
-def test_the_logit_knows_no_label() -> None:
+def test_the_logit_ignores_the_label() -> None:
     head, h = Contrastive(3).head(7), torch.randn(2, 7)
     assert torch.equal(head(h, torch.tensor([0, 1])), head(h))
 
 
-def test_impossible_numbers_are_refused() -> None:
+def test_illegal_arguments_are_refused() -> None:
     for dim, temperature in ((5, 0.0), (0, 1.0)):
         with pytest.raises(ValueError, match=r"conditioning=contrastive: .* must be positive"):
             Contrastive(3, dim=dim, temperature=temperature)

@@ -9,7 +9,7 @@ from gan.layers.equalised import EqualisedLinear
 from gan.layers.mapping import Mapping, normalise_second_moment
 
 
-def test_the_logit_is_an_inner_product_and_nothing_else() -> None:
+def test_the_logit_is_an_inner_product() -> None:
     torch.manual_seed(0)
     head, h, y = InnerProduct(3).head(6), torch.randn(4, 6), torch.tensor([0, 2, 1, 1])
     assert isinstance(head, InnerProductHead)
@@ -17,13 +17,13 @@ def test_the_logit_is_an_inner_product_and_nothing_else() -> None:
     assert torch.allclose(head(h, y), torch.stack(expected), atol=1e-6)
 
 
-def test_a_new_embedding_has_the_paper_s_deviation() -> None:
+def test_the_embedding_is_initialised_as_in_the_paper() -> None:
     head = InnerProduct(10).head(768)
     assert isinstance(head, InnerProductHead)
     assert head.embedding.weight.std().item() == pytest.approx(1 / math.sqrt(7680), rel=0.05)
 
 
-def test_the_mapped_logit_by_its_formula() -> None:
+def test_the_mapped_logit_equals_its_formula() -> None:
     torch.manual_seed(0)
     head, h, y = Mapped(3, depth=2).head(6), torch.randn(4, 6), torch.tensor([0, 2, 1, 1])
     assert isinstance(head, MappingHead)
@@ -32,7 +32,7 @@ def test_the_mapped_logit_by_its_formula() -> None:
     assert torch.allclose(head(h, y), expected, atol=1e-6)
 
 
-def test_latent_and_label_count_alike_in_the_mapping() -> None:
+def test_latent_and_label_have_equal_power() -> None:
     torch.manual_seed(0)
     entry = Mapped(3, embedding_dim=5).entry(4)
     both = entry(100 * torch.randn(7, 4), torch.arange(7) % 3)
@@ -42,7 +42,7 @@ def test_latent_and_label_count_alike_in_the_mapping() -> None:
     assert entry.width == 9
 
 
-def test_mapping_by_its_formula() -> None:
+def test_mapping_equals_its_formula() -> None:
     torch.manual_seed(0)
     mapping, x = Mapping(5, 8, layers=2), torch.randn(3, 5)
     first, second = mapping.layers
@@ -58,7 +58,7 @@ def test_mapping_by_its_formula() -> None:
 
 
 @pytest.mark.parametrize("conditioning", [InnerProduct(3), Mapped(3)])
-def test_labels_are_needed(conditioning: InnerProduct | Mapped) -> None:
+def test_missing_labels_are_refused(conditioning: InnerProduct | Mapped) -> None:
     with pytest.raises(ValueError, match="needs labels"):
         conditioning.head(4)(torch.randn(2, 4))
     with pytest.raises(ValueError, match="needs labels"):

@@ -1,4 +1,4 @@
-"""Margins between the classes and "fake" (Crammer & Singer, 2001; Kavalerov et al., 2021)."""
+"""Margins of classes and "fake" (Crammer & Singer, 2001; Kavalerov et al., 2021)."""
 
 from functools import partial
 
@@ -33,13 +33,13 @@ def margin(scores: list[float], target: int) -> float:
     return scores[target] - max(s for k, s in enumerate(scores) if k != target)
 
 
-def test_margins_by_hand() -> None:
+def test_margins_of_known_scores() -> None:
     scores = torch.tensor([[3.0, 1.0, 0.5], [0.0, -2.0, 4.0], [-1.0, -1.0, -5.0]])
     said = head(2)(scores, torch.tensor([0, 1, 1]))
     assert said.tolist() == [[2.0, -2.5], [-6.0, 4.0], [0.0, -4.0]]
 
 
-def test_margins_are_scores_less_the_largest_of_the_others() -> None:
+def test_margins_equal_their_definition() -> None:
     torch.manual_seed(0)
     scores, y = torch.randn(20, 6), torch.arange(20) % 5
     said = head(5)(scores, y)
@@ -48,12 +48,12 @@ def test_margins_are_scores_less_the_largest_of_the_others() -> None:
         assert fake == pytest.approx(margin(row, 5))
 
 
-def test_of_one_class_and_fake_the_loss_is_the_margin_loss_of_torch() -> None:
+def test_with_one_class_the_loss_equals_torch_multi_margin_loss() -> None:
     torch.manual_seed(0)
     real, fake, y = torch.randn(20, 2), torch.randn(20, 2), torch.zeros(20, dtype=torch.int64)
     loss, told = multi_hinge.MultiHinge(), head(1)
 
-    def reference(scores: Tensor, target: int) -> Tensor:  # which divides by the 2 scores
+    def reference(scores: Tensor, target: int) -> Tensor:  # torch divides by the 2 scores
         return 2 * multi_margin_loss(scores, torch.full((20,), target))
 
     expected = reference(real, 0) + reference(fake, 1)
@@ -61,7 +61,7 @@ def test_of_one_class_and_fake_the_loss_is_the_margin_loss_of_torch() -> None:
     assert torch.allclose(loss.generator(told(fake, y)), reference(fake, 0))
 
 
-def test_of_more_it_is_no_larger_than_the_sum_over_the_others() -> None:
+def test_with_more_classes_the_loss_is_at_most_torch_multi_margin_loss() -> None:
     torch.manual_seed(0)
     scores, y = torch.randn(20, 6), torch.arange(20) % 5
     largest = multi_hinge.MultiHinge().generator(head(5)(scores, y))
@@ -70,7 +70,7 @@ def test_of_more_it_is_no_larger_than_the_sum_over_the_others() -> None:
     assert largest > total / 5
 
 
-def test_the_right_class_and_its_rival_learn() -> None:
+def test_gradients_reach_the_label_and_the_largest_other_class() -> None:
     scores = torch.tensor([[0.2, 0.1, -3.0]], requires_grad=True)
     loss = multi_hinge.MultiHinge().generator(head(2)(scores, torch.tensor([0])))
     assert torch.autograd.grad(loss, scores)[0].tolist() == [[-1.0, 1.0, 0.0]]

@@ -11,7 +11,7 @@ SIZE = 50
 
 
 class Numbered(ImageDataModule):
-    """Image i of a split has i in its left column and 255 elsewhere, and the label i % 5."""
+    """A data set whose image i has i in its left column, 255 elsewhere, and the label i % 5."""
 
     name = "numbered"
 

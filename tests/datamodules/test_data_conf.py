@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_yaml_states_its_facts_and_takes_the_rest_from_the_run(path: Path) -> None:
+def test_a_yaml_contains_only_properties_of_its_data(path: Path) -> None:
     own = read(path)
     assert own.pop("defaults") == ["_base", "_self_"]
     assert {"channels", "resolution", "num_classes"} <= own.keys()

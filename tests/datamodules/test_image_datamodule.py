@@ -27,7 +27,7 @@ def steps(module: ImageDataModule) -> list[Tensor]:
 
 
 def numbers(images: Tensor) -> list[int]:
-    """Which images of the numbered set these are, mirrored or not."""
+    """Return the indices of images of the numbered data set, flipped or not."""
     columns = torch.minimum(images[:, 0, 0, 0], images[:, 0, 0, -1])
     return [int(value) for value in columns.add(1).mul(127.5).round().tolist()]
 
@@ -36,7 +36,7 @@ def ids(batches: Iterable[Batch]) -> list[int]:
     return list(chain.from_iterable(numbers(images) for images, _ in batches))
 
 
-def test_a_step_is_n_critic_float_batches_with_their_labels(numbered: Build) -> None:
+def test_a_step_has_n_critic_batches(numbered: Build) -> None:
     loader = numbered(n_critic=3).train_dataloader()
     step = next(iter(loader))
     assert len(loader) == 20
@@ -48,7 +48,7 @@ def test_a_step_is_n_critic_float_batches_with_their_labels(numbered: Build) -> 
         assert labels.tolist() == [i % 5 for i in numbers(images)]
 
 
-def test_the_range_is_exact(numbered: Build) -> None:
+def test_images_have_the_exact_range(numbered: Build) -> None:
     images = next(numbered().reals("train", 50))[0]
     expected = torch.arange(50) / 127.5 - 1
     assert images[:, 0, 0, 0].sub(expected).abs().max().item() < 1e-6
@@ -56,7 +56,7 @@ def test_the_range_is_exact(numbered: Build) -> None:
     assert images[:, 0, :, 1:].eq(1).all()
 
 
-def test_every_image_comes_once_an_epoch(numbered: Build) -> None:
+def test_every_image_occurs_once_per_epoch(numbered: Build) -> None:
     seen = torch.tensor(list(chain.from_iterable(map(numbers, steps(numbered(n_critic=3))))))
     for epoch in seen[:450].view(9, 50):
         assert epoch.sort().values.tolist() == list(range(50))
@@ -75,7 +75,7 @@ def test_a_resumed_run_continues_exactly(numbered: Build, start: int, flip: bool
     assert all(a.equal(b) for a, b in zip(tail, whole[start:], strict=True))
 
 
-def test_two_processes_see_what_one_sees(numbered: Build) -> None:
+def test_two_processes_get_the_images_of_one(numbered: Build) -> None:
     one = numbered(n_critic=2, flip=True).train_dataloader()
     two = [process(numbered(n_critic=2, flip=True), r, 2).train_dataloader() for r in (0, 1)]
     for step, left, right in zip(one, *two, strict=True):
@@ -91,7 +91,7 @@ def test_another_seed_gives_another_order(numbered: Build) -> None:
     assert not steps(numbered(seed=0))[0].equal(steps(numbered(seed=1))[0])
 
 
-def test_half_of_the_images_are_mirrored_and_nothing_else_changes(numbered: Build) -> None:
+def test_half_of_the_images_are_flipped(numbered: Build) -> None:
     plain = torch.cat(steps(numbered(steps=100)))
     flipped = torch.cat(steps(numbered(steps=100, flip=True)))
     coins = flipped[:, 0, 0, 0].eq(1)
@@ -100,7 +100,7 @@ def test_half_of_the_images_are_mirrored_and_nothing_else_changes(numbered: Buil
     assert flipped[coins].equal(plain[coins].flip(3))
 
 
-def test_mirroring_is_exact_for_every_pair_of_values() -> None:
+def test_flipping_is_exact_for_all_pairs_of_values() -> None:
     left, right = torch.cartesian_prod(*[torch.arange(256, dtype=torch.uint8)] * 2).unbind(1)
     images = torch.stack([left, right], 1)[:, None, None]
     assert flip_horizontally(images, torch.ones(len(images), dtype=torch.bool)).equal(
@@ -110,13 +110,13 @@ def test_mirroring_is_exact_for_every_pair_of_values() -> None:
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 9])
-def test_a_pass_over_reals_shares_the_images_out(numbered: Build, world_size: int) -> None:
+def test_reals_divides_the_images_among_ranks(numbered: Build, world_size: int) -> None:
     module = numbered(flip=True)
     shares = [ids(module.reals("test", 2, rank, world_size)) for rank in range(world_size)]
     assert list(chain.from_iterable(shares)) == list(range(7))
 
 
-def test_the_last_batch_of_a_pass_may_be_short(numbered: Build) -> None:
+def test_the_last_batch_of_reals_can_be_smaller(numbered: Build) -> None:
     assert [len(images) for images, _ in numbered().reals("test", 3)] == [3, 3, 1]
 
 
@@ -127,7 +127,7 @@ def test_no_classes_means_no_labels(numbered: Build) -> None:
     assert next(module.reals("test", 3))[1] is None
 
 
-def test_fingerprints_tell_splits_apart(numbered: Build) -> None:
+def test_fingerprints_of_splits_differ(numbered: Build) -> None:
     assert numbered().fingerprint("train") == numbered(seed=9).fingerprint("train")
     assert numbered().fingerprint("train") != numbered().fingerprint("test")
 
@@ -141,7 +141,7 @@ def test_fingerprints_tell_splits_apart(numbered: Build) -> None:
         ({"num_classes": 4}, "data.num_classes=4 .* set data.num_classes=5"),
     ],
 )
-def test_other_facts_than_the_data_have_are_refused(
+def test_wrong_properties_are_refused(
     numbered: Build, changes: dict[str, int], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -164,7 +164,7 @@ def test_values_out_of_range_are_refused(
         numbered(**changes)
 
 
-def test_impossible_batches_are_refused(numbered: Build) -> None:
+def test_illegal_batch_sizes_are_refused(numbered: Build) -> None:
     with pytest.raises(DataError, match=r"batch_size=51 .* set batch_size=50 or less"):
         numbered(batch_size=51).train_dataloader()
     with pytest.raises(DataError, match="batch_size=8 is not a multiple of 3 devices"):
@@ -190,7 +190,7 @@ class Recorder(pl.LightningModule):
         return None
 
 
-def test_lightning_delivers_the_steps_as_they_are(numbered: Build) -> None:
+def test_lightning_does_not_change_the_steps(numbered: Build) -> None:
     recorder, module = Recorder(), numbered(n_critic=2)
     pl.Trainer(
         accelerator="cpu",

@@ -39,7 +39,7 @@ def numbers(module: ImageFolder, split: str) -> list[int]:
 
 @pytest.fixture
 def classes(tmp_path: Path) -> Path:
-    """Image i is of the plain value i and lies in class folder ant or bee by turns."""
+    """Write images with the constant value i, in class folders ant and bee in turn."""
     root = tmp_path / "insects"
     for i in range(COUNT):
         write(root / ("ant", "bee")[i // 20] / f"{i:02}.png", np.full((8, 8, 3), i))
@@ -58,7 +58,7 @@ def archive(classes: Path) -> Path:
     return path
 
 
-def test_every_tenth_image_is_held_out(classes: Path) -> None:
+def test_every_tenth_image_is_in_the_test_split(classes: Path) -> None:
     module = build(classes, num_classes=2)
     assert numbers(module, "test") == [9, 19, 29, 39]
     assert sorted([*numbers(module, "train"), 9, 19, 29, 39]) == list(range(COUNT))
@@ -70,7 +70,7 @@ def test_classes_are_the_sorted_folders(classes: Path) -> None:
     assert labels.tolist() == [0] * 18 + [1] * 18
 
 
-def test_a_zip_holds_what_its_folder_holds(classes: Path, archive: Path) -> None:
+def test_a_zip_file_equals_its_folder(classes: Path, archive: Path) -> None:
     folder, zipped = build(classes, num_classes=2), build(archive, num_classes=2)
     for split in ("train", "test"):
         assert folder.fingerprint(split) == zipped.fingerprint(split)
@@ -107,7 +107,7 @@ def test_streaming_equals_memory(source: str, workers: int, request: pytest.Fixt
     assert torch.get_rng_state().equal(before)
 
 
-def test_the_fingerprint_of_a_streamed_folder_sees_a_changed_file(classes: Path) -> None:
+def test_the_fingerprint_of_a_streamed_folder_changes_with_a_file(classes: Path) -> None:
     before = build(classes, memory_limit=0).fingerprint("train")
     assert build(classes, memory_limit=0).fingerprint("train") == before
     os.utime(classes / "ant" / "00.png", ns=(0, 0))
@@ -125,14 +125,16 @@ def test_images_are_resized_to_cover_and_cropped_at_the_centre(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("L", 3), ("RGBA", 3), ("P", 1), ("CMYK", 3)])
-def test_modes_become_the_declared_channels(mode: str, channels: int, tmp_path: Path) -> None:
+def test_colour_modes_become_the_declared_channels(
+    mode: str, channels: int, tmp_path: Path
+) -> None:
     Image.new("L", (8, 8), 90).convert(mode).save(tmp_path / "image.tiff")
     image = build(tmp_path, channels=channels).split("train").images(torch.tensor([0]))
     assert image.shape == (1, channels, 8, 8)
     assert image.float().sub(90).abs().max().item() <= 2
 
 
-def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
     pixels = np.repeat(np.arange(8)[:, None] * 30, 8, axis=1)
@@ -159,7 +161,7 @@ def test_a_truncated_image_is_named(classes: Path, workers: int, memory_limit: i
 
 
 @pytest.mark.parametrize("data", [b"", b"no image"])
-def test_a_file_that_is_no_image_is_named(classes: Path, data: bytes) -> None:
+def test_a_file_that_is_not_an_image_is_named(classes: Path, data: bytes) -> None:
     path = damaged(classes, data)
     with pytest.raises(DataError, match=f"{path}: is not an image"):
         build(classes).setup("fit")
@@ -174,7 +176,7 @@ def test_a_damaged_zip_member_is_named(archive: Path) -> None:
         build(archive).setup("fit")
 
 
-def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
+def test_16_bit_images_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(DataError, match=r"deep\.png: has more than 8 bits a channel"):
         build(tmp_path, channels=1).setup("fit")

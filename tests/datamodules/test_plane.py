@@ -16,7 +16,9 @@ def build(kind: type[Mixture], modes: int, **changes: Any) -> Mixture:
 
 
 @pytest.mark.parametrize(("kind", "modes"), KINDS)
-def test_points_lie_around_the_centre_of_their_label(kind: type[Mixture], modes: int) -> None:
+def test_points_are_normal_around_the_centre_of_their_label(
+    kind: type[Mixture], modes: int
+) -> None:
     module = build(kind, modes, train_size=modes * 1000)
     points, labels = next(module.reals("train", modes * 1000))
     assert labels is not None
@@ -43,7 +45,7 @@ def test_the_grid_has_five_columns_and_rows() -> None:
     assert torch.pdist(centres).min().item() == pytest.approx(0.4)
 
 
-def test_points_keep_their_precision_on_every_way_to_the_model() -> None:
+def test_points_keep_float32_precision() -> None:
     module = build(Ring, 8, steps=1, batch_size=8)
     stored = module.split("train").images(torch.arange(4000))
     assert stored.dtype == torch.float32
@@ -65,7 +67,7 @@ def test_flipping_one_pixel_changes_nothing() -> None:
         assert step[0].equal(other[0])
 
 
-def test_the_points_depend_on_their_own_key_alone() -> None:
+def test_points_depend_on_content_seed_only() -> None:
     module = build(Grid, 25)
     assert build(Grid, 25, seed=5).fingerprint("train") == module.fingerprint("train")
     assert build(Grid, 25, content_seed=5).fingerprint("train") != module.fingerprint("train")
@@ -76,12 +78,12 @@ def test_the_points_depend_on_their_own_key_alone() -> None:
     assert not shorter.equal(module.split("test").images(first))
 
 
-def test_points_far_out_lie_on_the_border() -> None:
+def test_points_out_of_range_are_on_the_border() -> None:
     points = build(Ring, 8, std=2.0).split("train").images(torch.arange(4000))
     assert points.abs().max().item() == 1
 
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("nan")])
-def test_a_mode_has_a_width(std: float) -> None:
+def test_std_must_be_positive(std: float) -> None:
     with pytest.raises(DataError, match=r"data\.std=.*: must be above 0"):
         build(Ring, 8, std=std)

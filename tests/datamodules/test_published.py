@@ -130,7 +130,7 @@ def test_without_verification_nothing_is_downloaded(
 
 
 @every_set
-def test_a_missing_test_file_stops_only_those_who_ask_for_it(kind: Set, tmp_path: Path) -> None:
+def test_a_missing_test_file_is_an_error_only_when_it_is_used(kind: Set, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path, "train")
     module = build(kind, tmp_path)
     module.prepare_data()
@@ -167,7 +167,7 @@ def test_no_permission_to_write_is_one_line(
 FILE = PublishedFile("folder/file", hashlib.md5(b"whole").hexdigest())
 
 
-def test_a_whole_download_is_moved_into_place(tmp_path: Path) -> None:
+def test_a_complete_download_is_moved_to_root(tmp_path: Path) -> None:
     with staged_download("set", tmp_path / "root", [FILE]) as folder:
         assert socket.getdefaulttimeout() == 10
         (folder / "folder").mkdir()
@@ -177,7 +177,7 @@ def test_a_whole_download_is_moved_into_place(tmp_path: Path) -> None:
     assert socket.getdefaulttimeout() is None
 
 
-def test_a_file_already_there_is_not_overwritten(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     other = replace(FILE, path="other")
     (tmp_path / "other").write_bytes(b"mine")
     with staged_download("set", tmp_path, [FILE, other]) as folder:
@@ -194,7 +194,7 @@ def half_write(root: Path, interruption: BaseException | None) -> None:
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), URLError("reset"), None])
-def test_a_half_written_download_leaves_nothing(
+def test_an_incomplete_download_leaves_nothing(
     interruption: BaseException | None, tmp_path: Path
 ) -> None:
     with pytest.raises((KeyboardInterrupt, DataError)):
@@ -202,12 +202,12 @@ def test_a_half_written_download_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_download_with_a_wrong_checksum_says_so(tmp_path: Path) -> None:
+def test_a_download_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="folder/file has a wrong md5"):
         half_write(tmp_path, None)
 
 
-def test_a_downloaded_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_downloaded_data_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_mnist(tmp_path / "published", "train")
     files = tuple(
         replace(
@@ -230,7 +230,7 @@ def test_a_downloaded_set_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ("labels", "fault"),
     [(19, "20 images and 19 labels"), (200, "labels out of range"), (-1, "labels out of range")],
 )
-def test_labels_that_do_not_fit(labels: int, fault: str, tmp_path: Path) -> None:
+def test_inconsistent_labels_are_refused(labels: int, fault: str, tmp_path: Path) -> None:
     wrong = [0] * 19 if labels == 19 else [0] * 19 + [labels]
     for file in CIFAR10.files["train"]:
         (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
@@ -240,7 +240,7 @@ def test_labels_that_do_not_fit(labels: int, fault: str, tmp_path: Path) -> None
         build(CIFAR10, tmp_path).setup("fit")
 
 
-def test_images_that_are_not_square(tmp_path: Path) -> None:
+def test_images_that_are_not_square_are_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path, "train")
     path = tmp_path / MNIST.files["train"][0].path
     pixels = path.read_bytes()[16 : 16 + N * 28 * 20]
@@ -277,7 +277,7 @@ def test_cifar10_keeps_the_order_of_files_and_pixels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_mnist_says_what_a_truncated_file_lacks(verify: bool, tmp_path: Path) -> None:
+def test_a_truncated_mnist_file_is_refused_with_its_size(verify: bool, tmp_path: Path) -> None:
     write_mnist(tmp_path, "train")
     first = tmp_path / MNIST.files["train"][0].path
     first.write_bytes(first.read_bytes()[:-1])

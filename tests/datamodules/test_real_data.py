@@ -33,7 +33,7 @@ def build(
 
 
 @pytest.mark.parametrize(("kind", "first"), [(MNIST, [5, 0, 4]), (FashionMNIST, [9, 0, 0])])
-def test_the_published_files_pass(kind: type[PublishedDataModule], first: list[int]) -> None:
+def test_published_files_are_accepted(kind: type[PublishedDataModule], first: list[int]) -> None:
     module = build(kind, verify=True, resolution=28)
     module.prepare_data()
     train, test = module.split("train"), module.split("test")
@@ -58,12 +58,12 @@ def test_cifar10_is_read_without_verification() -> None:
     assert torch.bincount(split.labels).tolist() == [1000] * 10
 
 
-def test_files_that_are_not_the_published_ones_are_refused() -> None:
+def test_other_files_are_refused() -> None:
     with pytest.raises(DataError, match="data_batch_1: its md5"):
         build(CIFAR10, verify=True).setup("fit")
 
 
-def test_a_training_file_alone_is_enough_for_svhn() -> None:
+def test_svhn_trains_without_its_test_file() -> None:
     module = build(SVHN, verify=False)
     module.prepare_data()
     labels = module.split("train").labels

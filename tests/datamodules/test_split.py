@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from datamodules.split import TensorSplit, resize, row_slices
 
 
-def test_images_come_in_the_order_of_the_indices() -> None:
+def test_images_are_in_the_order_of_the_indices() -> None:
     images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1)
     split = TensorSplit(images, torch.arange(5) * 10)
     stored, labels = split.fetch(torch.tensor([3, 0, 3]))
@@ -14,7 +14,7 @@ def test_images_come_in_the_order_of_the_indices() -> None:
     assert labels.tolist() == [30, 0, 30]
 
 
-def test_the_fingerprint_sees_images_labels_and_shape() -> None:
+def test_the_fingerprint_depends_on_images_labels_and_shape() -> None:
     images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
     changed = images.clone()
     changed[3, 0, 1, 1] = 1

@@ -12,7 +12,7 @@ MNIST = Path(__file__).parents[2] / "data" / "mnist"
 
 
 def layer(size: int = 40) -> TensorSplit:
-    """Image i is i everywhere and has the label i % 10."""
+    """Return a split whose image i has the constant value i and the label i % 10."""
     images = torch.arange(size, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 4, 4)
     return TensorSplit(images.contiguous(), torch.arange(size) % 10)
 
@@ -25,7 +25,7 @@ def build(**changes: Any) -> StackedMNIST:
 
 @pytest.fixture
 def digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put numbered images in the place of MNIST's files."""
+    """Replace MNIST's files by numbered images."""
     sizes = {"train": 40, "test": 30}
     monkeypatch.setattr("datamodules.mnist.MNIST.load", lambda self, split: layer(sizes[split]))
 
@@ -34,7 +34,7 @@ def stacked(**changes: Any) -> StackedMNIST:
     return build(**({"resolution": 4} | changes))
 
 
-def test_each_channel_is_the_chosen_image_and_the_label_its_digits() -> None:
+def test_channels_and_label_of_the_chosen_digits() -> None:
     split = StackedSplit(layer(), torch.tensor([[1, 22, 33], [9, 0, 17], [5, 5, 5]]))
     images, labels = split.fetch(torch.tensor([1, 0]))
     assert (images.shape, images.dtype) == ((2, 3, 4, 4), torch.uint8)
@@ -45,7 +45,7 @@ def test_each_channel_is_the_chosen_image_and_the_label_its_digits() -> None:
     assert len(split) == 3
 
 
-def test_the_fingerprint_sees_the_digits_and_their_choice() -> None:
+def test_the_fingerprint_depends_on_digits_and_choice() -> None:
     chosen = torch.tensor([[1, 2, 3], [4, 5, 6]])
     other = layer()
     other._images[7] += 1
@@ -62,7 +62,7 @@ def test_the_fingerprint_sees_the_digits_and_their_choice() -> None:
     assert StackedSplit(layer(), chosen.clone()).fingerprint() == prints[0]
 
 
-def test_a_placed_split_is_the_same() -> None:
+def test_a_split_on_a_device_is_equal() -> None:
     split = StackedSplit(layer(), torch.tensor([[1, 2, 3], [4, 5, 6]]))
     split.labels = None
     placed = split.on_device(torch.device("cpu"))
@@ -71,7 +71,7 @@ def test_a_placed_split_is_the_same() -> None:
 
 
 @pytest.mark.usefixtures("digits")
-def test_an_image_depends_on_its_place_and_the_content_seed_alone() -> None:
+def test_an_image_depends_on_index_and_content_seed_only() -> None:
     module, first = stacked(seed=3), torch.arange(100)
     images = module.split("train").images(first)
     assert stacked(train_size=100).split("train").images(first).equal(images)
@@ -81,7 +81,7 @@ def test_an_image_depends_on_its_place_and_the_content_seed_alone() -> None:
 
 
 @pytest.mark.usefixtures("digits")
-def test_all_digits_are_drawn_alike_and_channels_apart() -> None:
+def test_digits_are_uniform_and_channels_independent() -> None:
     split = stacked(train_size=20_000).split("train")
     assert split.labels is not None
     digits = torch.stack([split.labels // 100, split.labels // 10 % 10, split.labels % 10])
@@ -91,7 +91,7 @@ def test_all_digits_are_drawn_alike_and_channels_apart() -> None:
 
 
 @pytest.mark.usefixtures("digits")
-def test_few_images_still_have_a_thousand_classes() -> None:
+def test_few_images_have_a_thousand_classes() -> None:
     assert stacked(train_size=2).split("train").num_classes == 1000
     assert stacked(num_classes=0).split("train").labels is None
     with pytest.raises(DataError, match=r"data\.num_classes=10 .* set data\.num_classes=1000"):
@@ -101,7 +101,7 @@ def test_few_images_still_have_a_thousand_classes() -> None:
 
 
 @pytest.mark.usefixtures("digits")
-def test_the_layer_is_mnist_at_the_same_resolution() -> None:
+def test_layer_is_mnist_at_the_same_resolution() -> None:
     layer = stacked().layer()
     assert (layer.name, layer.channels, layer.num_classes) == ("mnist", 1, 10)
     assert (layer.resolution, layer.root) == (4, MNIST)
@@ -109,7 +109,7 @@ def test_the_layer_is_mnist_at_the_same_resolution() -> None:
 
 
 @pytest.mark.data
-def test_the_real_thing() -> None:
+def test_real_files() -> None:
     if not MNIST.is_dir():
         pytest.skip("mnist is not unpacked in data/")
     module = build(train_size=128_000)

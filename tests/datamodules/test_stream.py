@@ -4,38 +4,38 @@ import torch
 from datamodules.stream import IndexStream, keyed_generator
 
 
-def taken(stream: IndexStream, batches: int) -> torch.Tensor:
+def batches(stream: IndexStream, batches: int) -> torch.Tensor:
     return torch.cat([stream.batch(k) for k in range(batches)])
 
 
-def test_every_image_comes_once_an_epoch_across_borders() -> None:
-    positions = taken(IndexStream(50, 8, seed=3), 25)
+def test_every_image_occurs_once_per_epoch() -> None:
+    positions = batches(IndexStream(50, 8, seed=3), 25)
     for epoch in positions.view(4, 50):
         assert epoch.sort().values.tolist() == list(range(50))
 
 
-def test_a_batch_depends_on_nothing_asked_before() -> None:
+def test_a_batch_does_not_depend_on_earlier_calls() -> None:
     forwards, backwards = IndexStream(50, 8, seed=3), IndexStream(50, 8, seed=3)
     expected = [forwards.batch(k).tolist() for k in range(25)]
     assert [backwards.batch(k).tolist() for k in reversed(range(25))] == expected[::-1]
 
 
 def test_the_order_of_an_epoch_does_not_depend_on_the_batch_size() -> None:
-    assert taken(IndexStream(50, 8, seed=3), 25).equal(taken(IndexStream(50, 25, seed=3), 8))
+    assert batches(IndexStream(50, 8, seed=3), 25).equal(batches(IndexStream(50, 25, seed=3), 8))
 
 
 @pytest.mark.parametrize("size", [1, 8])
-def test_a_batch_may_be_the_whole_set(size: int) -> None:
+def test_a_batch_can_be_the_whole_set(size: int) -> None:
     assert IndexStream(size, size, seed=0).batch(5).sort().values.tolist() == list(range(size))
 
 
-def test_seeds_and_epochs_have_their_own_order() -> None:
+def test_seeds_and_epochs_have_different_orders() -> None:
     stream = IndexStream(50, 50, seed=3)
     assert not stream.batch(0).equal(stream.batch(1))
     assert not stream.batch(0).equal(IndexStream(50, 50, seed=4).batch(0))
 
 
-def test_flips_are_fair_and_a_function_of_seed_and_batch() -> None:
+def test_flips_have_probability_half_and_depend_on_seed_and_batch() -> None:
     stream = IndexStream(64, 64, seed=3)
     coins = torch.stack([stream.flips(k) for k in range(600)])
     assert coins.float().mean().item() == pytest.approx(0.5, abs=0.01)
@@ -45,6 +45,6 @@ def test_flips_are_fair_and_a_function_of_seed_and_batch() -> None:
     assert not coins[0].equal(IndexStream(64, 64, seed=4).flips(0))
 
 
-def test_purposes_draw_apart() -> None:
+def test_purposes_have_different_random_numbers() -> None:
     draws = [keyed_generator(3, 0, purpose).random() for purpose in (0, 1)]
     assert draws[0] != draws[1]

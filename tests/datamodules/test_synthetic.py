@@ -12,7 +12,7 @@ def build(**changes: Any) -> Synthetic:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_factors_can_be_read_off_the_pixels(channels: int) -> None:
+def test_factors_agree_with_the_pixels(channels: int) -> None:
     module = build(channels=channels)
     factors = module.factors("train")
     images = module.split("train").images(torch.arange(300)).float()
@@ -36,7 +36,7 @@ def test_the_label_is_the_shape_and_all_shapes_occur() -> None:
     assert set(labels.tolist()) == {0, 1, 2}
 
 
-def test_the_content_depends_on_its_own_key_alone() -> None:
+def test_images_depend_on_content_seed_only() -> None:
     assert build(seed=5).fingerprint("train") == build().fingerprint("train")
     assert build(content_seed=5).fingerprint("train") != build().fingerprint("train")
     assert build(test_size=300).fingerprint("test") != build().fingerprint("train")

@@ -1,4 +1,4 @@
-"""Layers against independent formulas."""
+"""Layers compared with independent formulas."""
 
 import copy
 
@@ -18,24 +18,24 @@ from gan.layers.residual import DownBlock, UpBlock
 from gan.layers.spectral import apply_spectral_norm
 
 
-def drawn(module: nn.Module) -> nn.Module:
-    """Give every parameter a random value."""
+def randomize(module: nn.Module) -> nn.Module:
+    """Set every parameter to random values."""
     torch.manual_seed(0)
     for parameter in module.parameters():
         nn.init.normal_(parameter)
     return module.double()
 
 
-def mapped(conv: nn.Module, x: Tensor) -> Tensor:
+def conv1x1(conv: nn.Module, x: Tensor) -> Tensor:
     """Return a 1x1 convolution of one image (C, H, W)."""
     assert isinstance(conv, nn.Conv2d)
     return torch.einsum("oc,chw->ohw", conv.weight[:, :, 0, 0], x)
 
 
-def attended(layer: SelfAttention, x: Tensor) -> Tensor:
-    """Return the attention of one image, position by position."""
+def attention_by_loop(layer: SelfAttention, x: Tensor) -> Tensor:
+    """Return the attention of one image, computed position by position."""
     _, height, width = x.shape
-    query, key, value = (mapped(part, x) for part in (layer.query, layer.key, layer.value))
+    query, key, value = (conv1x1(part, x) for part in (layer.query, layer.key, layer.value))
     places = [(i, j) for i in range(0, height, 2) for j in range(0, width, 2)]
     keys = [key[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places]
     values = torch.stack([value[:, i : i + 2, j : j + 2].amax((1, 2)) for i, j in places])
@@ -44,18 +44,18 @@ def attended(layer: SelfAttention, x: Tensor) -> Tensor:
         for j in range(width):
             scores = torch.stack([(query[:, i, j] @ k).exp() for k in keys])
             mixed[:, i, j] = (scores[:, None] * values).sum(0) / scores.sum()
-    return x + layer.gamma * mapped(layer.out, mixed)
+    return x + layer.gamma * conv1x1(layer.out, mixed)
 
 
-def test_attention_equals_its_sum_over_positions() -> None:
-    layer = drawn(SelfAttention(16))
+def test_attention_equals_its_definition() -> None:
+    layer = randomize(SelfAttention(16))
     assert isinstance(layer, SelfAttention)
     x = 0.3 * torch.randn(2, 16, 4, 6, dtype=torch.float64)
-    expected = torch.stack([attended(layer, image) for image in x])
+    expected = torch.stack([attention_by_loop(layer, image) for image in x])
     assert torch.allclose(layer(x), expected, rtol=1e-9)
 
 
-def test_attention_starts_as_the_identity() -> None:
+def test_attention_is_the_identity_at_initialisation() -> None:
     x = torch.randn(2, 8, 4, 4)
     assert torch.equal(SelfAttention(8)(x), x)
 
@@ -67,7 +67,7 @@ def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
     apply_spectral_norm(network)
     for _ in range(50):
         for module in network:
-            _ = getattr(module, "weight", None)  # each look in training is one power iteration
+            _ = getattr(module, "weight", None)  # one power iteration per forward pass in training
     network.eval()
     for name, module in network.named_children():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
@@ -76,7 +76,7 @@ def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
             assert torch.allclose(module.weight.flatten(1), matrix / largest, atol=1e-5)
 
 
-def test_a_frozen_network_does_not_follow_singular_values() -> None:
+def test_a_frozen_network_does_not_update_singular_values() -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 1))
     apply_spectral_norm(network)
     before = copy.deepcopy(network.state_dict())
@@ -92,8 +92,8 @@ def normalised(x: Tensor) -> Tensor:
     return (x - mean) / (x.var((0, 2, 3), keepdim=True, correction=0) + 1e-5).sqrt()
 
 
-def test_class_norm_scales_and_moves_by_class() -> None:
-    layer = drawn(ClassConditionalBatchNorm(3, 4))
+def test_class_conditional_norm_equals_its_formula() -> None:
+    layer = randomize(ClassConditionalBatchNorm(3, 4))
     assert isinstance(layer, ClassConditionalBatchNorm)
     x, y = torch.randn(5, 3, 2, 2, dtype=torch.float64), torch.tensor([0, 3, 1, 1, 2])
     expected = torch.stack(
@@ -107,15 +107,15 @@ def test_class_norm_scales_and_moves_by_class() -> None:
         layer(x)
 
 
-def test_class_norm_starts_as_batch_norm() -> None:
+def test_class_conditional_norm_is_batch_norm_at_initialisation() -> None:
     x = torch.randn(6, 3, 2, 2)
     assert torch.allclose(
         ClassConditionalBatchNorm(3, 4)(x, torch.arange(6) % 4), UnconditionalBatchNorm(3)(x)
     )
 
 
-def test_coded_norm_is_linear_in_the_code() -> None:
-    layer = drawn(CodeConditionalBatchNorm(3, 4))
+def test_code_conditional_norm_is_linear_in_the_code() -> None:
+    layer = randomize(CodeConditionalBatchNorm(3, 4))
     assert isinstance(layer, CodeConditionalBatchNorm)
     x, code = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 4).double()
     gain = 1 + torch.einsum("oc,bc->bo", layer.gain.weight, code)
@@ -135,8 +135,8 @@ def scaled(norm: nn.Module, x: Tensor) -> Tensor:
     return normalised(x) * weight + bias
 
 
-def test_up_block_by_hand() -> None:
-    block = drawn(UpBlock(3, 5, UnconditionalBatchNorm))
+def test_up_block_equals_its_layers() -> None:
+    block = randomize(UpBlock(3, 5, UnconditionalBatchNorm))
     assert isinstance(block, UpBlock)
     x = torch.randn(4, 3, 4, 4).double()
     h = interpolate(relu(scaled(block.norms[0], x)), scale_factor=2)
@@ -147,8 +147,8 @@ def test_up_block_by_hand() -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("down", [True, False])
-def test_down_block_by_hand(first: bool, down: bool) -> None:
-    block = drawn(DownBlock(3, 5, down, first=first))
+def test_down_block_equals_its_layers(first: bool, down: bool) -> None:
+    block = randomize(DownBlock(3, 5, down, first=first))
     assert isinstance(block, DownBlock)
     x = torch.randn(4, 3, 4, 4).double()
     widen, refine = (m for m in block.branch if isinstance(m, nn.Conv2d))
@@ -157,6 +157,6 @@ def test_down_block_by_hand(first: bool, down: bool) -> None:
     assert torch.allclose(block(x), avg_pool2d(h, 2) if down else h, rtol=1e-8)
 
 
-def test_a_block_that_changes_nothing_adds_to_its_input() -> None:
+def test_a_block_without_downsampling_has_an_identity_skip() -> None:
     block = DownBlock(4, 4, down=False)
     assert isinstance(block.skip, nn.Identity)

@@ -1,4 +1,4 @@
-"""Layers of the style family against their formulas."""
+"""Layers of style-based generators compared with their formulas."""
 
 import math
 
@@ -15,7 +15,7 @@ from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
 from gan.layers.noise import PixelNoise, noise_per_image
 
 
-def test_equalised_linear_by_its_formula() -> None:
+def test_equalised_linear_equals_its_formula() -> None:
     torch.manual_seed(0)
     layer = EqualisedLinear(50, 2000, bias=1.0, lr_multiplier=0.01)
     x = torch.randn(3, 50)
@@ -26,8 +26,8 @@ def test_equalised_linear_by_its_formula() -> None:
     assert (layer(x) - 1).std().item() == pytest.approx(x.square().mean().sqrt().item(), rel=0.05)
 
 
-def test_the_multiplier_slows_a_layer_down() -> None:
-    """Adam moves every weight by its rate: the map moves by lr_multiplier times as much."""
+def test_lr_multiplier_scales_the_update() -> None:
+    """An Adam step moves the output by lr_multiplier times the learning rate."""
     moves = []
     for multiplier in (1.0, 0.01):
         torch.manual_seed(0)
@@ -41,7 +41,7 @@ def test_the_multiplier_slows_a_layer_down() -> None:
     assert moves[1] / moves[0] == pytest.approx(0.01, rel=1e-2)
 
 
-def test_equalised_convolution_by_its_formula() -> None:
+def test_equalised_convolution_equals_its_formula() -> None:
     torch.manual_seed(0)
     layer, x = EqualisedConv2d(8, 64, 3), torch.randn(4, 8, 16, 16)
     expected = conv2d(x, layer.weight / math.sqrt(72), padding=1)
@@ -49,8 +49,10 @@ def test_equalised_convolution_by_its_formula() -> None:
     assert layer(x)[:, :, 1:-1, 1:-1].std().item() == pytest.approx(1, rel=0.05)
 
 
-def direct(row: Tensor, kernel: Tensor, up: int, down: int, padding: tuple[int, int]) -> Tensor:
-    """Return the definition in one dimension, number by number."""
+def upfirdn_by_definition(
+    row: Tensor, kernel: Tensor, up: int, down: int, padding: tuple[int, int]
+) -> Tensor:
+    """Return the one-dimensional definition, number by number."""
     stuffed = torch.zeros(len(row) * up, dtype=row.dtype)
     stuffed[::up] = row
     before, after = padding
@@ -74,15 +76,20 @@ def direct(row: Tensor, kernel: Tensor, up: int, down: int, padding: tuple[int, 
         (1, 1, (1, -1)),
     ],
 )
-def test_upfirdn_is_its_definition(up: int, down: int, padding: tuple[int, int]) -> None:
+def test_upfirdn_equals_its_definition(up: int, down: int, padding: tuple[int, int]) -> None:
     torch.manual_seed(0)
     x, kernel = torch.randn(2, 3, 6, 7).double(), torch.randn(4).double()
-    rows = torch.stack([direct(row, kernel, up, down, padding) for row in x.flatten(0, 2)]).reshape(
-        2, 3, 6, -1
-    )
+    rows = torch.stack(
+        [upfirdn_by_definition(row, kernel, up, down, padding) for row in x.flatten(0, 2)]
+    ).reshape(2, 3, 6, -1)
     columns = rows.transpose(2, 3)
     expected = (
-        torch.stack([direct(column, kernel, up, down, padding) for column in columns.flatten(0, 2)])
+        torch.stack(
+            [
+                upfirdn_by_definition(column, kernel, up, down, padding)
+                for column in columns.flatten(0, 2)
+            ]
+        )
         .reshape(*columns.shape[:3], -1)
         .transpose(2, 3)
     )
@@ -101,7 +108,7 @@ def test_resampling_keeps_constants_and_means() -> None:
     assert Downsample()(spot).sum().item() == pytest.approx(0.25)
 
 
-def test_up_is_the_transpose_of_down() -> None:
+def test_upsampling_is_the_transpose_of_downsampling() -> None:
     """<up(x), y> = 4 <x, down(y)> for a symmetric filter."""
     torch.manual_seed(0)
     x, y = torch.randn(1, 1, 5, 5).double(), torch.randn(1, 1, 10, 10).double()
@@ -110,25 +117,25 @@ def test_up_is_the_transpose_of_down() -> None:
 
 
 def test_upsampling_is_centred() -> None:
-    """A linear ramp stays one, with pixel centres at half places."""
+    """A linear ramp stays linear, with pixel centres at half-integer positions."""
     ramp = torch.arange(8.0).expand(1, 1, 8, 8)
     middle = Upsample()(ramp)[0, 0, 8, 4:12]
     assert torch.allclose(middle, torch.arange(4, 12) / 2 - 0.25, atol=1e-5)
 
 
 def grouped(x: Tensor, weight: Tensor, style: Tensor, demodulate: bool) -> Tensor:
-    """Return the convolution of each image with its own weights, as the paper writes them."""
+    """Return the convolution of each image with its own modulated weights, as in the paper."""
     images = []
     for image, s in zip(x, style, strict=True):
-        own = weight * s[None, :, None, None]
+        weights = weight * s[None, :, None, None]
         if demodulate:
-            own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        images.append(conv2d(image[None], own, padding=weight.shape[2] // 2))
+            weights = weights / (weights.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        images.append(conv2d(image[None], weights, padding=weight.shape[2] // 2))
     return torch.cat(images)
 
 
 @pytest.mark.parametrize("demodulate", [True, False])
-def test_modulation_equals_weights_of_its_own_for_each_image(demodulate: bool) -> None:
+def test_modulation_equals_separate_weights_per_image(demodulate: bool) -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(3, 5, 6, 6).double(), torch.randn(4, 5, 3, 3).double()
     style = torch.randn(3, 5).double()
@@ -144,14 +151,14 @@ def test_demodulated_outputs_have_unit_variance_for_unit_variance_inputs() -> No
     assert maps.std((0, 2, 3)).max() < 1.1
 
 
-def test_without_style_the_scale_is_one() -> None:
+def test_initial_style_scale_is_one() -> None:
     torch.manual_seed(0)
     layer, x = ModulatedConv2d(4, 3, 3, style_dim=2, demodulate=False), torch.randn(2, 4, 5, 5)
     plain = conv2d(x, layer.weight / 6, padding=1)
     assert torch.allclose(layer(x, torch.zeros(2, 2)), plain, atol=1e-5)
 
 
-def test_adain_by_its_formula() -> None:
+def test_adain_equals_its_formula() -> None:
     torch.manual_seed(0)
     layer, x, w = AdaIN(3, 5), torch.randn(2, 3, 4, 4), torch.randn(2, 5)
     scale, bias = layer.style(w).chunk(2, dim=1)
@@ -165,13 +172,13 @@ def test_adain_by_its_formula() -> None:
 
 
 @pytest.mark.parametrize("layer", [Filter(), Upsample(), Downsample()])
-def test_filters_are_differentiable_twice(layer: nn.Module) -> None:
+def test_filters_are_twice_differentiable(layer: nn.Module) -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 2, 4, 4).double().requires_grad_()
     assert gradgradcheck(lambda x: layer.double()(x).square(), x)
 
 
-def test_modulation_is_differentiable_twice() -> None:
+def test_modulation_is_twice_differentiable() -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(2, 2, 3, 3).double(), torch.randn(2, 2, 3, 3).double()
     style = torch.rand(2, 2).double() + 0.5
@@ -179,7 +186,7 @@ def test_modulation_is_differentiable_twice() -> None:
     assert gradgradcheck(modulated_conv2d, inputs, atol=1e-4)
 
 
-def test_minibatch_deviation_by_hand() -> None:
+def test_minibatch_std_equals_its_formula() -> None:
     torch.manual_seed(0)
     x = torch.randn(6, 2, 3, 3)
     out = MinibatchStdDev(size=4)(x)  # 4 does not divide 6: groups of 3
@@ -193,49 +200,49 @@ def test_minibatch_deviation_by_hand() -> None:
             assert torch.allclose(out[i, 2], deviation.expand(3, 3), atol=1e-6)
 
 
-def test_equal_images_do_not_deviate() -> None:
+def test_minibatch_std_of_equal_images_is_zero() -> None:
     out = MinibatchStdDev()(torch.randn(1, 2, 3, 3).expand(4, -1, -1, -1))
     assert out[:, 2].max() <= 1.01e-4
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_upsampling_convolution_is_the_plain_one_between_stuffed_pixels(size: int) -> None:
+def test_upsampling_convolution_equals_convolution_after_zero_insertion(size: int) -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(2, 3, 6, 6).double(), torch.randn(4, 3, size, size).double()
     stuffed = torch.zeros(2, 3, 12, 12).double()
     stuffed[:, :, ::2, ::2] = x
     maps = conv2d(stuffed, weight.flip(2, 3), padding=size // 2)
     filtered = upfirdn(maps, 2 * Upsample().double().kernel, padding=(2, 1))
-    found = Upsample().double().upsample_conv2d(x, weight)
-    assert found.shape == (2, 4, 12, 12)
-    assert torch.allclose(found[..., 2:-2, 2:-2], filtered[..., 2:-2, 2:-2])
+    actual = Upsample().double().upsample_conv2d(x, weight)
+    assert actual.shape == (2, 4, 12, 12)
+    assert torch.allclose(actual[..., 2:-2, 2:-2], filtered[..., 2:-2, 2:-2])
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_downsampling_convolution_is_every_other_pixel_of_the_filtered_one(size: int) -> None:
+def test_downsampling_convolution_equals_subsampled_convolution(size: int) -> None:
     torch.manual_seed(0)
     x, convolution = torch.randn(2, 3, 12, 12), EqualisedConv2d(3, 4, size)
-    whole = convolution(Filter()(x))  # centred half a pixel before
-    found = Downsample().conv2d_downsample(x, convolution)
-    assert found.shape == (2, 4, 6, 6)
-    assert torch.allclose(found[..., 1:-1, 1:-1], whole[..., 3:-1:2, 3:-1:2], atol=1e-5)
+    whole = convolution(Filter()(x))  # centred half a pixel earlier
+    actual = Downsample().conv2d_downsample(x, convolution)
+    assert actual.shape == (2, 4, 6, 6)
+    assert torch.allclose(actual[..., 1:-1, 1:-1], whole[..., 3:-1:2, 3:-1:2], atol=1e-5)
 
 
-def test_modulated_upsampling_is_the_paper_s() -> None:
+def test_modulated_upsampling_equals_the_paper() -> None:
     torch.manual_seed(0)
     x, style = torch.randn(3, 4, 5, 5), torch.rand(3, 4) + 0.5
     weight, up = torch.randn(6, 4, 3, 3), Upsample()
-    found = modulated_conv2d(x, weight, style, convolve=up.upsample_conv2d)
-    for image, s, expected in zip(x, style, found, strict=True):
-        own = weight * s[None, :, None, None]
-        own = own / (own.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
-        assert torch.allclose(up.upsample_conv2d(image[None], own)[0], expected, atol=1e-5)
+    actual = modulated_conv2d(x, weight, style, convolve=up.upsample_conv2d)
+    for image, s, expected in zip(x, style, actual, strict=True):
+        weights = weight * s[None, :, None, None]
+        weights = weights / (weights.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        assert torch.allclose(up.upsample_conv2d(image[None], weights)[0], expected, atol=1e-5)
 
 
-def test_noise_is_new_in_training_and_fixed_outside() -> None:
+def test_noise_is_random_in_training_and_fixed_in_evaluation() -> None:
     torch.manual_seed(0)
     noise, x = PixelNoise(8, channels=3), torch.zeros(4, 3, 8, 8)
-    assert torch.equal(noise(x), x)  # of no strength at first
+    assert torch.equal(noise(x), x)  # strength 0 at initialisation
     with torch.no_grad():
         noise.strength.copy_(torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1))
     drawn = noise(x)
@@ -247,18 +254,18 @@ def test_noise_is_new_in_training_and_fixed_outside() -> None:
     assert torch.equal(noise(x)[0], noise(x)[3])
 
 
-def two_noises() -> nn.Sequential:
+def two_noise_layers() -> nn.Sequential:
     layers = nn.Sequential(PixelNoise(64), PixelNoise(64)).eval()
     for layer in layers:
         nn.init.ones_(layer.strength)  # type: ignore[arg-type]
     return layers
 
 
-def test_keys_give_images_noise_of_their_own() -> None:
-    layers, x = two_noises(), torch.zeros(3, 1, 64, 64)
+def test_noise_per_image_depends_on_the_key_only() -> None:
+    layers, x = two_noise_layers(), torch.zeros(3, 1, 64, 64)
     with noise_per_image(layers, [(1, 0), (1, 1), (1, 2)]):
         first, both = layers[0](x), layers(x)
-    fields = torch.cat([first, both - first]).flatten(1)  # of each image at each layer
+    fields = torch.cat([first, both - first]).flatten(1)  # per image and layer
     assert torch.allclose(fields @ fields.T / 64**2, torch.eye(6), atol=5 / 64)
     assert fields.mean(1).abs().max() < 5 / 64
     with noise_per_image(layers, [(1, 2), (1, 0)]):
@@ -267,11 +274,11 @@ def test_keys_give_images_noise_of_their_own() -> None:
     assert torch.equal(alike[0], alike[2])
 
 
-def test_no_keys_leave_the_fixed_draw() -> None:
-    layers, x = two_noises(), torch.zeros(2, 1, 64, 64)
+def test_no_keys_keep_the_fixed_noise() -> None:
+    layers, x = two_noise_layers(), torch.zeros(2, 1, 64, 64)
     expected = layers(x)
     with noise_per_image(layers, ()):
         assert torch.equal(layers(x), expected)
     with pytest.raises(RuntimeError), noise_per_image(layers, [(0,), (1,), (2,)]):
-        layers(x)  # three noises, two images
+        layers(x)  # three noise maps, two images
     assert torch.equal(layers(x), expected)

@@ -37,8 +37,8 @@ LOSSES = pytest.mark.parametrize(
 )
 
 
-def shape(loss: AdversarialLoss, images: int) -> tuple[int, ...]:
-    """Return that of the logits that ``loss`` reads."""
+def logits_shape(loss: AdversarialLoss, images: int) -> tuple[int, ...]:
+    """Return the shape of the logits of ``loss``."""
     return (images,) if loss.logits == 1 else (images, loss.logits)
 
 
@@ -53,7 +53,7 @@ def all_losses() -> set[type[AdversarialLoss]]:
     return found
 
 
-def test_every_loss_has_a_closed_form_here_and_a_yaml() -> None:
+def test_every_loss_is_tested_and_has_a_yaml() -> None:
     files = [
         yaml.safe_load((ROOT / f"conf/loss/{name}.yaml").read_text()) for name in options("loss")
     ]
@@ -64,7 +64,7 @@ def test_every_loss_has_a_closed_form_here_and_a_yaml() -> None:
 
 @LOSSES
 def test_value_at_zero_logits(loss: AdversarialLoss) -> None:
-    zeros = torch.zeros(shape(loss, 4))
+    zeros = torch.zeros(logits_shape(loss, 4))
     discriminator, generator = AT_ZERO[type(loss)]
     assert loss.discriminator(zeros, zeros).item() == pytest.approx(discriminator)
     assert loss.generator(zeros, zeros).item() == pytest.approx(generator)
@@ -76,26 +76,26 @@ def test_value_at_zero_logits(loss: AdversarialLoss) -> None:
 def test_gradient_signs_at_zero(loss: AdversarialLoss) -> None:
     real, fake = torch.zeros(4, requires_grad=True), torch.zeros(4, requires_grad=True)
     up, down = torch.autograd.grad(loss.discriminator(real, fake), [real, fake], allow_unused=True)
-    if type(loss) is LeastSquares:  # fakes stand at their target, 0
+    if type(loss) is LeastSquares:  # the target of fakes is 0
         assert (down == 0).all()
     else:
         assert (down > 0).all()
     assert (up < 0).all()
-    (pull,) = torch.autograd.grad(loss.generator(fake, real.detach()), fake)
-    assert (pull < 0).all()
+    (gradient,) = torch.autograd.grad(loss.generator(fake, real.detach()), fake)
+    assert (gradient < 0).all()
 
 
-def test_margins_of_the_right_answer_alone_are_raised() -> None:
+def test_multi_hinge_gradients_at_zero() -> None:
     real, fake = torch.zeros(4, 2, requires_grad=True), torch.zeros(4, 2, requires_grad=True)
     loss = MultiHinge()
     pulls = torch.autograd.grad(loss.discriminator(real, fake), [real, fake])
     own, unreal = (torch.tensor(raised).expand(4, 2) / 4 for raised in ([-1.0, 0], [0, -1.0]))
-    assert torch.equal(pulls[0], own)  # its class
-    assert torch.equal(pulls[1], unreal)  # "fake"
+    assert torch.equal(pulls[0], own)  # the label's margin
+    assert torch.equal(pulls[1], unreal)  # the margin of "fake"
     assert torch.equal(torch.autograd.grad(loss.generator(fake), fake)[0], own)
 
 
-def test_multi_hinge_by_hand() -> None:
+def test_multi_hinge_of_known_margins() -> None:
     real, fake = torch.tensor([[3.0, -9.0], [0.5, 9.0]]), torch.tensor([[-2.0, 0.25], [9.0, 2.0]])
     assert MultiHinge().discriminator(real, fake).item() == (0 + 0.5) / 2 + (0.75 + 0) / 2
     assert MultiHinge().generator(fake).item() == (3 + 0) / 2
@@ -103,20 +103,20 @@ def test_multi_hinge_by_hand() -> None:
 
 @LOSSES
 def test_losses_are_means_over_the_batch(loss: AdversarialLoss) -> None:
-    real, fake = torch.randn(shape(loss, 6)), torch.randn(shape(loss, 6))
+    real, fake = torch.randn(logits_shape(loss, 6)), torch.randn(logits_shape(loss, 6))
     pairs = torch.cat([real, real]), torch.cat([fake, fake])
     assert torch.allclose(loss.discriminator(*pairs), loss.discriminator(real, fake))
     assert torch.allclose(loss.generator(*pairs[::-1]), loss.generator(fake, real))
 
 
-def test_saturation() -> None:
+def test_saturation_of_minimax() -> None:
     sure = torch.full((1,), -10.0, requires_grad=True)
 
-    def pull(loss: AdversarialLoss) -> Tensor:
+    def gradient(loss: AdversarialLoss) -> Tensor:
         return torch.autograd.grad(loss.generator(sure), sure)[0].abs()
 
-    assert pull(Minimax()) < 1e-4 < 0.99 < pull(NonSaturating())
-    assert pull(SquaredProbability()) < 1e-4
+    assert gradient(Minimax()) < 1e-4 < 0.99 < gradient(NonSaturating())
+    assert gradient(SquaredProbability()) < 1e-4
 
 
 def test_logistic_losses_equal_probabilities() -> None:
@@ -128,7 +128,7 @@ def test_logistic_losses_equal_probabilities() -> None:
     assert torch.allclose(NonSaturating().generator(fake), -q.log().mean())
 
 
-def test_relativistic_loss_depends_on_differences_alone() -> None:
+def test_relativistic_loss_depends_on_differences_only() -> None:
     loss, real, fake = RelativisticPairing(), torch.randn(8), torch.randn(8)
     assert torch.allclose(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
     with pytest.raises(ValueError, match="real images"):
@@ -143,7 +143,7 @@ def test_relativistic_loss_refuses_unequal_batches(others: int) -> None:
             play(real, fake)
 
 
-def test_relativistic_average_by_hand() -> None:
+def test_relativistic_average_of_known_logits() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([-1.0, 2.0, 0.5])
     loss = RelativisticAverage()
     means = 2.0, 0.5

@@ -49,7 +49,7 @@ def test_shapes_and_range(
 
 
 @NETWORKS
-def test_logits_are_no_probabilities(make: Callable[..., Players]) -> None:
+def test_logits_are_not_probabilities(make: Callable[..., Players]) -> None:
     _, discriminator = make(1, 16, Unconditional())
     assert isinstance(discriminator, DCGANDiscriminator | MLPDiscriminator)
     nn.init.constant_(discriminator.head.linear.bias, 50.0)
@@ -61,19 +61,19 @@ def count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def test_generator_has_the_parameters_of_the_tutorial() -> None:
+def test_generator_parameter_count() -> None:
     generator = DCGANGenerator(100, 3, 64, Unconditional(), width=64)
     bias = 3  # the tutorial's last layer has none
     assert count(generator) == 3_576_704 + bias
 
 
-def test_discriminator_has_the_parameters_of_the_tutorial() -> None:
+def test_discriminator_parameter_count() -> None:
     discriminator = DCGANDiscriminator(3, 64, Unconditional(), width=64)
     biases = (64 + 128 + 256 + 512) + 1  # four convolutions and the head, none in the tutorial
     assert count(discriminator) == 2_765_568 + biases
 
 
-def test_weights_are_drawn_as_in_the_paper() -> None:
+def test_weights_are_initialised_as_in_the_paper() -> None:
     torch.manual_seed(0)
     network = DCGANDiscriminator(3, 64, Unconditional(), width=32)
     for module in network.modules():
@@ -94,7 +94,7 @@ def test_dcgan_refuses_other_resolutions(resolution: int, kind: Callable[..., nn
 @pytest.mark.parametrize(
     "norm", [nn.Identity, LayerNorm2d, partial(nn.InstanceNorm2d, affine=True)]
 )
-def test_without_batch_statistics_a_logit_depends_on_its_image_alone(
+def test_without_batch_norm_a_logit_depends_on_its_image_only(
     norm: Callable[[int], nn.Module],
 ) -> None:
     critic = DCGANDiscriminator(1, 16, Unconditional(), norm, width=4)
@@ -104,14 +104,14 @@ def test_without_batch_statistics_a_logit_depends_on_its_image_alone(
     assert not torch.allclose(batch(images)[:1], batch(images[:1]), atol=1e-4)
 
 
-def test_layer_norm_by_hand() -> None:
+def test_layer_norm_equals_its_formula() -> None:
     x = torch.randn(2, 3, 4, 4)
     flat = x.flatten(1)
     expected = (flat - flat.mean(1, True)) / (flat.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
     assert torch.allclose(LayerNorm2d(3)(x).flatten(1), expected, atol=1e-5)
 
 
-def test_maxout_by_hand() -> None:
+def test_maxout_equals_its_formula() -> None:
     layer = Maxout(2, units=2, pieces=3)
     weight = torch.tensor([[1.0, 0], [0, 1], [-1, -1], [2, 0], [0, 2], [1, 1]])
     with torch.no_grad():
@@ -121,7 +121,7 @@ def test_maxout_by_hand() -> None:
     assert layer(x).tolist() == [[3.0, 6.0], [5.0, 0.0]]
 
 
-def test_dropout_spares_the_input() -> None:
+def test_the_input_has_no_dropout() -> None:
     network = MLPDiscriminator(1, 4, Unconditional(), units=(3,), pieces=2, dropout=0.5)
     kinds = [type(module) for module in network.layers]
     assert kinds == [nn.Flatten, Maxout, nn.Dropout]
@@ -129,7 +129,7 @@ def test_dropout_spares_the_input() -> None:
     assert network.layers[2].p == 0.5
 
 
-def test_projection_by_its_formula() -> None:
+def test_projection_equals_its_formula() -> None:
     head = ProjectionHead(5, num_classes=3)
     h, y = torch.randn(4, 5), torch.tensor([2, 0, 1, 1])
     v, b, embedding = head.linear.weight[0], head.linear.bias, head.embedding.weight
@@ -137,7 +137,7 @@ def test_projection_by_its_formula() -> None:
     assert torch.allclose(head(h, y), expected, atol=1e-6)
 
 
-def test_labels_drown_neither_latent_nor_image() -> None:
+def test_label_embeddings_are_small_at_initialisation() -> None:
     torch.manual_seed(0)
     entry, head = Projection(10).entry(100), Projection(10).head(512)
     assert isinstance(entry, EmbeddedEntry)
@@ -147,7 +147,7 @@ def test_labels_drown_neither_latent_nor_image() -> None:
 
 
 @NETWORKS
-def test_conditional_players_depend_on_the_label(make: Callable[..., Players]) -> None:
+def test_conditional_networks_depend_on_the_label(make: Callable[..., Players]) -> None:
     generator, discriminator = (player.eval() for player in make(1, 16, Projection(3)))
     z, one, other = torch.randn(2, 6), torch.tensor([0, 0]), torch.tensor([0, 1])
     a, b = generator(z, one), generator(z, other)
@@ -159,7 +159,7 @@ def test_conditional_players_depend_on_the_label(make: Callable[..., Players]) -
 
 
 @NETWORKS
-def test_unconditional_players_ignore_the_label(make: Callable[..., Players]) -> None:
+def test_unconditional_networks_ignore_the_label(make: Callable[..., Players]) -> None:
     generator, discriminator = (player.eval() for player in make(1, 16, Unconditional()))
     z, y = torch.randn(2, 6), torch.tensor([0, 1])
     images = generator(z)
@@ -168,7 +168,7 @@ def test_unconditional_players_ignore_the_label(make: Callable[..., Players]) ->
 
 
 @NETWORKS
-def test_conditional_players_ask_for_labels(make: Callable[..., Players]) -> None:
+def test_conditional_networks_need_labels(make: Callable[..., Players]) -> None:
     generator, discriminator = make(1, 16, Projection(3))
     with pytest.raises(ValueError, match="generator needs labels"):
         generator(torch.randn(2, 6))

@@ -1,4 +1,4 @@
-"""The residual networks: counts that were published, and who is told what."""
+"""Residual networks: published parameter counts, and conditioning."""
 
 from collections.abc import Callable
 
@@ -62,13 +62,13 @@ def test_shapes_and_range(
     assert discriminator.features(images).shape == (4, discriminator.head.width)
 
 
-def test_sngan_has_the_parameters_of_the_reference() -> None:
-    """Counts of mimicry's SNGAN at 32 pixels."""
+def test_sngan_parameter_count() -> None:
+    """The counts of mimicry's SNGAN at 32 pixels."""
     assert count(ResNetGenerator(128, 3, 32, Unconditional())) == 4_276_739
     assert count(ResNetDiscriminator(3, 32, Unconditional())) == 1_053_825
 
 
-def test_biggan_has_the_parameters_of_the_reference() -> None:
+def test_biggan_parameter_count() -> None:
     """9.4 M in StudioGAN's setting for CIFAR-10: 96 channels (384 maps), z 80, shared 128."""
     generator = BigGANGenerator(80, 3, 32, Projection(10, 128), attention=16)
     maps, code = 384, 128 + 20
@@ -96,7 +96,7 @@ def test_sndcgan_has_the_layers_of_the_paper() -> None:
 
 
 def test_infogan_has_the_layers_of_the_paper() -> None:
-    """Chen et al., 2016, table 1, at 28 pixels, without the biases that normalisation undoes."""
+    """Chen et al., 2016, table 1, at 28 pixels, without biases before normalisation."""
     generator = InfoGANGenerator(74, 1, 28, Unconditional())
     maps = 7 * 7 * 128
     linear = 74 * 1024 + 2 * 1024 + 1024 * maps + 2 * maps
@@ -107,14 +107,14 @@ def test_infogan_has_the_layers_of_the_paper() -> None:
     assert count(discriminator) == convolutions + maps * 1024 + 3 * 1024 + 1024 + 1
 
 
-def test_infogan_refuses_what_it_cannot_build() -> None:
+def test_infogan_refuses_illegal_arguments() -> None:
     with pytest.raises(ValueError, match=r"data\.resolution=30 must be a multiple of 4"):
         InfoGANGenerator(74, 1, 30, Unconditional())
     with pytest.raises(ValueError, match="critic_norm=instance"):
         InfoGANDiscriminator(1, 28, Unconditional(), nn.InstanceNorm2d)
 
 
-def test_each_block_of_biggan_hears_its_own_chunk() -> None:
+def test_each_block_of_biggan_depends_on_its_chunk_of_z() -> None:
     torch.manual_seed(0)
     generator = BigGANGenerator(10, 3, 32, Unconditional(), 8)
     assert generator.chunks == [3, 3, 2, 2]
@@ -126,7 +126,7 @@ def test_each_block_of_biggan_hears_its_own_chunk() -> None:
     assert torch.equal(torch.cat(heard, 1), z[:, 3:])
 
 
-def test_all_blocks_of_biggan_hear_the_same_label() -> None:
+def test_all_blocks_of_biggan_use_the_same_label_embedding() -> None:
     torch.manual_seed(0)
     generator = BigGANGenerator(8, 3, 32, Projection(3, 5), 8)
     heard: list[Tensor] = []
@@ -138,7 +138,7 @@ def test_all_blocks_of_biggan_hear_the_same_label() -> None:
         assert torch.equal(code[:, :5], generator.entry.embedding.weight[y])  # type: ignore[union-attr,index]
 
 
-def test_biggan_is_drawn_orthogonally_and_the_embedding_is_left_alone() -> None:
+def test_biggan_initialises_orthogonal_weights_except_the_embedding() -> None:
     torch.manual_seed(0)
     generator = BigGANGenerator(8, 3, 32, Projection(3, 5), 16)
     weight = generator.blocks[0].branch[0].parametrizations.weight.original.flatten(1)  # type: ignore[union-attr,index]
@@ -153,13 +153,15 @@ def test_biggan_is_drawn_orthogonally_and_the_embedding_is_left_alone() -> None:
     assert normalised == set(convolutions)
 
 
-def test_z_too_short_for_its_chunks_is_refused() -> None:
+def test_latent_dim_below_the_number_of_chunks_is_refused() -> None:
     with pytest.raises(ValueError, match=r"prior\.dim=3: z is cut into 4 chunks"):
         BigGANGenerator(3, 3, 32, Unconditional())
 
 
 @pytest.mark.parametrize("kind", [DCGANGenerator, MLPGenerator, BigGANGenerator])
-def test_a_generator_that_would_not_hear_the_label_refuses(kind: Callable[..., Generator]) -> None:
+def test_class_norm_without_conditional_norm_layers_is_refused(
+    kind: Callable[..., Generator],
+) -> None:
     with pytest.raises(ValueError, match="conditioning=projection"):
         kind(8, 3, 32, ClassNormProjection(3))
 

@@ -1,4 +1,4 @@
-"""Style networks and R3GAN's: published sizes, and what their formulas promise."""
+"""Style-based networks and R3GAN: published parameter counts and properties."""
 
 from collections.abc import Callable
 from functools import partial
@@ -69,7 +69,7 @@ def count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def test_stylegan2_has_the_published_parameters_for_cifar10() -> None:
+def test_stylegan2_parameter_count_for_cifar10() -> None:
     """20.2 and 23.1 million: the conditional networks of Karras et al. (2020b), layer by layer."""
     y = Mapped(10)
     generator = StyleGAN2Generator(512, 3, 32, y, depth=2, capacity=32768)
@@ -85,9 +85,7 @@ def test_stylegan2_has_the_published_parameters_for_cifar10() -> None:
         (Unconditional(), (20_732_160, 20_683_776)),  # StackedMNIST: 20.73 and 20.68 million
     ],
 )
-def test_r3gan_has_the_published_parameters(
-    conditioning: Conditioning, sizes: tuple[int, int]
-) -> None:
+def test_r3gan_parameter_count(conditioning: Conditioning, sizes: tuple[int, int]) -> None:
     generator = R3GANGenerator(64, 3, 32, conditioning)
     discriminator = R3GANDiscriminator(3, 32, conditioning)
     assert (count(generator), count(discriminator)) == sizes
@@ -101,7 +99,7 @@ def test_r3gan_has_the_published_parameters(
     [Unconditional(), Projection(3), Mapped(3, 5, 2), InnerProduct(3, 5)],
     ids=["none", "projection", "mapped", "inner_product"],
 )
-def test_players_by_their_contract(
+def test_shapes_and_range(
     make: Make, resolution: int, channels: int, conditioning: Conditioning
 ) -> None:
     generator, discriminator = make(channels, resolution, conditioning)
@@ -135,8 +133,8 @@ def test_labels_and_latents_change_images_and_logits(make: Make) -> None:
 
 
 @NETWORKS
-def test_every_path_is_differentiable_twice(make: Make) -> None:
-    """What R1 asks of D and path lengths of G, with gradients in every weight."""
+def test_networks_are_twice_differentiable(make: Make) -> None:
+    """As R1 (D) and path length regularization (G) need, with gradients in every weight."""
     generator, discriminator = make(1, 8, Unconditional())
     images = torch.randn(4, 1, 8, 8, requires_grad=True)
     (slope,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
@@ -150,12 +148,12 @@ def test_every_path_is_differentiable_twice(make: Make) -> None:
 
 
 def weights(network: nn.Module) -> list[Tensor]:
-    """Return what a gradient of the logits depends on: all but biases behind the last rectifier."""
+    """Return the parameters on which input gradients depend."""
     return [p for n, p in network.named_parameters() if n != "head.linear.bias"]
 
 
 @NETWORKS
-def test_bfloat16_is_near(make: Make) -> None:
+def test_bfloat16_is_close_to_float32(make: Make) -> None:
     generator, discriminator = make(3, 16, Mapped(3, 5, 2))
     generator.eval()
     z, y = torch.randn(4, 6), torch.tensor([0, 1, 2, 0])
@@ -168,13 +166,13 @@ def test_bfloat16_is_near(make: Make) -> None:
     assert (logits - discriminator(exact, y)).abs().max() < 0.1
 
 
-def test_a_new_generator_s_images_have_unit_power() -> None:
-    """The promise of equalised weights, sqrt(2) and demodulation, up to the sum of images."""
+def test_images_of_a_new_generator_have_unit_power() -> None:
+    """A consequence of equalised weights, the gain sqrt(2) and demodulation."""
     generator = StyleGAN2Generator(64, 3, 32, Unconditional(), mixing=0, capacity=4096, skip=False)
     assert generator(torch.randn(64, 64)).std().item() == pytest.approx(1, rel=0.3)
 
 
-def test_a_residual_block_begins_as_the_identity() -> None:
+def test_a_residual_block_is_the_identity_at_initialisation() -> None:
     block, x = Bottleneck(8, groups=2, expansion=2, blocks=8), torch.randn(2, 8, 4, 4)
     assert torch.equal(block(x), x)
     first = Bottleneck(256, groups=8, expansion=2, blocks=16).layers[0]
@@ -194,7 +192,7 @@ def style_generator(mixing: float = 0.0) -> StyleGenerator:
     return StyleGAN2Generator(6, 1, 16, Unconditional(), mixing=mixing, **STYLES)
 
 
-def test_mixing_takes_the_styles_of_one_other_latent_from_a_layer_on() -> None:
+def test_style_mixing_switches_to_another_latent_at_one_layer() -> None:
     generator, z = style_generator(mixing=1.0), torch.randn(50, 6)
     styles = generator.styles(z)
     generator.mixing = 0.0
@@ -208,14 +206,14 @@ def test_mixing_takes_the_styles_of_one_other_latent_from_a_layer_on() -> None:
     assert set(begins) == set(range(1, generator.layers))
 
 
-def test_the_share_of_mixed_images() -> None:
+def test_fraction_of_mixed_images() -> None:
     generator, z = style_generator(mixing=0.9), torch.randn(2000, 6)
     styles = generator.styles(z)
     mixed = (styles != styles[:, :1]).any(2).any(1).float().mean().item()
     assert mixed == pytest.approx(0.9, abs=4 * (0.09 / 2000) ** 0.5)
 
 
-def test_truncation_draws_w_to_its_mean() -> None:
+def test_truncation_moves_w_towards_its_mean() -> None:
     generator, z = style_generator().eval(), torch.randn(5, 6)
     generator.w_mean.normal_()
     full = generator.styles(z)
@@ -226,7 +224,7 @@ def test_truncation_draws_w_to_its_mean() -> None:
     assert torch.allclose(generator(z), generator(z)[:1].expand(5, -1, -1, -1), atol=1e-6)
 
 
-def test_the_mean_of_w_follows_in_the_generator_s_own_turn_alone() -> None:
+def test_w_mean_is_updated_in_generator_updates_only() -> None:
     generator, z = style_generator(), torch.randn(40, 6)
     with torch.no_grad():
         generator(z)
@@ -240,7 +238,7 @@ def test_the_mean_of_w_follows_in_the_generator_s_own_turn_alone() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"depth": 0}, {"mixing": 1.5}, {"style_dim": 0}])
-def test_impossible_mappings_are_refused(wrong: dict[str, float]) -> None:
+def test_illegal_mapping_arguments_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=r"depth=.*style_dim=.*mixing="):
         StyleGAN2Generator(6, 1, 8, Unconditional(), **{**STYLES, **wrong})
 
@@ -248,7 +246,7 @@ def test_impossible_mappings_are_refused(wrong: dict[str, float]) -> None:
 GROWTH = Growth(16, start=4, stable=100, fade=100)
 
 
-def at(images: int) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
+def at_progress(images: int) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
     generator, discriminator = stylegan(1, 16, Unconditional(), GROWTH)
     assert isinstance(generator, StyleGANGenerator)
     assert isinstance(discriminator, StyleGANDiscriminator)
@@ -262,30 +260,34 @@ def repeat_pixels(images: Tensor, factor: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("images", "factor"), [(0, 4), (99, 4), (200, 2), (400, 1)])
-def test_a_small_network_paints_large_pixels(images: int, factor: int) -> None:
-    generator, discriminator = at(images)
-    painted = generator(torch.randn(3, 6))
-    assert torch.equal(painted, repeat_pixels(painted[..., ::factor, ::factor], factor))
+def test_images_at_low_resolution_repeat_pixels(images: int, factor: int) -> None:
+    generator, discriminator = at_progress(images)
+    images = generator(torch.randn(3, 6))
+    assert torch.equal(images, repeat_pixels(images[..., ::factor, ::factor], factor))
     if factor > 1:
         assert not torch.equal(
-            painted, repeat_pixels(painted[..., :: 2 * factor, :: 2 * factor], 2 * factor)
+            images, repeat_pixels(images[..., :: 2 * factor, :: 2 * factor], 2 * factor)
         )
     real = torch.randn(3, 1, 16, 16)
-    shown = generator.match_resolution(real)
-    assert torch.allclose(shown, repeat_pixels(avg_pool2d(real, factor), factor), atol=1e-6)
-    assert torch.allclose(discriminator(real), discriminator(shown), atol=1e-5)
+    matched = generator.match_resolution(real)
+    assert torch.allclose(matched, repeat_pixels(avg_pool2d(real, factor), factor), atol=1e-6)
+    assert torch.allclose(discriminator(real), discriminator(matched), atol=1e-5)
 
 
-def test_a_resolution_fades_in_without_a_jump() -> None:
-    """At the fade's ends the network is the one before and the one after; between, a blend."""
-    generator, discriminator = at(100)
+def test_fade_in_is_continuous() -> None:
+    """At its ends, the output is that of the previous and of the next resolution."""
+    generator, discriminator = at_progress(100)
     z, real = torch.randn(3, 6), torch.rand(3, 1, 16, 16) * 2 - 1
     seen = {}
     for images in (100, 101, 150, 199, 200):
         generator.set_progress(images)
         discriminator.set_progress(images)
-        shown = generator.match_resolution(real)
-        seen[images] = generator.compute_images(generator.styles(z)), discriminator(shown), shown
+        matched = generator.match_resolution(real)
+        seen[images] = (
+            generator.compute_images(generator.styles(z)),
+            discriminator(matched),
+            matched,
+        )
     for early, late, near in ((100, 101, 0.05), (199, 200, 0.05)):
         for a, b in zip(seen[early], seen[late], strict=True):
             assert (a - b).abs().max() <= near * max(a.abs().max(), 1)
@@ -294,19 +296,19 @@ def test_a_resolution_fades_in_without_a_jump() -> None:
     assert not torch.allclose(seen[100][0], seen[200][0], atol=1e-3)
 
 
-def test_the_detail_is_part_of_the_state() -> None:
-    generator, discriminator = at(150)
-    for network, fresh in zip((generator, discriminator), at(0), strict=True):
+def test_the_resolution_is_in_the_state_dict() -> None:
+    generator, discriminator = at_progress(150)
+    for network, fresh in zip((generator, discriminator), at_progress(0), strict=True):
         assert fresh.log2_resolution == 2.0
         fresh.load_state_dict(network.state_dict())
         assert fresh.log2_resolution == network.log2_resolution == 2.5
     z = torch.randn(2, 6)
-    restored, _ = at(0)
+    restored, _ = at_progress(0)
     restored.load_state_dict(generator.state_dict())
     assert torch.equal(restored(z), generator(z))
 
 
-def test_one_that_does_not_grow_is_whole_at_once() -> None:
+def test_without_growth_the_resolution_is_final() -> None:
     generator, _ = stylegan(1, 16, Unconditional())
     assert isinstance(generator, StyleGANGenerator)
     assert (generator.last_stage, generator.alpha) == (2, 1.0)
