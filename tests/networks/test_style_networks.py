@@ -262,11 +262,11 @@ def repeat_pixels(images: Tensor, factor: int) -> Tensor:
 @pytest.mark.parametrize(("images", "factor"), [(0, 4), (99, 4), (200, 2), (400, 1)])
 def test_images_at_low_resolution_repeat_pixels(images: int, factor: int) -> None:
     generator, discriminator = at_progress(images)
-    images = generator(torch.randn(3, 6))
-    assert torch.equal(images, repeat_pixels(images[..., ::factor, ::factor], factor))
+    output = generator(torch.randn(3, 6))
+    assert torch.equal(output, repeat_pixels(output[..., ::factor, ::factor], factor))
     if factor > 1:
         assert not torch.equal(
-            images, repeat_pixels(images[..., :: 2 * factor, :: 2 * factor], 2 * factor)
+            output, repeat_pixels(output[..., :: 2 * factor, :: 2 * factor], 2 * factor)
         )
     real = torch.randn(3, 1, 16, 16)
     matched = generator.match_resolution(real)
