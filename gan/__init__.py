@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gan.algorithms.latent import LatentGame
 
-__all__ = ["load"]
+__all__ = ["__version__", "load"]
+__version__ = "0.1.0"
 
 
 def load(
@@ -26,6 +27,6 @@ def load(
     Raises:
         InputError: if there is no run, no whole checkpoint in it, or its config names other code.
     """
-    from gan.runs.folder import load as load_run
+    from gan.runs.checkpoints import load as load_run
 
     return load_run(run, checkpoint, allow_targets)

@@ -1,8 +1,13 @@
-"""Commands that act on a run folder: ``python -m gan sample run=DIR``."""
+"""The commands: ``python -m gan sample run=DIR``."""
 
 import sys
+from pathlib import Path
 
-from gan.commands.main import dispatch, guarded
+if not __package__:  # run by its path, as jobs of a sweep are
+    root = str(Path(__file__).parents[1])
+    sys.path[:1] = [] if root in sys.path else [root]
+
+from gan.commands.main import main
 
 if __name__ == "__main__":
-    guarded(lambda: dispatch(sys.argv[1:]))
+    main()

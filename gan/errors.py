@@ -1,6 +1,9 @@
-"""The errors that a user is meant to read, each one line."""
+"""Errors that users read, each one line, and the exit statuses of the commands."""
 
-DIVERGED = 3  # exit status of a run whose numbers are numbers no more
+REFUSED = 2  # bad input
+DIVERGED = 3  # losses or gradients of a run were not finite
+REQUEUE = 75  # preempted: a scheduler should run the job again (EX_TEMPFAIL)
+INTERRUPTED = 130  # Ctrl-C
 
 
 class InputError(ValueError):
@@ -18,9 +21,9 @@ class DivergedError(RuntimeError):
 
 
 def causes(error: BaseException | None) -> list[BaseException]:
-    """Return the error and what it came from, outermost first."""
-    found = []
+    """Return the error and the errors that it was raised from, outermost first."""
+    chain = []
     while error is not None:
-        found.append(error)
+        chain.append(error)
         error = error.__cause__ or error.__context__
-    return found
+    return chain

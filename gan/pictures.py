@@ -1,20 +1,25 @@
 """Pictures of generated images and points."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import max_pool2d
-from torchvision.utils import make_grid
+from torch.nn.functional import max_pool2d, pad
 
 from gan.backbones.pixels import to_uint8
+from gan.errors import InputError
 
 _SMALLEST = 512  # minimum size of a grid in pixels, reached by an integer scale
 _SIDE = 512  # height and width of a scatter plot in pixels
 _DOT = 3  # height and width of a point in pixels
 _INK = (31, 119, 180)
 _OPACITY = 0.5  # of one point
+_BORDER = 2  # pixels between two images of a grid
+_WHITE = 255
+_FRAME = 60  # milliseconds of a frame
+_MODES = {1: "L", 3: "RGB"}  # Pillow's modes by the number of channels
 
 
 def picture(images: Tensor, columns: int) -> Tensor:
@@ -29,9 +34,40 @@ def picture(images: Tensor, columns: int) -> Tensor:
 
 def tile(images: Tensor, columns: int) -> Tensor:
     """Return a grid (3, H', W') of uint8 from images (B, C, H, W) in [-1, 1]."""
-    grid: Tensor = make_grid(to_uint8(images), nrow=columns, padding=2, pad_value=255)
+    grid = _grid(to_uint8(images), columns)
     factor = -(-_SMALLEST // max(grid.shape[1:]))
     return grid.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+
+
+def _grid(images: Tensor, columns: int) -> Tensor:
+    """Return images (B, 1 or 3, H, W) of uint8 as a grid (3, H', W') with white borders.
+
+    A single image has no border. Free cells of the last row are white.
+    """
+    images = images.expand(-1, 3, -1, -1)
+    if len(images) == 1:
+        return images[0]
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    cells = pad(images, (_BORDER, 0, _BORDER, 0), value=_WHITE)
+    free = cells.new_full((rows * columns - len(cells), *cells.shape[1:]), _WHITE)
+    cells = torch.cat([cells, free]).unflatten(0, (rows, columns))
+    grid = cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+    return pad(grid, (0, _BORDER, 0, _BORDER), value=_WHITE)
+
+
+def stack_blocks(blocks: Sequence[Tensor]) -> Tensor:
+    """Return blocks (rows, columns, C, H, W) as images (B, C, H, W) of one grid.
+
+    Short rows are filled with white, and a white row separates two blocks.
+    """
+    columns = max(block.shape[1] for block in blocks)
+    rows = []
+    for block in blocks:
+        paper = block.new_ones(len(block) + 1, columns, *block.shape[2:])
+        paper[:-1, : block.shape[1]] = block
+        rows.append(paper)
+    return torch.cat(rows)[:-1].flatten(0, 1)
 
 
 def alternate_rows(upper: Tensor, lower: Tensor, columns: int) -> Tensor:
@@ -62,3 +98,46 @@ def save_grid(grid: Tensor, path: Path) -> None:
     """Write a picture (3, H, W) of uint8 as a PNG file; create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid.permute(1, 2, 0).numpy()).save(path)
+
+
+def forth_and_back(film: Tensor) -> Tensor:
+    """Return frames (F, ...) followed by those between the last and the first."""
+    return torch.cat([film, film.flip(0)[1:-1]])
+
+
+def save_animation(film: Tensor, path: Path) -> None:
+    """Write images (frames, n, C, H, W) as an endless animation, the n of a frame in a grid."""
+    columns = min(film.shape[1], 4)
+    frames = [picture(images, columns).permute(1, 2, 0).numpy() for images in film]
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    first.save(path, save_all=True, append_images=others, duration=_FRAME, loop=0)
+
+
+def read_picture(setting: str, path: str, shape: torch.Size) -> Tensor:
+    """Return the picture of a file as an image (1, C, H, W) in [-1, 1].
+
+    Args:
+        setting: that names the file, for the message.
+        path: of a file that Pillow reads.
+        shape: expected, (C, H, W); colours are converted, sizes are not.
+
+    Raises:
+        InputError: if there is none, it has more than 8 bits a channel, or is of another size.
+    """
+    channels, height, width = shape
+    try:
+        with Image.open(path) as opened:
+            deep = opened.mode.startswith(("I", "F"))
+            image = opened.convert(_MODES[channels])
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "no whole picture" if Path(path).exists() else "there is no such file"
+        raise InputError(f"{setting}={path}: {reason}: name a PNG") from error
+    if deep:
+        raise InputError(f"{setting}={path}: more than 8 bits a channel: convert it to 8 bits")
+    if image.size != (width, height):
+        raise InputError(
+            f"{setting}={path}: {image.width}x{image.height} pixels, but the run draws "
+            f"{width}x{height}: resize it"
+        )
+    levels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return levels.view(1, height, width, channels).permute(0, 3, 1, 2) / 127.5 - 1

@@ -10,7 +10,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from gan.runs.arguments import openly
+from gan.runs.arguments import allow_new_key
 from gan.settings import resolvers, schema
 from tests.configs import ROOT
 
@@ -25,12 +25,14 @@ Compose = Callable[..., DictConfig]
 def composing(folder: Path) -> Iterator[Compose]:
     """Give a function from overrides to a small, offline config with a run folder in ``folder``."""
     small = [f"run_dir={folder / 'run'}", f"cache_dir={folder / 'cache'}", "steps=2"]
-    small += ["batch_size=8", "accelerator=cpu", "metrics=none"]
+    small += ["batch_size=8", "accelerator=cpu", "metrics=[]"]
 
     def composed(*overrides: str) -> DictConfig:
         given = {o.split("=")[0] for o in overrides}
+        if "backbone" in given:
+            given.add("metrics")
         kept = [o for o in small if o.split("=")[0] not in given]
-        node = compose("train", [openly(o) for o in (*kept, *overrides)])
+        node = compose("train", [allow_new_key(o) for o in (*kept, *overrides)])
         place = Path(node.run_dir) / ".hydra"
         place.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(node, place / "config.yaml")

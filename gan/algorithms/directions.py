@@ -1,9 +1,13 @@
 """Directions of W that change images most, in closed form (Shen & Zhou, 2021, SeFa)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from gan.algorithms.latent import evaluating
+from gan.algorithms.latent import LatentGame, evaluating
+from gan.algorithms.projection import population
+from gan.algorithms.styles import Styles, layer_range
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.modulation import AdaIN, ModulatedConv2d
@@ -79,3 +83,46 @@ def move_styles(styles: Tensor, direction: Tensor, values: Tensor, layers: slice
     found = styles[:, None].repeat(1, len(values), 1, 1)
     found[:, :, layers] += values[:, None, None] * direction
     return found
+
+
+class Walks:
+    """Samples, and walks from them along the directions of SeFa.
+
+    Args:
+        game: in evaluation mode.
+        count: directions, those that change styles most.
+        extent: a walk runs from -extent to extent, in standard deviations of w along its direction.
+        rows: samples.
+        layers: first and last layer that count and move; by default all.
+        seed: of the samples.
+        labels: one, or one a row; by default the classes in turn.
+
+    Raises:
+        InputError: if there are no styles, or not so many directions, layers or labels.
+    """
+
+    def __init__(
+        self,
+        game: LatentGame,
+        count: int,
+        extent: float,
+        rows: int,
+        layers: Sequence[int] | None = None,
+        seed: int = 0,
+        labels: Sequence[int] | None = None,
+    ) -> None:
+        self.styles, self.extent = Styles(game), extent
+        generator = self.styles.generator
+        self.layers = layer_range(layers, generator.layers)
+        self.directions = semantic_directions(stacked_weights(generator, self.layers), count)
+        self.starts = self.styles.sample(seed, rows, labels)
+        classes = game.labels_for(max(generator.num_classes, 1), None)
+        w = population(generator, game.prior, classes, seed)
+        self.deviations = (w @ self.directions.T).std(0)
+
+    def images(self, number: int, steps: int) -> Tensor:
+        """Return images (rows, steps, C, H, W) in [-1, 1] along a direction."""
+        far = self.extent * float(self.deviations[number])
+        values = torch.linspace(-far, far, steps).to(self.starts)
+        moved = move_styles(self.starts, self.directions[number], values, self.layers)
+        return self.styles.images(moved)

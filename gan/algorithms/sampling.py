@@ -1,9 +1,9 @@
 """Sampling of a trained game: truncation, standing statistics, Langevin steps."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -134,12 +134,6 @@ class Sampling:
         if self.psi is not None:
             stamp["psi"] = float(self.psi)
         return stamp
-
-
-def changes(stamp: Mapping[str, Any]) -> str:
-    """Return the sampling settings of a stamp as text, such as ", truncation 0.7"."""
-    names = (field.name for field in fields(Sampling))
-    return "".join(f", {name} {stamp[name]}" for name in names if name in stamp)
 
 
 class Langevin:

@@ -9,13 +9,11 @@ import pytorch_lightning as pl
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.trial import PRUNED, STUDY
 from gan.errors import InputError
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
-
-PRUNED = "pruned.txt"  # in the run folder: why the run was ended early
-STUDY = "search"  # name of the one study in a journal
 
 
 class Pruning(StepCallback):

@@ -13,8 +13,7 @@ from gan import processes
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.callbacks.checkpoints import Checkpoints
-
-REQUEUE = 75  # exit status by which a scheduler knows that the job should run again: EX_TEMPFAIL
+from gan.errors import REQUEUE
 
 
 class Signals(Callback):

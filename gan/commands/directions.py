@@ -1,29 +1,22 @@
-"""What the directions of W do that a run's weights single out."""
+"""Semantic directions of W of a run (SeFa)."""
 
 from dataclasses import dataclass, field
 
-import torch
 from omegaconf import MISSING
-from torch import Tensor
 
-from gan.algorithms.directions import move_styles, semantic_directions, stacked_weights
-from gan.algorithms.latent import LatentGame
-from gan.algorithms.projection import population
-from gan.commands.interpolate import FRAMES, save_animation, there_and_back
-from gan.commands.styles import Styles, destination, layer_range
-from gan.commands.traverse import stacked
+from gan.commands.paths import picture_path
 from gan.errors import InputError
-from gan.pictures import picture, save_grid
-from gan.runs.folder import load
+
+_FRAMES = 4  # of the animation for each step of the picture
 
 
 @dataclass
 class DirectionsOptions:
-    """What ``python -m gan directions`` reads.
+    """Settings of ``ganymede directions``.
 
     Attributes:
         run: the run folder.
-        count: directions, those that change styles most; a block each.
+        count: directions, those that change styles most; a block of the picture each.
         extent: rows run from -extent to extent, in standard deviations of w along a direction.
         rows: samples of a block.
         columns: steps of a row.
@@ -51,52 +44,27 @@ class DirectionsOptions:
 
 
 def directions(options: DirectionsOptions) -> None:
-    """Write a grid of walks along the directions that the weights single out, print where it is."""
-    out = destination(options.run, options.out, "directions.png")
+    """Write a grid of walks in W along the directions that the weights single out (SeFa)."""
+    out = picture_path(options.run, options.out, "directions.png")
     _check(options)
+    from gan.algorithms.directions import Walks
+    from gan.pictures import forth_and_back, picture, save_animation, save_grid, stack_blocks
+    from gan.runs.checkpoints import load
+
     game = load(options.run, options.checkpoint, options.allow_targets)
-    walks = Walks(game, options)
+    chosen = options.layers, options.seed, options.labels
+    walks = Walks(game, options.count, options.extent, options.rows, *chosen)
     blocks = [walks.images(number, options.columns) for number in range(options.count)]
-    save_grid(picture(stacked(blocks), options.columns), out)
+    save_grid(picture(stack_blocks(blocks), options.columns), out)
     print(out)
     if options.gif:
-        film = walks.images(0, FRAMES * (options.columns - 1) + 1).transpose(0, 1)
-        save_animation(there_and_back(film), out.with_suffix(".gif"))
+        film = walks.images(0, _FRAMES * (options.columns - 1) + 1).transpose(0, 1)
+        save_animation(forth_and_back(film), out.with_suffix(".gif"))
         print(out.with_suffix(".gif"))
 
 
-class Walks:
-    """Samples, and the ways that lead from them along the directions of SeFa.
-
-    Args:
-        game: in evaluation mode.
-        options: of the command.
-
-    Raises:
-        InputError: if there are no styles, or not so many directions, layers or labels.
-    """
-
-    def __init__(self, game: LatentGame, options: DirectionsOptions) -> None:
-        self.styles, self.extent = Styles(game, options.run), options.extent
-        generator = self.styles.generator
-        self.layers = layer_range(options.layers, generator.layers)
-        weights = stacked_weights(generator, self.layers)
-        self.directions = semantic_directions(weights, options.count)
-        self.starts = self.styles.sampled(options.seed, options.rows, options.labels)
-        classes = game.labels_for(max(generator.num_classes, 1), None)
-        w = population(generator, game.prior, classes, options.seed)
-        self.deviations = (w @ self.directions.T).std(0)
-
-    def images(self, number: int, steps: int) -> Tensor:
-        """Return images (rows, steps, C, H, W) in [-1, 1] along a direction."""
-        far = self.extent * float(self.deviations[number])
-        values = torch.linspace(-far, far, steps).to(self.starts)
-        found = move_styles(self.starts, self.directions[number], values, self.layers)
-        return self.styles.images(found)
-
-
 def _check(options: DirectionsOptions) -> None:
-    """Refuse what no picture can be made of."""
+    """Refuse numbers out of range."""
     if options.rows < 1 or options.columns < 2:
         raise InputError(
             f"rows={options.rows} must be 1 or more, columns={options.columns} 2 or more"

@@ -3,35 +3,35 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from gan.algorithms.latent import LatentGame
-from gan.algorithms.sampling import Sampling, changes
-from gan.commands.assessment import Assessment
+from gan.devices import find_device
 from gan.errors import InputError
-from gan.metrics.base import Metric
-from gan.metrics.evaluation import Evaluation
-from gan.metrics.feature_metric import FeatureMetric
-from gan.metrics.model_metric import ModelMetric
-from gan.runs.checkpoints import load_game
 from gan.runs.evaluations import Record, Spread, spreads
 from gan.runs.folder import Run
+from gan.runs.stamps import sampling_changes
 from gan.settings.groups import CONF
 from gan.settings.groups import options as members
 from gan.settings.trust import build
 from gan.settings.validation import check_target, nearest
+
+if TYPE_CHECKING:
+    from gan.algorithms.latent import LatentGame
+    from gan.commands.assessment import Assessment
+    from gan.metrics.base import Metric
+    from gan.metrics.evaluation import Evaluation
 
 _CLASS = re.compile(r"/\d+$")  # end of the name of a value within a class
 
 
 @dataclass
 class EvaluateOptions:
-    """Options of ``python -m gan evaluate``.
+    """Settings of ``ganymede evaluate``.
 
     Attributes:
         run: the run folder.
@@ -100,9 +100,12 @@ def _compose(options: EvaluateOptions, run: DictConfig) -> DictConfig:
 
 
 def _evaluation(
-    options: EvaluateOptions, config: DictConfig, metrics: Mapping[str, Metric]
-) -> Evaluation:
+    options: EvaluateOptions, config: DictConfig, metrics: "Mapping[str, Metric]"
+) -> "Evaluation":
     """Return the evaluation of the metrics of features."""
+    from gan.metrics.evaluation import Evaluation
+    from gan.metrics.feature_metric import FeatureMetric
+
     return Evaluation(
         build(config.backbone, options.allow_targets),
         {name: metric for name, metric in metrics.items() if isinstance(metric, FeatureMetric)},
@@ -116,19 +119,13 @@ def _evaluation(
     )
 
 
-def _device(name: str | None) -> torch.device:
-    """Return the device of a name; by default a GPU if there is one."""
-    chosen = name or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.device(chosen)
-    except RuntimeError as error:
-        raise InputError(f"device={chosen}: {str(error).splitlines()[0]}") from error
-
-
-def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
+def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     """Return the assessment of a run under the protocol of the options."""
+    from gan.algorithms.sampling import Sampling
+    from gan.commands.assessment import Assessment
+    from gan.metrics.model_metric import ModelMetric
+
     sampling = Sampling(options.truncation, options.standing, options.psi)
-    _check_options(options)
     stored = run.config
     config = _compose(options, stored)
     metrics: dict[str, Metric] = {name: build(node) for name, node in config.metrics.items()}
@@ -138,13 +135,15 @@ def _assessment(run: Run, options: EvaluateOptions) -> Assessment:
         build(stored.data, options.allow_targets),
         _evaluation(options, config, metrics),
         {} if options.metrics is None else model_metrics,
-        _device(options.device),
+        find_device(options.device),
         sampling,
     )
 
 
-def _games(run: Run, options: EvaluateOptions, assessment: Assessment) -> dict[str, LatentGame]:
+def _games(run: Run, options: EvaluateOptions, assessment: "Assessment") -> "dict[str, LatentGame]":
     """Return the game of each checkpoint that exists, with the changes of sampling."""
+    from gan.runs.checkpoints import load_game
+
     names = list(dict.fromkeys(options.checkpoints))
     existing = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
     games = {name: load_game(run, name) for name in existing or names}
@@ -184,6 +183,7 @@ def _class_table(records: list[Record]) -> Table | None:
 def evaluate(options: EvaluateOptions) -> None:
     """Evaluate checkpoints with several sampling seeds: a table, and evaluation.json in the run."""
     run = Run(options.run, options.allow_targets)
+    _check_options(options)
     assessment = _assessment(run, options)
     games = _games(run, options, assessment)
     console = Console()
@@ -210,5 +210,5 @@ def _protocol(record: Record) -> str:
     return (
         f"{stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} fakes against "
         f"{stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']}, "
-        f"resize {stamp['resize']}, {stamp['weights']} weights{changes(stamp)}"
+        f"resize {stamp['resize']}, {stamp['weights']} weights{sampling_changes(stamp)}"
     )

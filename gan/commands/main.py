@@ -1,99 +1,120 @@
-"""From the command line to an exit status."""
+"""The commands, and the way from the command line to one of them."""
 
 import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import OmegaConf
 
-from gan.commands.directions import DirectionsOptions, directions
-from gan.commands.evaluate import EvaluateOptions, evaluate
-from gan.commands.interpolate import InterpolateOptions, interpolate
-from gan.commands.mix import MixOptions, mix
-from gan.commands.models import ModelsOptions, models
-from gan.commands.project import ProjectOptions, project
-from gan.commands.report import ReportOptions, report
-from gan.commands.sample import SampleOptions, sample
-from gan.commands.traverse import TraverseOptions, traverse
-from gan.commands.truncate import TruncateOptions, truncate
-from gan.errors import DIVERGED, DivergedError, InputError
-from gan.settings.errors import explain as explain
+from gan import __version__
+from gan.commands import help as pages
+from gan.commands.exits import report_errors
+from gan.errors import InputError
+from gan.settings import renamed
 from gan.settings.validation import nearest
-from gan.sweeps.leaderboard import LeaderboardOptions, leaderboard
 
-Result = TypeVar("Result")
-DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
-
-COMMANDS: dict[str, tuple[type, Callable[..., None]]] = {
-    "sample": (SampleOptions, sample),
-    "evaluate": (EvaluateOptions, evaluate),
-    "interpolate": (InterpolateOptions, interpolate),
-    "traverse": (TraverseOptions, traverse),
-    "mix": (MixOptions, mix),
-    "truncate": (TruncateOptions, truncate),
-    "directions": (DirectionsOptions, directions),
-    "project": (ProjectOptions, project),
-    "models": (ModelsOptions, models),
-    "report": (ReportOptions, report),
-    "leaderboard": (LeaderboardOptions, leaderboard),
+TRAIN = "train"
+# Each command is a module of this package that imports no PyTorch before its settings are checked.
+GROUPS = {
+    "Train": (TRAIN,),
+    "Look at a run": ("sample", "interpolate", "traverse", "project"),
+    "Styles of StyleGAN": ("mix", "truncate", "directions"),
+    "Measure and compare": ("evaluate", "report", "leaderboard"),
+    "Lists": ("models",),
 }
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
-def usage() -> str:
-    """Return each command with its settings and their defaults."""
-    lines = []
-    for name, (kind, command) in COMMANDS.items():
-        defaults = OmegaConf.to_container(OmegaConf.structured(kind))
-        assert isinstance(defaults, dict)
-        settings = " ".join(f"{key!s}={value!s}" for key, value in defaults.items())
-        what = (command.__doc__ or "").splitlines()[0]
-        lines.append(f"python -m gan {name}: {what}\n  {settings.replace(MISSING, 'DIR')}")
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Command:
+    """A command with settings of the form ``key=value``.
+
+    Attributes:
+        name: on the command line.
+        options: dataclass of its settings.
+        function: that takes the settings.
+    """
+
+    name: str
+    options: type
+    function: Callable[[Any], None]
+
+    @classmethod
+    def load(cls, name: str) -> "Command":
+        """Return the command of the module ``gan.commands.NAME``."""
+        module = import_module(f"gan.commands.{name}")
+        return cls(name, getattr(module, f"{name.capitalize()}Options"), getattr(module, name))
+
+    def run(self, pairs: list[str]) -> None:
+        """Run the command on ``key=value`` pairs.
+
+        Raises:
+            InputError: on an unknown, missing or mistyped setting.
+        """
+        schema = OmegaConf.structured(self.options)
+        known = {str(key) for key in schema}
+        renamed.refuse(pairs, known)
+        for pair in pairs:
+            key, equals, _ = pair.partition("=")
+            if key not in known:
+                raise InputError(f"{self.name}: {pair}: no such setting; {nearest(key, known)}")
+            if not equals:
+                raise InputError(f"{self.name}: {pair}: give a value, {pair}=...")
+        options = OmegaConf.merge(schema, OmegaConf.from_dotlist(pairs))
+        for key in sorted(OmegaConf.missing_keys(options)):
+            raise InputError(f"{self.name}: {key} is not set: add {key}=... to the command")
+        self.function(OmegaConf.to_object(options))
 
 
 def dispatch(arguments: list[str]) -> None:
-    """Run the command that the first argument names on the key=value pairs that follow.
+    """Run the command that the first argument names on the arguments that follow.
 
     Raises:
-        InputError: on an unknown command, key or value.
+        InputError: on an unknown command, or bad settings.
     """
-    name, *pairs = [a for a in arguments if a != "--debug"] or ["--help"]
+    name, *given = arguments or ["--help"]
     if name in ("--help", "-h", "help"):
-        print(usage())
+        pages.show_commands({title: [*map(_summary, names)] for title, names in GROUPS.items()})
+    elif name == "--version":
+        print(f"ganymede {__version__}")
+    elif name not in COMMANDS:
+        raise InputError(f"no command '{name}'; {nearest(name, COMMANDS)}")
+    elif name == TRAIN:
+        _train(given)
+    elif {"--help", "-h"} & set(given):
+        command = Command.load(name)
+        pages.show_options(name, command.function, command.options)
+    else:
+        Command.load(name).run(given)
+
+
+def _summary(name: str) -> tuple[str, str]:
+    """Return a command with its summary, the first line of its docstring."""
+    module = import_module(f"gan.commands.{name}")
+    return name, (getattr(module, name).__doc__ or "").splitlines()[0]
+
+
+def _train(given: list[str]) -> None:
+    """Run training on its arguments, which Hydra reads."""
+    if {"--help", "-h"} & set(given):
+        pages.show_training()
         return
-    if name not in COMMANDS:
-        raise InputError(f"no command '{name}': python -m gan {'|'.join(COMMANDS)} run=DIR ...")
-    kind, command = COMMANDS[name]
-    schema = OmegaConf.structured(kind)
-    known = {str(key) for key in schema}
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if key not in known:
-            raise InputError(f"{name}: {pair}: no such setting; {nearest(key, known)}")
-        if not equals:
-            raise InputError(f"{name}: {pair}: give a value, {pair}=...")
-    options = OmegaConf.merge(schema, OmegaConf.from_dotlist(pairs))
-    for key in sorted(OmegaConf.missing_keys(options)):
-        raise InputError(f"{name}: {key} is not set: add {key}=... to the command")
-    command(OmegaConf.to_object(options))
+    from gan.commands import train
+
+    train.main(given)
 
 
-def guarded(command: Callable[[], Result]) -> Result:
-    """Return what ``command`` returns; bad input becomes one line and exit status 2.
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command that the command line names, and exit with status 2 on bad input.
 
-    A run that diverged becomes one line and exit status 3.
-
-    ``--debug`` on the command line or ``HYDRA_FULL_ERROR=1`` shows the traceback.
+    Args:
+        arguments: name of the command and its settings; those of the process by default.
     """
-    try:
-        return command()
-    except DivergedError as error:
-        print(f"ganymede: {error}", file=sys.stderr)
-        raise SystemExit(DIVERGED) from None
-    except Exception as error:  # every fault is either explained or raised again
-        line = explain(error)
-        if DEBUG or line is None:
-            raise
-        print(f"ganymede: {line}", file=sys.stderr)
-        raise SystemExit(2) from None
+    # Idle threads sleep, so that runs side by side on one machine do not slow down each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    report_errors(lambda: dispatch([argument for argument in given if argument != "--debug"]))

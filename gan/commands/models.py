@@ -1,50 +1,57 @@
-"""The models of ``conf/model`` and what each composes with."""
+"""The models of ``conf/model`` and the options that they can be combined with."""
 
 import os
 import re
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import nn
 from tqdm import tqdm
 
-from gan.algorithms.two_player import TwoPlayerGame
 from gan.errors import InputError
 from gan.settings import resolvers, schema
 from gan.settings.errors import explain
-from gan.settings.groups import CONF, options, remark
+from gan.settings.groups import CONF, description, options
 from gan.settings.trust import build
 from gan.settings.validation import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gan.algorithms.two_player import TwoPlayerGame
 
 _TRIED = ("loss", "conditioning", "augment", "regularizers")  # groups
 _CHOOSE_MANY = ("regularizers",)
 _TITLE = re.compile(r".*?[.:](?= |$)(?![^(]*\))")  # up to a stop outside brackets
-_NUMBERS = ("n_critic", "steps", "G", "D")
-_HEADS = ("model", "paper", "game", "loss", "conditioning", "regularizers", *_NUMBERS)
-_ROOM = 140  # characters a line that the table needs
-_PAGE = 160  # characters a line where the output is no terminal
+_COUNTS = ("n_critic", "steps")
+_SIZES = ("G", "D")
+_HEADS = ("model", "paper", "game", "loss", "conditioning", "regularizers", *_COUNTS, *_SIZES)
+_MIN_WIDTH = 140  # characters a line that the table needs
+_DEFAULT_WIDTH = 160  # characters a line where the output is no terminal
 
 
 @dataclass
 class ModelsOptions:
-    """What ``python -m gan models`` reads.
+    """Settings of ``ganymede models``.
 
     Attributes:
-        model: to be shown in detail; by default a table of all.
-        data: the data set whose channels, resolution and classes the models get; it is not read.
+        model: to show in detail; by default a table of all models.
+        data: data set whose channels, resolution and classes the models get; it is not read.
+        parameters: also build each model of the table and show the sizes of its networks.
     """
 
     model: str | None = None
     data: str = "cifar10"
+    parameters: bool = False
 
 
-class Recipe:
-    """A model's config with a data set, as ``train.py`` composes it.
+class ModelConfig:
+    """The config of a model with a data set, as training composes it.
 
     Args:
         model: of ``conf/model``.
@@ -63,12 +70,12 @@ class Recipe:
             self.config: DictConfig = compose("train", given, return_hydra_config=True)
 
     def choice(self, group: str) -> str:
-        """Return what is chosen of a group, the members of a choose-many one with commas."""
+        """Return the chosen option of a group, those of a choose-many group with commas."""
         if group in _CHOOSE_MANY:
             return ", ".join(map(str, self.config[group])) or "none"
         return str(self.config.hydra.runtime.choices[group])
 
-    def game(self) -> TwoPlayerGame:
+    def game(self) -> "TwoPlayerGame":
         """Return the game, untrained.
 
         Raises:
@@ -90,37 +97,39 @@ def _reason(error: Exception) -> str:
     return line
 
 
-def _size(network: nn.Module) -> str:
-    """Return how many weights are learnt, in millions."""
+def _size(network: "nn.Module") -> str:
+    """Return the number of a network's parameters, in millions."""
     return f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.3g} M"
 
 
 def _title(model: str) -> str:
-    """Return the beginning of a model's remark: its name and paper."""
-    text = remark("model", model)
-    found = _TITLE.match(text)
-    return found[0].rstrip(".:") if found else text
+    """Return the start of a model's description: its name and paper."""
+    text = description("model", model)
+    title = _TITLE.match(text)
+    return title[0].rstrip(".:") if title else text
 
 
-def _row(model: str, data: str) -> tuple[list[str], str | None]:
+def _row(model: str, data: str, parameters: bool) -> tuple[list[str], str | None]:
     """Return a model's row of the table, and why it cannot be built, if it cannot."""
     row = [model, _title(model)]
     try:
-        recipe = Recipe(model, data)
-        config = recipe.config
+        composed = ModelConfig(model, data)
+        config = composed.config
         row.append(str(config.model._target_).rpartition(".")[2])
-        row += [recipe.choice(group) for group in ("loss", "conditioning", "regularizers")]
+        row += [composed.choice(group) for group in ("loss", "conditioning", "regularizers")]
         row += [str(config.n_critic), f"{config.steps:,}"]
-        game = recipe.game()
+        if parameters:
+            game = composed.game()
+            row += [_size(game.generator), _size(game.discriminator)]
     except Exception as error:  # whatever else is no refusal is raised again
         return row, _reason(error)
-    return [*row, _size(game.generator), _size(game.discriminator)], None
+    return row, None
 
 
 def _console() -> Console:
     """Return a console as wide as the terminal or COLUMNS say, or as a page."""
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if known else _PAGE)
+    return Console(width=None if known else _DEFAULT_WIDTH)
 
 
 def _line(row: list[str]) -> str:
@@ -129,56 +138,56 @@ def _line(row: list[str]) -> str:
 
 
 def _print(console: Console, rows: list[list[str]]) -> None:
-    """Print rows as a table, or one below the other where there is no room for it."""
-    if console.width < _ROOM:
+    """Print rows as a table, or one below the other where the console is too narrow."""
+    if console.width < _MIN_WIDTH:
         for row in rows:
             console.print(f"{row[0]}: {row[1]}\n  {_line(row)}", markup=False, highlight=False)
         return
     table = Table()
-    for head in _HEADS:
-        table.add_column(head, justify="right" if head in _NUMBERS else "left")
+    for head in _HEADS[: max(map(len, rows))]:
+        table.add_column(head, justify="right" if head in (*_COUNTS, *_SIZES) else "left")
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)
 
 
-def _show_all(data: str) -> None:
+def _show_all(data: str, parameters: bool) -> None:
     """Print the table of all models."""
-    found = [
-        _row(name, data) for name in tqdm(options("model"), "models", leave=False, disable=None)
-    ]
+    names = tqdm(options("model"), "models", leave=False, disable=None)
+    rows = [_row(name, data, parameters) for name in names]
     console = _console()
-    _print(console, [row for row, _ in found])
-    for (name, *_), reason in found:
+    _print(console, [row for row, _ in rows])
+    for (name, *_), reason in rows:
         if reason is not None:
             console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"weights with data={data}; python -m gan models model=NAME says what composes")
+    sizes = f"sizes of networks with data={data}" if parameters else "parameters=true adds sizes"
+    console.print(f"{sizes}; ganymede models model=NAME shows what a model composes with")
 
 
-def _verdict(model: str, data: str, group: str, option: str) -> str:
-    """Return whether a model takes an option, or the reason why not."""
+def _composes(model: str, data: str, group: str, option: str) -> str:
+    """Return whether a model can be combined with an option, or why not."""
     try:
-        game = Recipe(model, data, f"{group}={option}").game()
+        game = ModelConfig(model, data, f"{group}={option}").game()
     except Exception as error:  # whatever else is no refusal is raised again
         return _reason(error)
-    blind = group == "conditioning" and not getattr(game.generator, "num_classes", 0)
-    return "yes, runs unconditionally" if blind else "yes"
+    unused = group == "conditioning" and not getattr(game.generator, "num_classes", 0)
+    return "yes, runs unconditionally" if unused else "yes"
 
 
 def _show(model: str, data: str) -> None:
-    """Print what a model is and what it composes with."""
-    recipe = Recipe(model, data)
+    """Print a model and the options that it can be combined with."""
+    composed = ModelConfig(model, data)
     tried = [(group, option) for group in _TRIED for option in options(group)]
     table = Table("group", "option", "composes")
     before = ""
     for group, option in tqdm(tried, model, leave=False, disable=None):
-        own = " (its own)" if option in recipe.choice(group).split(", ") else ""
-        verdict = _verdict(model, data, group, option)
-        table.add_row(group if group != before else "", option + own, escape(verdict))
+        own = " (its own)" if option in composed.choice(group).split(", ") else ""
+        answer = escape(_composes(model, data, group, option))
+        table.add_row(group if group != before else "", option + own, answer)
         before = group
     console = _console()
-    console.print(f"{model}: {remark('model', model)}", markup=False, highlight=False)
-    row, reason = _row(model, data)
+    console.print(f"{model}: {description('model', model)}", markup=False, highlight=False)
+    row, reason = _row(model, data, parameters=True)
     console.print(_line(row), markup=False, highlight=False)
     console.print(table)
     if reason is not None:
@@ -186,16 +195,12 @@ def _show(model: str, data: str) -> None:
 
 
 def models(given: ModelsOptions) -> None:
-    """Print every model, or what one of them composes with.
-
-    Raises:
-        InputError: if there is no such model or data set.
-    """
+    """Print the models, or one model and the options that it can be combined with."""
     for group, option in (("model", given.model), ("data", given.data)):
         known = options(group)
         if option is not None and option not in known:
             raise InputError(f"{group}={option}: {nearest(option, known)}")
     if given.model is None:
-        _show_all(given.data)
+        _show_all(given.data, given.parameters)
     else:
         _show(given.model, given.data)

@@ -1,4 +1,4 @@
-"""The numbers of many runs side by side, each under its own protocol."""
+"""The metrics of many runs in one table."""
 
 import csv
 import glob
@@ -11,21 +11,21 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.table import Table
 
-from gan.algorithms.sampling import changes
 from gan.errors import InputError
-from gan.runs.evaluations import Ledger, Spread, spreads
+from gan.runs.evaluations import Evaluations, Spread, spreads
 from gan.runs.results import Results
+from gan.runs.stamps import sampling_changes
 
 Column = tuple[str, str]  # value, protocol
 
 
 @dataclass
 class ReportOptions:
-    """What ``python -m gan report`` reads.
+    """Settings of ``ganymede report``.
 
     Attributes:
-        runs: run folders, with ``*`` for many, such as ``'runs/*/*'``.
-        metrics: values to show; by default all that rank models.
+        runs: pattern of run folders, such as ``'runs/*/*'``.
+        metrics: names of the metrics to show; by default all that rank models.
         out: CSV to write as well.
     """
 
@@ -36,25 +36,25 @@ class ReportOptions:
 
 @dataclass
 class Entry:
-    """One row: a run's weights as measured in training or by ``evaluate``.
+    """One row: weights of a run, measured in training or by ``evaluate``.
 
     Attributes:
-        run: the folder.
-        where: what was measured, such as "training, best".
-        step: generator updates behind the weights.
+        run: the run folder.
+        source: of the numbers, such as "training, best".
+        step: number of generator updates of the weights.
         cells: spread of each value under its protocol.
-        stamps: one an example of each protocol.
+        stamps: by the short name of their protocol.
     """
 
     run: str
-    where: str
+    source: str
     step: int
     cells: dict[Column, Spread]
     stamps: dict[str, dict[str, Any]]
 
 
 def _trained(run: Path) -> Iterator[Entry]:
-    """Yield what was measured in training."""
+    """Yield the row of the metrics of training."""
     results = Results.read(run)
     if results is not None and results.protocols:
         best, protocols = results.best, results.protocols
@@ -64,8 +64,8 @@ def _trained(run: Path) -> Iterator[Entry]:
 
 
 def _evaluated(run: Path) -> Iterator[Entry]:
-    """Yield what ``evaluate`` measured, over its seeds."""
-    for group in Ledger(run / "evaluation.json").groups():
+    """Yield the rows of ``evaluate``, with the spread over seeds."""
+    for group in Evaluations(run / "evaluation.json").groups():
         first, values = group[0], spreads(group)
         cells = {(k, p): values[k] for k, p in first.protocols.items() if k in values}
         stamps = dict.fromkeys(first.protocols.values(), first.stamp)
@@ -73,7 +73,7 @@ def _evaluated(run: Path) -> Iterator[Entry]:
 
 
 def entries(pattern: str) -> list[Entry]:
-    """Return the rows of all runs that a pattern names.
+    """Return the rows of all runs of a pattern.
 
     Raises:
         InputError: if there are none.
@@ -89,7 +89,7 @@ def entries(pattern: str) -> list[Entry]:
 
 
 def _columns(rows: list[Entry], metrics: list[str] | None) -> list[Column]:
-    """Return the columns, each one value under one protocol."""
+    """Return the columns: each metric under each protocol."""
     found = {column for row in rows for column in row.cells}
     return sorted(column for column in found if metrics is None or column[0] in metrics)
 
@@ -102,21 +102,22 @@ def _write(path: Path, rows: list[Entry], columns: list[Column]) -> None:
         writer.writerow(["run", "where", "step", *(f"{key} [{name}]" for key, name in columns)])
         for row in rows:
             means = [row.cells[c].mean if c in row.cells else "" for c in columns]
-            writer.writerow([row.run, row.where, row.step, *means])
+            writer.writerow([row.run, row.source, row.step, *means])
 
 
-def _explained(stamps: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each protocol."""
+def _legend(stamps: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield a line on each protocol."""
     for name, stamp in sorted(stamps.items()):
         yield (
             f"[{name}] {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} "
             f"fakes against {stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']} "
-            f"({str(stamp['real_fingerprint'])[:8]}), {stamp['weights']} weights{changes(stamp)}"
+            f"({str(stamp['real_fingerprint'])[:8]}), {stamp['weights']} weights"
+            f"{sampling_changes(stamp)}"
         )
 
 
 def report(options: ReportOptions) -> None:
-    """Print the numbers of many runs, one column for each value under one protocol."""
+    """Print the metrics of many runs in one table, with a column for each protocol."""
     rows = entries(options.runs)
     columns = _columns(rows, options.metrics)
     if not columns:
@@ -127,12 +128,12 @@ def report(options: ReportOptions) -> None:
         table.add_column(f"{key}\n\\[{name}]", justify="right")
     for row in rows:
         cells = [str(row.cells.get(column, "")) for column in columns]
-        table.add_row(row.run, row.where, str(row.step), *cells)
+        table.add_row(row.run, row.source, str(row.step), *cells)
     console = Console()
     console.print(table)
     used = {name for _, name in columns}
     stamps = {k: stamp for row in rows for k, stamp in row.stamps.items() if k in used}
-    for line in _explained(stamps):
+    for line in _legend(stamps):
         console.print(line, markup=False, soft_wrap=True)
     if options.out is not None:
         _write(Path(options.out), rows, columns)

@@ -1,33 +1,30 @@
-"""Sampling from a run."""
+"""Samples of a run."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from omegaconf import MISSING
 
-from gan.algorithms.sampling import Langevin, Sampling
+from gan.commands.paths import picture_path
 from gan.errors import InputError
-from gan.pictures import picture, save_grid
-from gan.runs.folder import load
 
 
 @dataclass
 class SampleOptions:
-    """What ``python -m gan sample`` reads.
+    """Settings of ``ganymede sample``.
 
     Attributes:
         run: the run folder.
-        n: images.
-        seed: image k depends on it and k alone.
+        n: number of images.
+        seed: of the latents; image k depends on the seed and k alone.
         labels: of a conditional model, one or ``n``; by default the classes in turn.
         out: PNG to write; by default ``samples.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         columns: of the grid.
-        truncation: bound on each number of a latent: fewer kinds of images, better ones.
-        standing: batches over which the statistics of batch normalisation are taken anew.
-        psi: how far styles may lie from their mean: 0.7 gives fewer kinds of images, better ones.
-        langevin: steps of each latent towards what the discriminator finds likelier.
-        langevin_step: their size.
+        truncation: bound on each number of a latent: less variety, better images.
+        standing: number of batches for new statistics of batch normalisation; 0 keeps them.
+        psi: truncation of styles towards their mean, such as 0.7: less variety, better images.
+        langevin: number of Langevin steps of each latent on the discriminator's logits.
+        langevin_step: size of a Langevin step.
         allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
@@ -47,27 +44,26 @@ class SampleOptions:
 
 
 def sample(options: SampleOptions) -> None:
-    """Write a grid of samples and print where it lies."""
-    out = Path(options.out) if options.out else Path(options.run) / "samples.png"
-    if out.suffix != ".png":
-        raise InputError(f"out={out}: give a name that ends in .png")
-    if options.columns < 1:
-        raise InputError(f"columns={options.columns}: give a number from 1")
+    """Write a grid of samples."""
+    out = picture_path(options.run, options.out, "samples.png")
+    _check(options)
+    from gan.algorithms.sampling import Langevin, Sampling
+    from gan.pictures import picture, save_grid
+    from gan.runs.checkpoints import load
+
     sampling = Sampling(options.truncation, options.standing, options.psi)
-    langevin = _langevin(options)
+    langevin = Langevin(options.langevin, options.langevin_step) if options.langevin else None
     game = sampling.apply(load(options.run, options.checkpoint, options.allow_targets))
-    labels = None if options.labels is None else list(options.labels)
-    z, y = game.latents(options.n, options.seed), game.labels_for(options.n, labels)
+    z, y = game.latents(options.n, options.seed), game.labels_for(options.n, options.labels)
     if langevin is not None:
         z = langevin(game, z, y, options.seed)
     save_grid(picture(game.decode(z, y, options.seed), options.columns), out)
     print(out)
 
 
-def _langevin(options: SampleOptions) -> Langevin | None:
-    """Return the chain that was asked for, if one was."""
-    if options.langevin == 0:
-        return None
-    if options.truncation is not None:
+def _check(options: SampleOptions) -> None:
+    """Refuse settings that do not go together."""
+    if options.columns < 1:
+        raise InputError(f"columns={options.columns}: give a number from 1")
+    if options.langevin and options.truncation is not None:
         raise InputError("langevin: its chains leave what truncation cuts out: give one of the two")
-    return Langevin(options.langevin, options.langevin_step)

@@ -1,22 +1,17 @@
-"""The truncation trick in W, from the mean image to the samples."""
+"""The truncation trick in W on samples of a run."""
 
 from dataclasses import dataclass, field
 from math import isfinite
 
-import torch
 from omegaconf import MISSING
-from torch import Tensor
 
-from gan.algorithms.latent import LatentGame
-from gan.commands.styles import Styles, destination
+from gan.commands.paths import picture_path
 from gan.errors import InputError
-from gan.pictures import picture, save_grid
-from gan.runs.folder import load
 
 
 @dataclass
 class TruncateOptions:
-    """What ``python -m gan truncate`` reads.
+    """Settings of ``ganymede truncate``.
 
     Attributes:
         run: the run folder.
@@ -40,31 +35,21 @@ class TruncateOptions:
 
 
 def truncate(options: TruncateOptions) -> None:
-    """Write a grid of samples drawn towards the mean of w by degrees, and print where it lies."""
-    out = destination(options.run, options.out, "truncation.png")
+    """Write a grid of samples whose styles are truncated towards the mean of w by degrees."""
+    out = picture_path(options.run, options.out, "truncation.png")
     _check(options)
+    from gan.algorithms import styles
+    from gan.pictures import picture, save_grid
+    from gan.runs.checkpoints import load
+
     game = load(options.run, options.checkpoint, options.allow_targets)
-    save_grid(picture(truncation(game, options).flatten(0, 1), len(options.psis)), out)
+    grid = styles.truncate(game, options.psis, options.rows, options.seed, options.labels)
+    save_grid(picture(grid.flatten(0, 1), len(options.psis)), out)
     print(out)
 
 
-def truncation(game: LatentGame, options: TruncateOptions) -> Tensor:
-    """Return images (rows, psis, C, H, W) in [-1, 1] of w' = mean + psi (w - mean).
-
-    Source: Karras et al., 2019, section 2.2 and fig. 8; the mean is that of training, over all
-    labels.
-
-    Raises:
-        InputError: if there are no styles, or on labels that the model does not know.
-    """
-    styles = Styles(game, options.run)
-    w = styles.sampled(options.seed, options.rows, options.labels)
-    psi = torch.tensor(options.psis).to(w)[:, None, None]
-    return styles.images(torch.lerp(styles.generator.w_mean.to(w), w[:, None], psi))
-
-
 def _check(options: TruncateOptions) -> None:
-    """Refuse what no picture can be made of."""
+    """Refuse numbers out of range."""
     if options.rows < 1 or options.seed < 0:
         raise InputError(f"rows={options.rows} must be 1 or more, seed={options.seed} 0 or more")
     if not options.psis or not all(map(isfinite, options.psis)):

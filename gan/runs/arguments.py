@@ -1,28 +1,28 @@
-"""The command line, made ready for Hydra."""
+"""The command line of a training run, prepared for Hydra."""
 
 import os
 import re
-import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from gan.errors import InputError
 from gan.runs.folder import Run
 from gan.runs.resume import AUTO
+from gan.settings import renamed
 
 
 def _key(argument: str) -> str:
-    """Return what an argument sets."""
+    """Return the setting that an argument names."""
     return argument.split("=", 1)[0].lstrip("+~")
 
 
-def _kept(run: Run, given: Container[str]) -> Iterator[str]:
+def _inherited(run: Run, given: Container[str]) -> Iterator[str]:
     """Yield the overrides of a run that are not given anew.
 
-    Trust is not among them: it is given by who runs the command.
+    Trust is not inherited: whoever runs the command gives it.
 
     Raises:
-        InputError: if one would change Hydra itself, which a run never does.
+        InputError: if an override would change Hydra itself, which a run never does.
     """
     for override in run.overrides:
         words = re.findall(r"\w+", override.partition("=")[0])
@@ -32,27 +32,27 @@ def _kept(run: Run, given: Container[str]) -> Iterator[str]:
             yield override
 
 
-def _resumed(arguments: list[str]) -> list[str]:
-    """Put the overrides of the run to be resumed before those given now."""
+def _with_inherited(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments after the overrides of the run that is resumed, if one is."""
     given = {_key(a): a for a in arguments if "=" in a}
     folder = given.get("resume", "").partition("=")[2]
     if folder in ("", "null", AUTO):
-        return arguments
-    return [*_kept(Run(folder), given), *arguments, f"hydra.run.dir={folder}"]
+        return [*arguments]
+    return [*_inherited(Run(folder), given), *arguments, f"hydra.run.dir={folder}"]
 
 
-def openly(argument: str) -> str:
-    """Let a dotted key reach constructor arguments that no yaml names.
+def allow_new_key(argument: str) -> str:
+    """Return an override that may add a dotted key which no yaml names.
 
-    The config is checked against the constructors afterwards, so that a misspelt key is still
-    refused.
+    A key may name an argument of a constructor. The config is checked against the constructors
+    afterwards, so that a misspelt key is still refused.
     """
     key = argument.split("=", 1)[0]
     plain = key[:1].isalpha() and "." in key and "/" not in key and not key.startswith("hydra.")
     return f"++{argument}" if "=" in argument and plain else argument
 
 
-def _refuse_used_folder(arguments: list[str]) -> None:
+def _refuse_used_folder(arguments: Sequence[str]) -> None:
     """Refuse to start a run in the folder of another."""
     given = dict(a.split("=", 1) for a in arguments if "=" in a)
     folder = given.get("hydra.run.dir")
@@ -65,10 +65,13 @@ def _refuse_used_folder(arguments: list[str]) -> None:
         )
 
 
-def prepared(main: Callable[[], object]) -> object:
-    """Run Hydra's ``main`` on the prepared command line."""
-    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+def prepare(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of a training run as Hydra reads them.
+
+    Raises:
+        InputError: if the folder of the run is in use, the run to resume cannot be read, or a
+            setting has another name today.
+    """
+    renamed.refuse(arguments)
     _refuse_used_folder(arguments)
-    sys.argv[1:] = [openly(a) for a in _resumed(arguments)]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach the caller, who explains them
-    return main()
+    return [allow_new_key(argument) for argument in _with_inherited(arguments)]

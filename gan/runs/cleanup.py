@@ -1,4 +1,4 @@
-"""What a refused command leaves behind: nothing."""
+"""Removal of what a refused command has written."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,22 +6,22 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from gan.errors import REFUSED
 from gan.runs.resume import AUTO
 
-REFUSED = 2  # exit status of bad input
-_DEFAULT = "runs"  # where Hydra makes a folder when it is told of none
+_DEFAULT = "runs"  # where Hydra makes a folder by default
 
 
-class Footprint:
-    """Takes away what Hydra wrote for a run that was refused, and puts back what it wrote over.
+class Cleanup:
+    """Removes what Hydra wrote for a refused run, and restores the files that it replaced.
 
     A run that has trained keeps everything.
 
     Args:
-        arguments: the command line.
+        arguments: of the command line.
 
     Attributes:
-        folder: of the run, once it is known.
+        folder: the run folder, once it is known.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -29,14 +29,14 @@ class Footprint:
         resumed = given.get("resume", AUTO)
         named = given.get("hydra.run.dir") if resumed in (AUTO, "null", "") else resumed
         self.folder = Path(named).absolute() if named else None
-        place = self.folder or Path(_DEFAULT).absolute()
-        settings = place / ".hydra"
-        self._before = {p for p in (settings, place, *place.parents) if p.exists()}
+        folder = self.folder or Path(_DEFAULT).absolute()
+        settings = folder / ".hydra"
+        self._existing = {p for p in (settings, folder, *folder.parents) if p.exists()}
         self._settings = {path: path.read_bytes() for path in settings.glob("*.yaml")}
-        self._work = self._worked(place)
+        self._trained = self._training_files(folder)
 
-    def __enter__(self) -> "Footprint":
-        """Begin."""
+    def __enter__(self) -> "Cleanup":
+        """Return the object itself."""
         return self
 
     def __exit__(
@@ -45,27 +45,29 @@ class Footprint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Undo what a refused run did to the disk."""
+        """Restore the disk after a refused run."""
         refused = isinstance(error, SystemExit) and error.code == REFUSED
-        if refused and self.folder is not None and self._worked(self.folder) == self._work:
-            self._undo(self.folder)
+        if not refused or self.folder is None:
+            return
+        if self._training_files(self.folder) == self._trained:
+            self._restore(self.folder)
 
     @staticmethod
-    def _worked(folder: Path) -> dict[Path, int]:
-        """Return when the traces of training in a folder were written."""
-        traces = [*folder.glob("checkpoints/*.ckpt"), folder / "metrics.csv"]
-        return {path: path.stat().st_mtime_ns for path in traces if path.exists()}
+    def _training_files(folder: Path) -> dict[Path, int]:
+        """Return the files that training writes, with their times of modification."""
+        files = [*folder.glob("checkpoints/*.ckpt"), folder / "metrics.csv"]
+        return {path: path.stat().st_mtime_ns for path in files if path.exists()}
 
-    def _undo(self, folder: Path) -> None:
-        """Put the folder back as it was."""
+    def _restore(self, folder: Path) -> None:
+        """Write back the old settings and remove new folders."""
         for path, content in self._settings.items():
             if path.read_bytes() != content:
                 path.write_bytes(content)
         for made in (folder, folder / ".hydra"):
-            if made not in self._before:
+            if made not in self._existing:
                 shutil.rmtree(made, ignore_errors=True)
         for parent in folder.parents:
-            if parent in self._before:
+            if parent in self._existing:
                 break
             with suppress(OSError):
                 parent.rmdir()

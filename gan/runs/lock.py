@@ -8,14 +8,14 @@ from types import TracebackType
 
 
 class Lock:
-    """A lock on a file, freed by the operating system with the last process that holds it.
+    """A lock on a file, which the operating system releases with the last process that holds it.
 
-    A child that is given ``descriptor`` (``pass_fds``) holds it too: what a killed parent left
-    running keeps its lock.
+    A child process that inherits ``descriptor`` (``pass_fds``) holds the lock too, even after its
+    parent was killed.
 
     Args:
-        path: of the file, made where it is missing and never removed.
-        pause: what to do between two tries; it may raise to give up.
+        path: of the file, created if it is missing and never removed.
+        pause: called between two attempts; it may raise an exception to stop waiting.
     """
 
     def __init__(self, path: Path, pause: Callable[[], None]) -> None:
@@ -23,8 +23,8 @@ class Lock:
         self.pause = pause
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
-    def attempt(self) -> bool:
-        """Take the lock if it is free, and return whether it was."""
+    def acquire(self) -> bool:
+        """Take the lock if it is free, and return whether it was free."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,13 +32,13 @@ class Lock:
         return True
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         os.close(self.descriptor)
 
     def __enter__(self) -> "Lock":
-        """Wait for it."""
+        """Wait for the lock."""
         try:
-            while not self.attempt():
+            while not self.acquire():
                 self.pause()
         except BaseException:
             self.close()
@@ -51,5 +51,5 @@ class Lock:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Let go of it."""
+        """Release the lock."""
         self.close()

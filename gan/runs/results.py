@@ -1,26 +1,18 @@
-"""What a run comes to."""
+"""The results of a run: ``results.json``."""
 
 import json
 import os
-import platform
 import subprocess
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from gan.algorithms.two_player import TwoPlayerGame
-from gan.callbacks.evaluation import MetricsCallback
-from gan.callbacks.telemetry import Telemetry
 from gan.errors import InputError
 
-_PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
 
 
 def commit() -> str | None:
@@ -33,13 +25,6 @@ def commit() -> str | None:
     except OSError:
         return None
     return head.stdout.strip() + "+" * bool(changes.stdout.strip()) or None
-
-
-def hardware(device: torch.device) -> str:
-    """Return the name of the device."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
 @dataclass
@@ -83,34 +68,6 @@ class Results:
     commit: str | None
     hardware: str
     higher_is_better: bool = False
-
-    @classmethod
-    def of(
-        cls, trainer: pl.Trainer, game: TwoPlayerGame, config: DictConfig, seconds: float
-    ) -> "Results":
-        """Gather the results of a finished run."""
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        metrics = next((c for c in callbacks if isinstance(c, MetricsCallback)), None)
-        telemetry = next((c for c in callbacks if isinstance(c, Telemetry)), None)
-        return cls(
-            run=str(config.run_dir),
-            name=config.name,
-            steps=game.clock.step,
-            images=game.clock.images,
-            images_per_second=telemetry.rate if telemetry else float("nan"),
-            seconds=seconds,
-            seed=config.seed,
-            monitor=metrics.monitor if metrics else None,
-            final=metrics.last if metrics else {},
-            best=metrics.best if metrics else {},
-            baseline=metrics.baseline if metrics else {},
-            protocols=metrics.protocols if metrics else {},
-            stamp=metrics.stamp if metrics else {},
-            versions={package: version(package) for package in _PACKAGES},
-            commit=commit(),
-            hardware=hardware(game.device),
-            higher_is_better=metrics is not None and metrics.higher_is_better,
-        )
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":

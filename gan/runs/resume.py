@@ -7,11 +7,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
+from gan.settings.migration import migrate_classes
 
 # What a run may change when it goes on: its length, where it runs, what it reports.
 _FREE = {
     *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "logger", "callbacks"),
-    *("metrics", "measures", "schedule", "allow_targets", "doctor"),
+    *("backbone", "metrics", "evaluation", "schedule", "allow_targets", "doctor"),
 }
 _FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit"}
 # Nodes of the model that repeat a node of the top level.
@@ -63,7 +64,7 @@ def refuse_changes(run: str, old: dict[str, Any] | None, new: dict[str, Any]) ->
     Raises:
         InputError: with what differs.
     """
-    found = differences(old, new) if old is not None else []
+    found = differences(migrate_classes(old), new) if old is not None else []
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise InputError(

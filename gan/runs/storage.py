@@ -1,9 +1,9 @@
-"""The folder that a run writes to: its own, and with room for what comes."""
+"""The folder that a run writes to: its lock and its free space."""
 
 import errno
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +23,10 @@ _KEPT = 3  # the last checkpoint, the one before, and the one that is being writ
 
 
 @contextmanager
-def occupied(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder; a process that is killed lets go by itself.
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run folder against other runs; a killed process releases the lock.
 
-    The first process of a run holds the folder for all of them.
+    The first process of a run locks it for all processes of the run.
 
     Raises:
         InputError: if another process holds it.
@@ -37,7 +37,7 @@ def occupied(folder: Path) -> Iterator[None]:
     path = folder / ".hydra" / "lock"
     lock = Lock(path, pause=lambda: None)
     try:
-        if not lock.attempt():
+        if not lock.acquire():
             raise InputError(
                 f"{folder}: another process trains there: wait for its end, or choose another "
                 "folder"
@@ -51,26 +51,25 @@ def occupied(folder: Path) -> Iterator[None]:
 
 
 def checkpoint_size(game: TwoPlayerGame) -> int:
-    """Return about how many bytes a checkpoint takes: weights, average, optimizers."""
-    learnt = sum(p.numel() * p.element_size() for p in game.parameters() if p.requires_grad)
-    return sum(int(t.nbytes) for t in game.state_dict().values()) + _MOMENTS * learnt
+    """Return the approximate size of a checkpoint in bytes: weights, average, optimizers."""
+    trained = sum(p.numel() * p.element_size() for p in game.parameters() if p.requires_grad)
+    return sum(int(t.nbytes) for t in game.state_dict().values()) + _MOMENTS * trained
 
 
-def check_room(callbacks: Iterable[Callback], game: TwoPlayerGame, steps: int) -> None:
-    """Refuse to begin where the checkpoints will not fit.
+def check_free_space(callbacks: Sequence[Callback], game: TwoPlayerGame, steps: int) -> None:
+    """Refuse to start where the checkpoints will not fit on the disk.
 
     Raises:
-        InputError: with what is needed.
+        InputError: with the space that is needed.
     """
-    chosen = list(callbacks)
-    judged = any(isinstance(callback, MetricsCallback) for callback in chosen)
-    for callback in chosen:
+    monitored = any(isinstance(callback, MetricsCallback) for callback in callbacks)
+    for callback in callbacks:
         if not isinstance(callback, Checkpoints):
             continue
         folder = next(p for p in (callback.folder, *callback.folder.parents) if p.is_dir())
-        files = min(math.ceil(steps / callback.every), _KEPT) + judged
-        there = sum(path.stat().st_size for path in callback.folder.glob("*.ckpt"))
-        free, needed = shutil.disk_usage(folder).free, files * checkpoint_size(game) - there
+        files = min(math.ceil(steps / callback.every), _KEPT) + monitored
+        written = sum(path.stat().st_size for path in callback.folder.glob("*.ckpt"))
+        free, needed = shutil.disk_usage(folder).free, files * checkpoint_size(game) - written
         if free < needed:
             raise InputError(
                 f"{callback.folder}: {files} checkpoints need about {needed / 1e6:,.1f} MB and "
@@ -80,11 +79,11 @@ def check_room(callbacks: Iterable[Callback], game: TwoPlayerGame, steps: int) -
 
 
 @contextmanager
-def running_out(folder: Path) -> Iterator[None]:
-    """Make one line of a disk that fills up in training, and leave no half file behind.
+def explain_full_disk(folder: Path) -> Iterator[None]:
+    """Turn the error of a disk that is full into one line, and remove unfinished files.
 
     Raises:
-        InputError: if it does.
+        InputError: if the disk is full.
     """
     try:
         yield

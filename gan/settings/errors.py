@@ -15,6 +15,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from gan.errors import InputError, causes
+from gan.settings import renamed
 from gan.settings.schema import TrainConfig
 from gan.settings.validation import nearest
 
@@ -23,6 +24,9 @@ _LAUNCHERS = "hydra/launcher/"  # all but the basic one are plugins
 
 def _hydra_line(error: Exception) -> str:
     """Return a message of Hydra or OmegaConf as one line, with the nearest right name."""
+    new = _renamed(error)
+    if new is not None:
+        return new
     if isinstance(error, ConfigKeyError | ConfigAttributeError) and error.key is not None:
         names = error.parent_node or [field.name for field in fields(TrainConfig)]
         return f"{error.full_key}: no such setting; {nearest(str(error.key), map(str, names))}"
@@ -35,6 +39,18 @@ def _hydra_line(error: Exception) -> str:
         return f"{missing} is not among the launchers here: pip install 'ganymede[sweeps]'"
     message, _, places = str(error).partition("Config search path")
     return " ".join(message.split()) + _members(error, places)
+
+
+def _renamed(error: Exception) -> str | None:
+    """Return the line for a setting of an earlier version, if the error is about one."""
+    override = re.search(r"Could not override '([^']+)'", str(error))
+    missing = str(getattr(error, "missing_cfg_file", None)).replace("/", "=", 1)
+    candidates = (str(getattr(error, "full_key", "")), missing, override[1] if override else "")
+    for old in candidates:
+        new = renamed.current(old)
+        if new is not None:
+            return renamed.message(old, new)
+    return None
 
 
 def _members(error: Exception, places: str) -> str:

@@ -1,8 +1,20 @@
-"""The groups of ``conf/`` and what they offer."""
+"""The groups of ``conf/`` and their options."""
 
+import re
 from pathlib import Path
 
-CONF = Path(__file__).parents[2] / "conf"
+from omegaconf import OmegaConf
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def _conf() -> Path:
+    """Return the folder of the config files: inside an installed package, else beside it."""
+    inside = _PACKAGE / "conf"
+    return inside if inside.is_dir() else _PACKAGE.parent / "conf"
+
+
+CONF = _conf()
 
 
 def options(group: str) -> list[str]:
@@ -10,7 +22,7 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("[!_]*.yaml"))
 
 
-def remark(group: str, option: str) -> str:
+def description(group: str, option: str) -> str:
     """Return the comment at the head of an option's file as one line, without Hydra's own."""
     words = []
     for line in (CONF / group / f"{option}.yaml").read_text().splitlines():
@@ -20,3 +32,14 @@ def remark(group: str, option: str) -> str:
         if not text.startswith("@"):
             words.append(text)
     return " ".join(words)
+
+
+def defaults() -> dict[str, str]:
+    """Return the groups of a training run with the options chosen by default."""
+    chosen = {}
+    for entry in OmegaConf.load(CONF / "train.yaml").defaults:
+        items = [] if isinstance(entry, str) else entry.items()
+        for group, option in items:
+            if not group.startswith("override "):
+                chosen[str(group)] = re.sub(r"[' ]", "", str(option)).replace("None", "null")
+    return chosen

@@ -52,14 +52,14 @@ def _split_metrics(content: dict[str, Any]) -> dict[str, Any]:
 
     An earlier version had the metrics under ``measures`` and the other two under ``metrics``.
     """
-    old = dict(content["metrics"])
-    metrics = content.pop("measures") if "backbone" in old else {}
-    backbone = old.pop("backbone", _DOMAIN)
+    old, metrics = content["metrics"], content.pop("measures")
+    if "backbone" not in old:  # metrics=none
+        return content | {"backbone": _DOMAIN, "metrics": {}, "evaluation": {}}
     weights = {key: old.pop(key, None) for key in ("weights", "weights_hash")}
-    backbone |= {key: value for key, value in weights.items() if value is not None}
+    given = {key: value for key, value in weights.items() if value is not None}
+    backbone = old.pop("backbone") | given
     evaluation = old | {"backbone": "${backbone}", "metrics": "${metrics}"}
-    kept = {key: value for key, value in content.items() if key != "measures"}
-    return kept | {"backbone": backbone, "metrics": metrics, "evaluation": evaluation}
+    return content | {"backbone": backbone, "metrics": metrics, "evaluation": evaluation}
 
 
 def migrate_classes(value: Any) -> Any:

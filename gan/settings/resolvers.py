@@ -9,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from gan.devices import visible_gpus
-from gan.settings.start import began, beginning
+from gan.settings.start import run_start, start_time
 
 _LONGEST = 180  # characters of a folder's name before its hash
 
@@ -17,11 +17,11 @@ _LONGEST = 180  # characters of a folder's name before its hash
 def job_folder(overrides: str) -> str:
     """Return the name of a job's folder, such as ``loss-hinge+seed-0``, from its overrides alone.
 
-    Letters, digits and ``_.+-`` make it safe in any shell and in Hydra's grammar; where others had
-    to go, or it was cut, a hash keeps it apart from others.
+    It consists of letters, digits and ``_.+-``, which need no quotes in a shell or in Hydra's
+    grammar. A hash is added where other characters were replaced or the name was cut.
 
     Args:
-        overrides: of the job, with ``&`` between them.
+        overrides: the overrides of the job, separated by ``&``.
     """
     parts = sorted(part.lstrip("+").replace("=", "-", 1) for part in overrides.split("&"))
     plain = "+".join(parts) or "defaults"
@@ -36,20 +36,20 @@ def workers() -> int:
     return len(visible_gpus()) or os.cpu_count() or 1
 
 
-def of_a_run(what: str, mode: RunMode) -> str | None:
-    """Return ``what``, or ``None`` in a sweep, whose jobs are runs, and beside a first process."""
-    return None if mode == RunMode.MULTIRUN or os.environ.get("RANK", "0") != "0" else what
+def of_a_run(value: str, mode: RunMode) -> str | None:
+    """Return ``value``, or ``None`` in a sweep and in all but the first process of a run."""
+    return None if mode == RunMode.MULTIRUN or os.environ.get("RANK", "0") != "0" else value
 
 
 def register() -> None:
-    """Make the resolvers known.
+    """Register the resolvers with OmegaConf.
 
-    ``${began:%H-%M-%S}`` (when the run began), ``${unique:}`` (four hex digits of its own),
+    ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
     ``${product:a,b,...}``, ``${quotient:a,b}``, ``${job_folder:OVERRIDES}``, ``${workers:}`` and
-    ``${of_a_run:X,${hydra.mode}}`` (X, or null in a sweep, whose jobs are runs themselves).
+    ``${of_a_run:X,${hydra.mode}}`` (X, or null in a sweep).
     """
-    OmegaConf.register_new_resolver("began", began, replace=True)
-    OmegaConf.register_new_resolver("unique", lambda: beginning()[1], replace=True)
+    OmegaConf.register_new_resolver("began", start_time, replace=True)
+    OmegaConf.register_new_resolver("unique", lambda: run_start()[1], replace=True)
     OmegaConf.register_new_resolver("product", lambda *xs: math.prod(xs), replace=True)
     OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
@@ -57,4 +57,4 @@ def register() -> None:
     OmegaConf.register_new_resolver("of_a_run", of_a_run, replace=True)
 
 
-register()  # where a launcher's worker imports this and nothing more
+register()  # for workers of a launcher, which only unpickle the task

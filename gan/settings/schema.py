@@ -40,8 +40,9 @@ class TrainConfig:
     optimizer: Any = MISSING
     schedule: Any = MISSING
     data: Any = MISSING
-    measures: Any = MISSING
+    backbone: Any = MISSING
     metrics: Any = MISSING
+    evaluation: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING
     accelerator: Any = MISSING

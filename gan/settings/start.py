@@ -1,29 +1,35 @@
-"""The beginning of a run, by which its folder is named."""
+"""The start of a run, which names its folder."""
 
 import os
 import secrets
 import time
 from functools import cache
 
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
 
 @cache
-def beginning() -> tuple[float, str]:
-    """Return when the run began, in seconds since 1970, and four hex digits that set it apart.
+def run_start() -> tuple[float, str]:
+    """Return the start of the run in seconds since 1970, and four random hex digits.
 
-    Processes that ``torchrun`` has started side by side agree on it through the store by which
-    they will meet; those that Lightning starts are told the folder.
+    Processes that ``torchrun`` starts side by side agree on both through its store. Processes that
+    Lightning starts are given the folder.
     """
-    mine = f"{time.time()} {secrets.token_hex(2)}"
+    value = f"{time.time()} {secrets.token_hex(2)}"
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
-        store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-        attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
-        mine = store.compare_set(f"ganymede/beginning/{attempt}", "", mine).decode()
-    seconds, token = mine.split()
+        value = _agreed(value)
+    seconds, token = value.split()
     return float(seconds), token
 
 
-def began(pattern: str) -> str:
-    """Return the beginning of the run in local time, as ``strftime`` writes it."""
-    return time.strftime(pattern, time.localtime(beginning()[0]))
+def _agreed(value: str) -> str:
+    """Return the value of the first process that asks, in all processes of ``torchrun``."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    agreed: bytes = store.compare_set(f"ganymede/start/{attempt}", "", value)
+    return agreed.decode()
+
+
+def start_time(pattern: str) -> str:
+    """Return the start of the run in local time, formatted by ``strftime``."""
+    return time.strftime(pattern, time.localtime(run_start()[0]))

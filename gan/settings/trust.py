@@ -115,9 +115,9 @@ def build(node: DictConfig, allowed: Sequence[str] = ()) -> Any:
     Raises:
         InputError: if it names another, or one whose module cannot be imported.
     """
-    content = OmegaConf.to_container(node, resolve=True)
+    content, place = OmegaConf.to_container(node, resolve=True), node._get_full_key(None)
     check(content, allowed)
-    for path, value in _values(content):
+    for path, value in _values(content, place):
         if isinstance(value, dict) and "_target_" in value:
             load(path, value["_target_"], allowed)
     return instantiate(content, _convert_="all")

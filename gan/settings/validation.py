@@ -8,13 +8,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
-from gan.settings import trust
+from gan.settings import renamed, trust
 from gan.settings.signatures import Signature, Types, signature
 
 _SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
-_CHOOSE_MANY = ("regularizers", "measures", "callbacks")
+_CHOOSE_MANY = ("regularizers", "metrics", "callbacks")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -61,7 +61,7 @@ def _signature(path: str, name: Any, allowed: list[str]) -> Signature:
     return Signature(dict.fromkeys(keywords, ()), any(p.kind == p.VAR_KEYWORD for p in given))
 
 
-def _check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
+def check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
     taken = _signature(path, node["_target_"], allowed)
     for key in set(node) - _DIRECTIVES:
@@ -101,9 +101,10 @@ def validate(config: DictConfig) -> None:
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
     _check_numbers(config)
+    renamed.refuse(f"{group}.{name}" for group in _CHOOSE_MANY for name in config[group])
     for group in _CHOOSE_MANY:
         for name, node in config[group].items():
-            if "_target_" not in node:
+            if not isinstance(node, DictConfig) or "_target_" not in node:
                 raise InputError(
                     f"{group}.{name} is not chosen: add it to {group}=[...], or drop what is set "
                     f"of it by ~{group}.{name}"
@@ -112,4 +113,4 @@ def validate(config: DictConfig) -> None:
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)
     for path, node in _nodes(config):
         if "_target_" in node:
-            _check_target(path, node, allowed)
+            check_target(path, node, allowed)

@@ -1,4 +1,4 @@
-"""What frames a sweep: where it lies at the start, its leaderboard at the end."""
+"""The start and the end of a sweep: its folder and its leaderboard."""
 
 import sys
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from omegaconf import DictConfig, read_write
 
 from gan.sweeps.job import State
 from gan.sweeps.leaderboard import Leaderboard
-from gan.sweeps.signals import RELAY
+from gan.sweeps.signals import FORWARDER
 
 
 class Sweep(Callback):
-    """Say where a sweep lies and how it goes on, and note it for :func:`concluded`.
+    """Print the folder of a sweep, and store it for :func:`write_leaderboard`.
 
     Attributes:
         folder: of the sweep that runs in this process.
@@ -24,7 +24,7 @@ class Sweep(Callback):
     folder: ClassVar[Path | None] = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Begin a sweep, in one folder for all processes that will compose its jobs."""
+        """Fix the folder of the sweep for all processes that compose its jobs."""
         folder = Path(config.hydra.sweep.dir)
         Sweep.folder = folder
         with read_write(config.hydra):
@@ -34,11 +34,11 @@ class Sweep(Callback):
             f"the same command with hydra.sweep.dir={folder} runs what is missing",
             flush=True,
         )
-        RELAY.listen()
+        FORWARDER.install()
 
 
 @contextmanager
-def concluded() -> Iterator[None]:
+def write_leaderboard() -> Iterator[None]:
     """Write the leaderboard of the sweep that runs inside, if one does, however it ends.
 
     Raises:
@@ -48,13 +48,13 @@ def concluded() -> Iterator[None]:
     try:
         yield
     finally:
-        asked, status = RELAY.asked, RELAY.status
-        RELAY.deafen()
+        received, status = FORWARDER.received, FORWARDER.status
+        FORWARDER.restore()
         board = Leaderboard.of(Sweep.folder) if Sweep.folder is not None else None
         if board is not None and board.rows:
             board.save()
             board.show()
-    if asked is not None:
+    if received is not None:
         raise SystemExit(status)
     if board is not None and any(row.outcome.state == State.FAILED for row in board.rows):
         sys.exit(1)

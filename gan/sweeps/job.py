@@ -1,4 +1,4 @@
-"""One job of a sweep: a training run in a process of its own, and what became of it."""
+"""One job of a sweep: a training run in a process of its own, and its outcome."""
 
 import json
 import math
@@ -15,28 +15,27 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from gan.callbacks.pruning import PRUNED
-from gan.callbacks.signals import REQUEUE
+from gan.callbacks.trial import PRUNED
 from gan.devices import visible_gpus
-from gan.errors import DIVERGED, InputError
+from gan.errors import DIVERGED, REQUEUE, InputError
 from gan.runs.lock import Lock
 from gan.runs.results import Results
 from gan.runs.resume import AUTO
-from gan.sweeps.pool import Pool, place
-from gan.sweeps.signals import RELAY, StopError
+from gan.sweeps.pool import Pool, lock_folder
+from gan.sweeps.signals import FORWARDER, StopError
 
-TRAIN = Path(__file__).parents[2] / "train.py"
-_TAIL = 65536  # bytes of the log in which a reason is looked for
-_OURS = "ganymede: "  # how the one line about bad input begins
+MAIN = Path(__file__).parents[1] / "__main__.py"
+_TAIL = 65536  # bytes of the log that are searched for a reason
+_PREFIX = "ganymede: "  # of the one line about bad input
 _ERROR = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b")
-# What describes the process that starts a job, and not the job.
-_FOREIGN = re.compile(
+# Environment variables that describe the process which starts a job, and not the job.
+_LAUNCHER = re.compile(
     r"^(SLURM_|SRUN_|PMI_|TORCHELASTIC_|MASTER_|RANK$|LOCAL_RANK$|NODE_RANK$|GROUP_RANK$|WORLD_SIZE$|PL_)"
 )
 
 
 class State(StrEnum):
-    """What became of a job."""
+    """The state of a job."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -46,7 +45,7 @@ class State(StrEnum):
     PREEMPTED = "preempted"
 
 
-BAD = (State.FAILED, State.DIVERGED)
+FAILURES = (State.FAILED, State.DIVERGED)
 
 
 @dataclass
@@ -54,10 +53,10 @@ class Outcome:
     """The content of ``job.json``.
 
     Attributes:
-        state: of the job; one that says it is running and is not was killed with its sweep.
-        reason: why it is not finished, in one line.
-        status: exit status of the training process, minus the signal that killed it.
-        seconds: that it ran, over all attempts.
+        state: of the job; "running" without a process means that it was killed with its sweep.
+        reason: one line on why it is not finished.
+        status: exit status of the training process, negative for the signal that killed it.
+        seconds: run time over all attempts.
         overrides: of the job.
         score: best value of the monitored metric.
     """
@@ -86,13 +85,13 @@ class Outcome:
 
 
 class Job:
-    """A run of ``train.py`` in its folder of a sweep.
+    """A training run in its folder of a sweep.
 
     Args:
         folder: of the job, one in the sweep's.
         overrides: of the job.
         steps: at which it is finished.
-        gpus: that it asks for; ``None`` for all.
+        gpus: that it needs; ``None`` for all.
     """
 
     def __init__(self, folder: Path, overrides: list[str], steps: int, gpus: int | None) -> None:
@@ -102,35 +101,35 @@ class Job:
     def of(cls, config: DictConfig) -> "Job":
         """Return the job that Hydra composed."""
         hydra, node = HydraConfig.get(), config.accelerator
-        asked = node.devices if isinstance(node.devices, int) and node.devices > 0 else None
+        count = node.devices if isinstance(node.devices, int) and node.devices > 0 else None
         return cls(
             Path(hydra.runtime.output_dir),
             [str(override) for override in hydra.overrides.task],
             config.steps,
-            0 if node.accelerator == "cpu" else asked,
+            0 if node.accelerator == "cpu" else count,
         )
 
     @property
     def command(self) -> list[str]:
-        """Return the command of the run, which starts it or goes on with it."""
+        """Return the command of the run, which starts or resumes it."""
         folder = f"hydra.run.dir={self.folder}"
-        return [sys.executable, str(TRAIN), *self.overrides, folder, f"resume={AUTO}"]
+        return [sys.executable, str(MAIN), "train", *self.overrides, folder, f"resume={AUTO}"]
 
     def run(self) -> Outcome:
-        """Run the job unless it has an end already; its failure is an outcome like another.
+        """Run the job unless it has ended already, and return its outcome, a failure included.
 
         Raises:
-            StopError: if the process was asked to stop before the job began.
+            StopError: if a signal was received before the job started.
         """
-        with Lock(self.folder / ".lock", RELAY.pause) as lock:
-            outcome = self._settled()
+        with Lock(self.folder / ".lock", FORWARDER.wait) as lock:
+            outcome = self._final_outcome()
             if outcome is None:
-                outcome = self._tried(lock)
-                self._tell(outcome)
+                outcome = self._train(lock)
+                self._print(outcome)
             outcome.save(self.folder)
         return outcome
 
-    def _settled(self) -> Outcome | None:
+    def _final_outcome(self) -> Outcome | None:
         """Return the outcome of a job that is not to be run again."""
         known, results = Outcome.read(self.folder), Results.read(self.folder)
         if known is not None and known.state in (State.PRUNED, State.DIVERGED):
@@ -139,53 +138,59 @@ class Job:
             return None
         if known is not None and known.state == State.FINISHED:
             return known
-        return self._ended(Outcome(status=0, seconds=results.seconds, overrides=self.overrides))
+        outcome = Outcome(status=0, seconds=results.seconds, overrides=self.overrides)
+        return self._after_success(outcome)
 
-    def _tried(self, lock: Lock) -> Outcome:
-        """Run the training process and say what became of it."""
+    def _train(self, lock: Lock) -> Outcome:
+        """Run the training process and return its outcome."""
         known = Outcome.read(self.folder)
         outcome = Outcome(overrides=self.overrides, seconds=known.seconds if known else 0.0)
         log, started = self.folder / "log.txt", time.monotonic()
-        written = log.stat().st_size if log.exists() else 0
+        start = log.stat().st_size if log.exists() else 0
         devices = visible_gpus()
-        pool = Pool(devices, place(), RELAY.pause)
+        pool = Pool(devices, lock_folder(), FORWARDER.wait)
         try:
-            with pool.lease(self._count(devices)) as lease:
+            with pool.allocate(self._count(devices)) as allocation:
                 outcome.save(self.folder)
                 print(f"{self.folder}: started", flush=True)
                 started = time.monotonic()
-                held = [lock.descriptor, *lease.descriptors]
-                environment = self._environment() | lease.environment
-                outcome.status = RELAY.run(self.command, environment, log, held)
+                descriptors = [lock.descriptor, *allocation.descriptors]
+                environment = self._environment() | allocation.environment
+                outcome.status = FORWARDER.run(self.command, environment, log, descriptors)
         except (InputError, OSError) as error:
             return replace(outcome, state=State.FAILED, reason=str(error))
         outcome.seconds += time.monotonic() - started
-        return self._judged(outcome, _said(log, written))
+        return self._after_exit(outcome, _last_error(log, start))
 
     def _count(self, devices: list[str]) -> int:
-        """Return how many GPUs to ask the pool for: none where there are none."""
+        """Return how many GPUs to allocate: none where there are none."""
         return 0 if not devices else len(devices) if self.gpus is None else self.gpus
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment of the run: one of its own, not that of a step of a scheduler."""
-        own = {k: v for k, v in os.environ.items() if not _FOREIGN.match(k)}
+        """Return the environment of the run, without the variables of a launcher."""
+        own = {k: v for k, v in os.environ.items() if not _LAUNCHER.match(k)}
         group = {"WANDB_RUN_GROUP": self.folder.parent.name}
         return group | own | {"HYDRA_FULL_ERROR": "0", "PYTHONUNBUFFERED": "1"}
 
-    def _judged(self, outcome: Outcome, said: str) -> Outcome:
-        """Return the outcome of a process that has ended."""
+    def _after_exit(self, outcome: Outcome, error: str) -> Outcome:
+        """Return the outcome of a process that has ended.
+
+        Args:
+            outcome: with its exit status.
+            error: last error in its log.
+        """
         status = outcome.status or 0
         if status == 0:
-            return self._ended(outcome)
-        if status == REQUEUE or (status < 0 and RELAY.asked is not None):
+            return self._after_success(outcome)
+        if status == REQUEUE or (status < 0 and FORWARDER.received is not None):
             return replace(outcome, state=State.PREEMPTED, reason="stopped by a signal")
         if status < 0:
-            said = f"killed by {signal.Signals(-status).name}"
+            error = f"killed by {signal.Signals(-status).name}"
         state = State.DIVERGED if status == DIVERGED else State.FAILED
-        return replace(outcome, state=state, reason=said or f"exit status {status}")
+        return replace(outcome, state=state, reason=error or f"exit status {status}")
 
-    def _ended(self, outcome: Outcome) -> Outcome:
-        """Return the outcome of a run that ended by itself."""
+    def _after_success(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of a run that ended with status 0."""
         results, pruned = Results.read(self.folder), self.folder / PRUNED
         if results is None:
             return replace(outcome, state=State.FAILED, reason="left no results.json")
@@ -201,29 +206,29 @@ class Job:
         reason = f"stopped at step {results.steps} of {self.steps}"
         return replace(outcome, state=State.PREEMPTED, reason=reason)
 
-    def _tell(self, outcome: Outcome) -> None:
-        """Print what became of the job; a failure to the standard error."""
+    def _print(self, outcome: Outcome) -> None:
+        """Print the outcome of the job, a failure to the standard error."""
         score = "" if outcome.score is None else f", score {outcome.score:.4g}"
         reason = "" if outcome.reason is None else f": {outcome.reason}"
         line = f"{self.folder}: {outcome.state} after {outcome.seconds:.0f} s{score}{reason}"
-        print(line, file=sys.stderr if outcome.state in BAD else sys.stdout, flush=True)
+        print(line, file=sys.stderr if outcome.state in FAILURES else sys.stdout, flush=True)
 
 
-def _said(log: Path, start: int) -> str:
-    """Return what a run that failed says of it in the part of its log from ``start`` on."""
+def _last_error(log: Path, start: int) -> str:
+    """Return the last error in a log from byte ``start`` on, or else its last line."""
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - _TAIL))
         lines = re.split(r"[\r\n]+", file.read().decode(errors="replace").strip())
-    told = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
+    explained = [line.removeprefix(_PREFIX) for line in lines if line.startswith(_PREFIX)]
     raised = [line for line in lines if _ERROR.match(line)]
-    return (told or raised or lines)[-1]
+    return (explained or raised or lines)[-1]
 
 
 def run(config: DictConfig) -> float:
     """Run the job that Hydra composed and return its score, NaN where it has none."""
-    RELAY.listen()
+    FORWARDER.install()
     score = None
     with suppress(StopError):
-        score = None if RELAY.asked else Job.of(config).run().score
-    RELAY.depart()
+        score = None if FORWARDER.received else Job.of(config).run().score
+    FORWARDER.exit_if_received()
     return math.nan if score is None else score

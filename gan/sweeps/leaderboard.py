@@ -7,30 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import MISSING
 from rich.console import Console
 from rich.table import Column as Heading
 from rich.table import Table
 
-from gan.errors import InputError
 from gan.runs.evaluations import Spread
 from gan.runs.results import Results
 from gan.sweeps.job import Outcome, State
 
 Column = tuple[str, str]  # value, protocol
 _SEED = "seed"
-_OWN = ("callbacks.pruning", "sweep")  # overrides that describe no model
-
-
-@dataclass
-class LeaderboardOptions:
-    """What ``python -m gan leaderboard`` reads.
-
-    Attributes:
-        sweep: the folder of the sweep.
-    """
-
-    sweep: str = MISSING
+_IGNORED = ("callbacks.pruning", "sweep")  # overrides that do not describe the model
 
 
 @dataclass
@@ -39,8 +26,8 @@ class Row:
 
     Attributes:
         job: name of its folder.
-        outcome: what became of it.
-        results: of its run, if it has any.
+        outcome: its outcome.
+        results: of its run, if there are any.
     """
 
     job: str
@@ -49,15 +36,15 @@ class Row:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """Return what the overrides of the job set."""
+        """Return the settings that the overrides of the job give."""
         pairs = (override.lstrip("+").partition("=") for override in self.outcome.overrides)
-        found = {key: value for key, _, value in pairs if key not in _OWN}
+        found = {key: value for key, _, value in pairs if key not in _IGNORED}
         seed = {} if self.results is None else {_SEED: str(self.results.seed)}
         return seed | found
 
     @cached_property
     def values(self) -> dict[Column, float]:
-        """Return each value that ranks models, at the best step, under its protocol."""
+        """Return each metric that ranks models, at the best step, under its protocol."""
         results = self.results
         if results is None:
             return {}
@@ -65,7 +52,7 @@ class Row:
 
     @property
     def monitored(self) -> Column | None:
-        """Return the value that judges."""
+        """Return the column of the monitored metric."""
         monitor = self.results.monitor if self.results else None
         return next((column for column in self.values if column[0] == monitor), None)
 
@@ -83,7 +70,7 @@ class Leaderboard:
 
     @classmethod
     def of(cls, folder: Path) -> "Leaderboard":
-        """Return the leaderboard of the jobs that lie in a folder."""
+        """Return the leaderboard of the jobs in a folder."""
         rows = []
         for path in sorted(folder.glob("*/job.json")):
             outcome = Outcome.read(path.parent)
@@ -99,9 +86,9 @@ class Leaderboard:
     @cached_property
     def columns(self) -> list[Column]:
         """Return the columns of values, the monitored ones first."""
-        judges = dict.fromkeys(row.monitored for row in self.rows if row.monitored)
-        others = sorted({column for row in self.rows for column in row.values} - set(judges))
-        return [*judges, *others]
+        monitored = dict.fromkeys(row.monitored for row in self.rows if row.monitored)
+        others = sorted({column for row in self.rows for column in row.values} - set(monitored))
+        return [*monitored, *others]
 
     @cached_property
     def varying(self) -> list[str]:
@@ -116,15 +103,15 @@ class Leaderboard:
         for row in self.rows:
             key = tuple(row.settings.get(name, "") for name in self.varying)
             found.setdefault(key, []).append(row)
-        return sorted(found.values(), key=self._place)
+        return sorted(found.values(), key=self._sort_key)
 
-    def _place(self, group: list[Row]) -> tuple[int, float]:
-        """Return by what a group is sorted: its protocol, then its mean, the best first."""
-        for place, column in enumerate(self.columns):
+    def _sort_key(self, group: list[Row]) -> tuple[int, float]:
+        """Return the sort key of a group: its protocol, then its mean, the best first."""
+        for position, column in enumerate(self.columns):
             spread = _spread(group, column)
             if spread is not None and any(row.monitored == column for row in group):
-                upwards = any(row.results and row.results.higher_is_better for row in group)
-                return place, -spread.mean if upwards else spread.mean
+                higher = any(row.results and row.results.higher_is_better for row in group)
+                return position, -spread.mean if higher else spread.mean
         return len(self.columns), 0.0
 
     def save(self) -> None:
@@ -146,7 +133,7 @@ class Leaderboard:
         yield round(row.outcome.seconds, 1)
 
     def show(self) -> None:
-        """Print the groups with mean and deviation over seeds, and what did not finish and why."""
+        """Print mean and deviation of each group over seeds, and why a job did not finish."""
         table = Table(*(Heading(key, overflow="fold") for key in self.varying), "finished")
         for key, protocol in self.columns:
             table.add_column(f"{key}\n\\[{protocol}]", justify="right")
@@ -154,7 +141,7 @@ class Leaderboard:
             finished = [row for row in group if row.outcome.state == State.FINISHED]
             spreads = (_spread(group, column) for column in self.columns)
             table.add_row(
-                *(_brief(group[0].settings.get(key, "")) for key in self.varying),
+                *(_rounded(group[0].settings.get(key, "")) for key in self.varying),
                 f"{len(finished)} of {len(group)}",
                 *("" if spread is None else str(spread) for spread in spreads),
             )
@@ -164,17 +151,17 @@ class Leaderboard:
         console.print(table)
         for row in (row for group in self.groups for row in group):
             if row.outcome.state != State.FINISHED:
-                line = f"{row.outcome.state}: {self._named(row)}: {row.outcome.reason or ''}"
+                line = f"{row.outcome.state}: {self._description(row)}: {row.outcome.reason or ''}"
                 console.print(line.rstrip(": "), markup=False, highlight=False, soft_wrap=True)
         console.print(f"written: {self.path}", markup=False, soft_wrap=True)
 
-    def _named(self, row: Row) -> str:
-        """Return by what a job differs from the others."""
+    def _description(self, row: Row) -> str:
+        """Return the settings by which a job differs from the others."""
         keys = (key for key in (*self.varying, _SEED) if key in row.settings)
         return " ".join(f"{key}={row.settings[key]}" for key in keys) or row.job
 
 
-def _brief(setting: str) -> str:
+def _rounded(setting: str) -> str:
     """Return a setting as the table shows it, a number with four digits."""
     try:
         return f"{float(setting):.4g}"
@@ -187,16 +174,3 @@ def _spread(group: list[Row], column: Column) -> Spread | None:
     rows = (row for row in group if row.outcome.state == State.FINISHED)
     values = [row.values[column] for row in rows if math.isfinite(row.values.get(column, math.nan))]
     return Spread.of(values) if values else None
-
-
-def leaderboard(options: LeaderboardOptions) -> None:
-    """Write and print the leaderboard of a sweep, as far as its jobs are.
-
-    Raises:
-        InputError: if there are no jobs.
-    """
-    board = Leaderboard.of(Path(options.sweep))
-    if not board.rows:
-        raise InputError(f"sweep={options.sweep}: no job.json below it: name the folder of a sweep")
-    board.save()
-    board.show()

@@ -1,4 +1,4 @@
-"""The GPUs of a machine, handed out to the jobs that run on it."""
+"""Allocation of the GPUs of a machine to the jobs that run on it."""
 
 import os
 import tempfile
@@ -11,19 +11,19 @@ from gan.errors import InputError
 from gan.runs.lock import Lock
 
 
-def place() -> Path:
-    """Return the folder of the locks: one for this user on this machine, or for a SLURM job."""
+def lock_folder() -> Path:
+    """Return the folder of the locks: one a user and machine, or one a SLURM job."""
     job = os.environ.get("SLURM_JOB_ID", "")
     return Path(tempfile.gettempdir()) / f"ganymede-{os.getuid()}" / f"gpus{job and '-'}{job}"
 
 
 @dataclass
-class Lease:
-    """What a job was given.
+class Allocation:
+    """The GPUs of a job.
 
     Attributes:
-        devices: names of its GPUs.
-        descriptors: of the locks, for the job's process to hold them too.
+        devices: their names.
+        descriptors: of their locks, for the process of the job to inherit.
     """
 
     devices: list[str] = field(default_factory=list)
@@ -31,28 +31,28 @@ class Lease:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what tells a process to use these GPUs and no other."""
+        """Return the environment variables that restrict a process to these GPUs."""
         return {"CUDA_VISIBLE_DEVICES": ",".join(self.devices)} if self.devices else {}
 
 
 class Pool:
-    """GPUs that many processes share, each for itself.
+    """GPUs that the processes of a machine share, each used by one job at a time.
 
-    One process at a time collects what it asked for, so that two that want several never hold what
-    the other waits for, and one that wants many is not passed over for ever.
+    One process at a time collects GPUs. Two jobs that need several can therefore not block each
+    other, and a job that needs many is served in its turn.
 
     Args:
-        devices: their names.
+        devices: names of the GPUs.
         folder: of the locks.
-        pause: what a waiting process does between two tries; it may raise to give up.
+        pause: called between two attempts; it may raise an exception to stop waiting.
     """
 
     def __init__(self, devices: Sequence[str], folder: Path, pause: Callable[[], None]) -> None:
         self.devices, self.folder, self.pause = list(devices), folder, pause
 
     @contextmanager
-    def lease(self, count: int) -> Iterator[Lease]:
-        """Give ``count`` GPUs, once they are free.
+    def allocate(self, count: int) -> Iterator[Allocation]:
+        """Wait for ``count`` free GPUs and allocate them.
 
         Raises:
             InputError: if there are not as many.
@@ -62,26 +62,26 @@ class Pool:
                 f"accelerator.devices={count}: {len(self.devices)} GPUs are here: ask for fewer"
             )
         if not count:
-            yield Lease()
+            yield Allocation()
             return
-        with ExitStack() as held:
+        with ExitStack() as locks:
             with Lock(self.folder / "turn.lock", self.pause):
-                lease = self._collect(count, held)
-            yield lease
+                allocation = self._collect(count, locks)
+            yield allocation
 
-    def _collect(self, count: int, held: ExitStack) -> Lease:
-        """Take free GPUs until there are enough."""
-        lease = Lease()
-        while len(lease.devices) < count:
+    def _collect(self, count: int, locks: ExitStack) -> Allocation:
+        """Lock free GPUs until there are enough."""
+        allocation = Allocation()
+        while len(allocation.devices) < count:
             for device in self.devices:
                 lock = Lock(self.folder / f"{device}.lock", self.pause)
-                wanted = len(lease.devices) < count and device not in lease.devices
-                if wanted and lock.attempt():
-                    held.callback(lock.close)
-                    lease.devices.append(device)
-                    lease.descriptors.append(lock.descriptor)
+                missing = len(allocation.devices) < count and device not in allocation.devices
+                if missing and lock.acquire():
+                    locks.callback(lock.close)
+                    allocation.devices.append(device)
+                    allocation.descriptors.append(lock.descriptor)
                 else:
                     lock.close()
-            if len(lease.devices) < count:
+            if len(allocation.devices) < count:
                 self.pause()
-        return lease
+        return allocation

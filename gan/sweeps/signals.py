@@ -1,4 +1,4 @@
-"""Signals on their way from a sweep to the training process of a job."""
+"""Signals that a sweep receives and forwards to the training process of a job."""
 
 import multiprocessing
 import os
@@ -11,57 +11,57 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from gan.callbacks.signals import REQUEUE
+from gan.errors import INTERRUPTED, REQUEUE
 
-HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-INTERRUPTED = 130  # exit status after Ctrl-C
-_ECHO = 1.0  # seconds in which the terminal and the sweep say the same thing twice
-_PAUSE = 0.2  # seconds between two looks at something awaited
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_REPEAT = 1.0  # seconds in which a second signal of the same kind is ignored
+_PAUSE = 0.2  # seconds between two checks while waiting
 
 
 class StopError(Exception):
-    """The process was asked to stop while it waited."""
+    """A signal asked the process to stop while it waited."""
 
 
-class Relay:
-    """Hears what the process is told and tells the training process, or the workers, below it.
+class SignalForwarder:
+    """Forwards the signals of this process to the training process, or to the workers, below it.
 
-    Ctrl-C stays what it is; every other signal becomes SIGUSR1, as a scheduler that signals all
-    processes of a job has said SIGTERM to the training process already.
+    SIGINT (Ctrl-C) is forwarded as it is. Every other signal becomes SIGUSR1, because a scheduler
+    that signals all processes of a job has sent SIGTERM to the training process already. A terminal
+    sends SIGINT to the sweep and its workers alike, so that a repeat within a second is ignored.
 
     Attributes:
-        asked: the first signal, or ``None``.
+        received: the first signal, or ``None``.
     """
 
     def __init__(self) -> None:
-        self.asked: int | None = None
+        self.received: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
-        self._before: dict[int, Any] = {}
+        self._handlers: dict[int, Any] = {}
         self._latest: dict[int, float] = {}
 
     @property
     def status(self) -> int:
-        """Return the exit status of a process that was asked to stop."""
-        return INTERRUPTED if self.asked == signal.SIGINT else REQUEUE
+        """Return the exit status of a process that a signal has stopped."""
+        return INTERRUPTED if self.received == signal.SIGINT else REQUEUE
 
-    def listen(self) -> None:
-        """Hear signals from now on, where Python allows it: in the main thread."""
-        if threading.current_thread() is threading.main_thread() and not self._before:
-            self._before = {number: signal.signal(number, self._hear) for number in HEARD}
+    def install(self) -> None:
+        """Install the signal handlers, where Python allows it: in the main thread."""
+        if threading.current_thread() is threading.main_thread() and not self._handlers:
+            self._handlers = {number: signal.signal(number, self._handle) for number in FORWARDED}
 
-    def deafen(self) -> None:
-        """Give the signals back, and forget."""
-        for number, handler in self._before.items():
+    def restore(self) -> None:
+        """Restore the signal handlers from before, and forget what was received."""
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        self._before, self._latest, self.asked = {}, {}, None
+        self._handlers, self._latest, self.received = {}, {}, None
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        """Remember a signal and hand it on."""
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        """Store a signal and forward it."""
         now = time.monotonic()
-        if now - self._latest.get(number, -_ECHO) < _ECHO:
+        if now - self._latest.get(number, -_REPEAT) < _REPEAT:
             return
         self._latest[number] = now
-        first, self.asked = self.asked is None, self.asked or number
+        first, self.received = self.received is None, self.received or number
         workers = multiprocessing.active_children()
         for worker in workers:
             os.kill(worker.pid or 0, number)
@@ -70,14 +70,14 @@ class Relay:
         elif first and not workers and multiprocessing.parent_process() is None:
             raise SystemExit(self.status)
 
-    def pause(self) -> None:
-        """Wait a moment.
+    def wait(self) -> None:
+        """Sleep for a moment.
 
         Raises:
-            StopError: if the process was asked to stop.
+            StopError: if a signal was received.
         """
         time.sleep(_PAUSE)
-        if self.asked is not None:
+        if self.received is not None:
             raise StopError
 
     def run(
@@ -87,10 +87,17 @@ class Relay:
         log: Path,
         descriptors: Sequence[int],
     ) -> int:
-        """Run a command in a session of its own, its output into ``log``, and return its status."""
+        """Run a command in a session of its own and return its exit status.
+
+        Args:
+            command: program and arguments.
+            environment: of the process.
+            log: file to which its output is appended.
+            descriptors: open files that it inherits.
+        """
         with log.open("ab") as output:
-            # ignored by the child: a scheduler's last call to this process alone
-            before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+            # The child ignores SIGUSR2, which a scheduler sends to this process alone.
+            handler = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
             self._child = subprocess.Popen(
                 command,
                 env=environment,
@@ -100,16 +107,16 @@ class Relay:
                 pass_fds=descriptors,
                 start_new_session=True,
             )
-            signal.signal(signal.SIGUSR2, before)
+            signal.signal(signal.SIGUSR2, handler)
         try:
             status = self._child.wait()
         finally:
-            self._clear(self._child)
+            self._kill(self._child)
             self._child = None
         return status
 
-    def _clear(self, child: "subprocess.Popen[bytes]") -> None:
-        """End what is left of the child: itself, and processes that it started."""
+    def _kill(self, child: "subprocess.Popen[bytes]") -> None:
+        """Kill what is left of the child's session after a failure."""
         if child.poll() != 0:
             try:
                 os.killpg(child.pid, signal.SIGKILL)
@@ -117,17 +124,17 @@ class Relay:
                 return
             child.wait()
 
-    def depart(self) -> None:
-        """Leave the process that was asked to stop, unless it is a worker of another.
+    def exit_if_received(self) -> None:
+        """Exit if a signal was received, unless this process is a worker of another.
 
-        Who listened before hears of it: a launcher may put its job back into the queue.
+        The handler from before is called first: a launcher may requeue its job there.
         """
-        if multiprocessing.parent_process() is not None or self.asked is None:
+        if multiprocessing.parent_process() is not None or self.received is None:
             return
-        handler = self._before.get(self.asked)
-        if self.asked != signal.SIGINT and callable(handler):
-            handler(self.asked, None)
+        handler = self._handlers.get(self.received)
+        if self.received != signal.SIGINT and callable(handler):
+            handler(self.received, None)
         raise SystemExit(self.status)
 
 
-RELAY = Relay()
+FORWARDER = SignalForwarder()

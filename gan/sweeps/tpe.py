@@ -1,4 +1,4 @@
-"""Searching for settings: trials proposed by TPE, bad ones ended early."""
+"""Search for settings by TPE (Bergstra et al., 2011), with early stopping of bad trials."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +13,11 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from gan.callbacks.pruning import STUDY
+from gan.callbacks.trial import STUDY
 from gan.errors import InputError
-from gan.runs.arguments import openly
+from gan.runs.arguments import allow_new_key
 from gan.sweeps.job import Outcome, State
-from gan.sweeps.signals import RELAY
+from gan.sweeps.signals import FORWARDER
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -29,18 +29,18 @@ _CALLBACK = "gan.callbacks.pruning.Pruning"
 
 
 class TPESweeper(Sweeper):
-    """Run trials in batches through the chosen launcher, and tell the sampler what became of them.
+    """Run trials in batches through the chosen launcher and report their outcomes to the sampler.
 
-    The search lies in ``search.journal`` of the sweep folder. Started again there it counts the
-    trials that came to an end and runs those that were cut short, each in its own folder. What it
-    proposes depends on its seed and the trials before alone.
+    The search is stored in ``search.journal`` of the sweep folder. A search that is started again
+    there counts the trials that have ended and runs the unfinished ones, each in its own folder.
+    Its proposals depend on the seed and on earlier trials alone.
 
     Args:
         params: search space: overrides by key, such as ``tag(log, interval(1e-5, 1e-3))``.
-        n_trials: to bring to an end, good or bad.
+        n_trials: trials to end, finished, failed or pruned.
         n_jobs: trials at once.
         seed: of the proposals.
-        direction: ``minimize`` or ``maximize``, what is best of the monitored metric.
+        direction: of the monitored metric, ``minimize`` or ``maximize``.
         sampler: arguments of ``optuna.samplers.TPESampler``.
         pruner: ``name`` of a class of ``optuna.pruners``, and its arguments.
     """
@@ -79,14 +79,14 @@ class TPESweeper(Sweeper):
         """Run trials until there are enough.
 
         Raises:
-            InputError: if Optuna is missing, or the search is another than the one that lies there.
+            InputError: if Optuna is missing, or the folder holds another search.
         """
-        given = [openly(f"{key!s}={value}") for key, value in self.params.items()]
+        given = [allow_new_key(f"{key!s}={value}") for key, value in self.params.items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         found = parser.parse_overrides([*given, *arguments])
         overrides = {override.key_or_group: override for override in found}
         study, launched = self._study(overrides), 0
-        while RELAY.asked is None and (batch := self._proposed(study, overrides)):
+        while FORWARDER.received is None and (batch := self._proposed(study, overrides)):
             jobs = [self._job(overrides, trial) for trial in batch]
             returns = self.launcher.launch(jobs, initial_job_idx=launched)
             launched += len(batch)

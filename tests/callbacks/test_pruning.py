@@ -7,8 +7,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from gan.callbacks.checkpoints import Checkpoints
-from gan.callbacks.pruning import PRUNED, STUDY, Pruning
+from gan.callbacks.pruning import Pruning
 from gan.callbacks.samples import Samples
+from gan.callbacks.trial import PRUNED, STUDY
 from gan.errors import InputError
 from tests.callbacks import stage
 

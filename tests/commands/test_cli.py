@@ -13,7 +13,7 @@ from PIL import Image
 from tests.configs import ROOT
 
 MLP = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]"]
-TINY = ["data=digits", "metrics=none", "batch_size=8", "accelerator=cpu"]
+TINY = ["data=digits", "metrics=[]", "batch_size=8", "accelerator=cpu"]
 
 
 def shell(*command: str) -> subprocess.CompletedProcess[str]:
@@ -180,11 +180,11 @@ def ddp(tmp_path: Path, *given: str) -> tuple[Path, Path]:
 @pytest.mark.parametrize("n_critic", [1, 2])
 def test_two_processes_equal_one(tmp_path: Path, n_critic: int) -> None:
     still = ["model.discriminator.dropout=0", "steps=3", f"n_critic={n_critic}"]
-    recipe = "metrics.backbone.training"
+    recipe = "backbone.training"
     metrics = [
-        "metrics=domain",
-        "metrics.num_fakes=60",
-        "metrics.min_fakes=2",
+        "backbone=domain",
+        "evaluation.num_fakes=60",
+        "evaluation.min_fakes=2",
         f"{recipe}.rounds=[5]",
     ]
     metrics += [f"{recipe}._target_=gan.backbones.classifier.Training"]

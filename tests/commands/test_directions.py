@@ -4,13 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.algorithms.directions import affine_maps
+from gan.algorithms.directions import Walks, affine_maps
 from gan.algorithms.projection import population
-from gan.commands.directions import DirectionsOptions, Walks
 from gan.commands.main import dispatch
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
-from gan.runs.folder import load
+from gan.runs.checkpoints import load
 from tests.commands.test_mix import STYLED, TOLD, trained
 
 
@@ -45,8 +44,7 @@ def test_walks_along_singular_vectors(
     game = load(styled)
     generator = game.averaged
     assert isinstance(generator, StyleGenerator)
-    options = DirectionsOptions(str(styled), 2, 2.5, 3, layers=layers, seed=4)
-    walks = Walks(game, options)
+    walks = Walks(game, count=2, extent=2.5, rows=3, layers=layers, seed=4)
     a = torch.cat([weight for layer, weight in affine_maps(generator) if layer in chosen])
     _, _, vh = torch.linalg.svd(a)
     labels = game.labels_for(10, None)

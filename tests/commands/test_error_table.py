@@ -27,7 +27,7 @@ from gan.runs.lock import Lock
 from tests.configs import ROOT
 
 MLP = "model=mlp model.generator.hidden=[16] model.discriminator.units=[8]"
-SMALL = "data=digits metrics=none batch_size=8 accelerator=cpu"
+SMALL = "data=digits metrics=[] batch_size=8 accelerator=cpu"
 TINY = f"{SMALL} {MLP}"
 FOLDER = f"{TINY} data=image_folder data.resolution=16 data.num_classes=0 data.root=images"
 CIFAR = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]
@@ -159,7 +159,7 @@ def full(given: Given) -> None:
 
 def held(given: Given) -> None:
     lock = Lock(given.place / "run" / ".hydra" / "lock", pause=lambda: None)
-    assert lock.attempt()
+    assert lock.acquire()
     given.after.callback(lock.close)
 
 
@@ -217,7 +217,7 @@ KINDS = [
     train("parts that do not divide a batch", f"{TINY} accumulate=3", "accumulate=3 batch_size=8"),
     train("negative learning rate", f"{TINY} optimizer.generator.lr=-1", "learning rate: -1"),
     train("no latent dimensions", f"{TINY} prior.dim=0", "prior.dim=0 from 1"),
-    train("impossible resolution", "metrics=none data.resolution=24", "resolution=24 power of two"),
+    train("impossible resolution", "metrics=[] data.resolution=24", "resolution=24 power of two"),
     train("other number of classes", f"{TINY} data.num_classes=5", "num_classes=5 have 10"),
     train("grey data as colour", f"{TINY} data.channels=3", "data.channels=3 have 1"),
     train(
@@ -227,8 +227,8 @@ KINDS = [
     ),
     train(
         "labels for metrics on unlabelled data",
-        f"{TINY} data=synthetic data.num_classes=0 metrics=domain",
-        "metrics=domain labels",
+        f"{TINY} data=synthetic data.num_classes=0 metrics=[fid]",
+        "backbone=domain labels",
     ),
     train("unknown accelerator", "accelerator=abacus", "accelerator/abacus cpu"),
     train("impossible precision", f"{TINY} accelerator.precision=7", "accelerator Precision 7"),
@@ -245,22 +245,22 @@ KINDS = [
     train(
         "images in no class folder",
         f"{FOLDER} data.num_classes=2",
-        "0.png lies in no class folder",
+        "0.png is in no class folder",
         lambda given: given.image("images/0.png"),
     ),
     train("truncated zip", f"{FOLDER}.zip", "images.zip cannot be read", corrupt_zip),
     train(
         "zip that leads out of its folder",
         f"{FOLDER}.zip",
-        "images.zip ../../0.png leads out",
+        "images.zip ../../0.png is outside the archive",
         zipped("../../0.png"),
     ),
-    train("truncated MNIST", f"{TINY} data=mnist", "holds 36 bytes promises 15,696", mnist),
+    train("truncated MNIST", f"{TINY} data=mnist", "has 36 bytes declares 15,696", mnist),
     train("other CIFAR-10", f"{TINY} data=cifar10", "its md5 is not the published", cifar([0])),
     train(
         "labels out of range",
         f"{TINY} data=cifar10 data.verify=false",
-        "cifar10 labels of no class",
+        "cifar10 labels out of range",
         cifar([0, 200]),
     ),
     train(
@@ -271,18 +271,18 @@ KINDS = [
     ),
     train(
         "no Inception weights and no network",
-        f"{TINY} metrics=inception",
-        "no Inception weights cannot be had metrics.weights=FILE",
+        f"{TINY} metrics=[fid] backbone=inception",
+        "no Inception weights cannot be downloaded backbone.weights=FILE",
     ),
     train(
         "weights of another network",
-        f"{TINY} metrics=squeezenet metrics.weights=net.pt",
+        f"{TINY} metrics=[fid] backbone=squeezenet backbone.weights=net.pt",
         "net.pt does not hold the weights of SqueezeNet",
         state("net.pt"),
     ),
     train(
         "text as weights",
-        f"{TINY} metrics=inception metrics.weights=net.pt",
+        f"{TINY} metrics=[fid] backbone=inception backbone.weights=net.pt",
         "net.pt no whole file of tensors",
         text("net.pt"),
     ),

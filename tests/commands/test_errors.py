@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.commands.main import dispatch, explain, guarded
+from gan.commands.exits import report_errors
+from gan.commands.main import dispatch
 from gan.commands.train import train
 from gan.errors import InputError
+from gan.settings.errors import explain
 from tests.conftest import Compose, composing
 
 TINY = ["model.generator.width=4", "model.discriminator.width=4"]
@@ -80,8 +82,11 @@ def line(command: Callable[[], object]) -> str:
         ("optimizer.generator.betas=[2,3]", "optimizer: beta 2"),
         ("model.generator.width=0", "width=0 from 1"),
         ("callbacks.samples.every=0", "callbacks.samples.every=0 from 1"),
-        ("metrics=domain metrics.num_fakes=1", "metrics.num_fakes=1 1000 metrics.min_fakes"),
-        ("metrics=domain metrics.monitor=kid", "metrics.monitor=kid fid, is"),
+        (
+            "backbone=domain evaluation.num_fakes=1",
+            "evaluation.num_fakes=1 1000 evaluation.min_fakes",
+        ),
+        ("backbone=domain evaluation.monitor=kid", "evaluation.monitor=kid fid, is"),
         ("schedule=linear schedule.generator.begin=16", "begin=16 end=16"),
         ("regularizers=[weight_clip] regularizers.weight_clip.bound=-1", "bound=-1 positive"),
         # data
@@ -92,7 +97,7 @@ def line(command: Callable[[], object]) -> str:
         # combinations
         ("regularizers=[r1] critic_norm=batch", "regularizers.r1 batch normalisation critic_norm"),
         (f"{BLIND} conditioning=projection", "conditioning=projection needs labels"),
-        (f"{BLIND} metrics=domain", "metrics=domain labels metrics=none"),
+        (f"{BLIND} backbone=domain", "backbone=domain labels metrics=[]"),
         ("conditioning=projection conditioning.num_classes=3", "num_classes=3 have 10"),
         ("accelerator.devices=0", "accelerator: devices=0"),
         ("accelerator.precision=7", "accelerator: Precision 7 16-mixed"),
@@ -185,7 +190,7 @@ def test_bad_commands(run: Path, labelled: Path, arguments: str, words: str) -> 
 
 def test_the_line_goes_to_stderr_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        guarded(lambda: dispatch(["sampel"]))
+        report_errors(lambda: dispatch(["sampel"]))
     assert caught.value.code == 2
     screen = capsys.readouterr()
     assert screen.out == ""
@@ -200,20 +205,10 @@ def test_faults_of_the_program_are_not_explained_away() -> None:
     assert explain(RuntimeError("a fault")) is None
     assert explain(ValueError("a fault")) is None
     with pytest.raises(RuntimeError, match="a fault"):
-        guarded(fault)
+        report_errors(fault)
 
 
 def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gan.commands.main.DEBUG", True)
+    monkeypatch.setattr("gan.commands.exits.DEBUG", True)
     with pytest.raises(InputError):
-        guarded(lambda: dispatch(["sampel"]))
-
-
-@pytest.mark.parametrize("arguments", [[], ["--help"]])
-def test_help_names_each_command_and_its_settings(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    dispatch(arguments)
-    shown = capsys.readouterr().out
-    assert "python -m gan sample" in shown
-    assert "run=DIR n=64 seed=0" in shown
+        report_errors(lambda: dispatch(["sampel"]))

@@ -21,13 +21,13 @@ SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
 EVERY = ["fid", "is", "kid", "kid_se", "precision", "recall", "density", "coverage"]
 EVERY += ["fid_infinity", "intra_fid", "class_kl", "modes", "label_consistency"]
 EVERY += ["authenticity", "copying_z"]
-RECIPE = "metrics.backbone.training"
+RECIPE = "backbone.training"
 
 
 def trained(folder: Path, *overrides: str) -> Path:
     """Return the folder of a run of two steps on digits."""
     options = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
-    options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2"]
+    options += ["backbone=domain", "evaluation.num_fakes=40", "evaluation.min_fakes=2"]
     options += [f"{RECIPE}._target_=gan.backbones.classifier.Training", f"{RECIPE}.rounds=[25]"]
     with composing(folder) as config:
         train(config(*options, *overrides))
@@ -206,7 +206,7 @@ def test_a_report_has_one_column_for_each_protocol(
     ledger: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     rows = entries(str(run))
-    assert rows[0].where == "training, best"
+    assert rows[0].source == "training, best"
     trained_fid = {column for column in rows[0].cells if column[0] == "domain/fid"}
     evaluated = {column for column in rows[1].cells if column[0] == "domain/fid"}
     assert trained_fid.isdisjoint(evaluated)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.commands.interpolate import InterpolateOptions, walk
+from gan.algorithms.interpolation import interpolate
 from gan.commands.main import dispatch
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
-from gan.runs.folder import load
+from gan.runs.checkpoints import load
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.commands.test_mix import STYLED, TOLD, trained
 
@@ -58,7 +58,7 @@ def test_they_lie_in_the_run_folder_by_default(
 
 def test_rows_lead_from_sample_to_sample(plain: Path) -> None:
     game = load(plain)
-    images = walk(game, InterpolateOptions(str(plain), rows=3, seed=4), 6)
+    images = interpolate(game, rows=3, steps=6, seed=4)
     assert images.shape == (3, 6, 1, 16, 16)
     samples = game.sample(6, seed=4)
     torch.testing.assert_close(images[:, 0], samples[::2])
@@ -76,7 +76,7 @@ def test_the_label_is_the_same_all_along_a_row(
     conditional: Path, labels: list[int] | None, expected: list[int]
 ) -> None:
     game = load(conditional)
-    images = walk(game, InterpolateOptions(str(conditional), rows=3, labels=labels), 4)
+    images = interpolate(game, rows=3, steps=4, labels=labels)
     z = game.prior.sample_each(0, range(6))
     t = torch.linspace(0, 1, 4)[:, None]
     for row, label in enumerate(expected):
@@ -139,7 +139,7 @@ def test_straight_lines_between_styles(styled: Path) -> None:
     game = load(styled)
     generator = game.averaged
     assert isinstance(generator, StyleGenerator)
-    images = walk(game, InterpolateOptions(str(styled), rows=2, seed=4), 5)
+    images = interpolate(game, rows=2, steps=5, seed=4)
     labels = torch.tensor([0, 1]) if game.generator.num_classes else None
     with torch.no_grad():
         z = game.prior.sample_each(4, range(4))
@@ -151,8 +151,7 @@ def test_straight_lines_between_styles(styled: Path) -> None:
 
 def test_the_priors_way_for_a_style_generator(styled: Path) -> None:
     game = load(styled)
-    options = [InterpolateOptions(str(styled), rows=2, seed=4, styles=s) for s in (None, False)]
-    straight, bent = (walk(game, given, 5) for given in options)
+    straight, bent = (interpolate(game, 2, 5, seed=4, styles=styles) for styles in (None, False))
     torch.testing.assert_close(straight[:, [0, 4]], bent[:, [0, 4]])
     assert (straight[:, 2] - bent[:, 2]).abs().max() > 1e-4
     z = game.prior.sample_each(4, range(2))
@@ -162,6 +161,5 @@ def test_the_priors_way_for_a_style_generator(styled: Path) -> None:
 
 def test_a_run_without_styles_takes_the_priors_way(plain: Path) -> None:
     game = load(plain)
-    given = [InterpolateOptions(str(plain), rows=1, styles=styles) for styles in (None, False)]
-    first, second = (walk(game, options, 3) for options in given)
+    first, second = (interpolate(game, 1, 3, styles=styles) for styles in (None, False))
     assert torch.equal(first, second)

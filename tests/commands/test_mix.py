@@ -6,15 +6,14 @@ import pytest
 import torch
 from PIL import Image
 
+from gan.algorithms.styles import Styles, layer_range, mix
 from gan.commands.main import dispatch
-from gan.commands.mix import MixOptions, mixing
-from gan.commands.styles import Styles, layer_range
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
-from gan.runs.folder import load
+from gan.runs.checkpoints import load
 from tests.commands.test_cli import MLP, TINY, cli
 
-STYLED = ["model=stylegan2", "data=digits", "metrics=none", "accelerator=cpu", "prior.dim=8"]
+STYLED = ["model=stylegan2", "data=digits", "metrics=[]", "accelerator=cpu", "prior.dim=8"]
 STYLED += ["model.generator.capacity=64", "model.discriminator.capacity=64"]
 STYLED += ["model.generator.style_dim=8", "model.generator.depth=2", "batch_size=4", "steps=2"]
 TOLD = "conditioning=projection"
@@ -82,7 +81,7 @@ def test_cells_mix_the_styles_of_row_and_column(
     styled: Path, layers: list[int] | None, copied: range
 ) -> None:
     game = load(styled)
-    grid = mixing(game, MixOptions(str(styled), 2, 3, layers, seed=5))
+    grid = mix(game, [0, 1], [2, 3, 4], layers, seed=5)
     assert grid.shape == (3, 4, 1, 16, 16)
     samples = game.decode(game.latents(5, seed=5))
     assert (grid[0, 0] == 1).all()
@@ -101,8 +100,7 @@ def test_sources_are_samples_with_their_labels(
     told: Path, labels: list[int] | None, expected: list[int | None]
 ) -> None:
     game = load(told)
-    options = MixOptions(str(told), 1, 1, sources=[14, 1], seed=5, labels=labels)
-    grid = mixing(game, options)
+    grid = mix(game, [14], [1], seed=5, labels=labels)
     torch.testing.assert_close(grid[1, 1], by_hand(told, [14, 1], expected, range(3, 6)))
     if labels is None:
         torch.testing.assert_close(grid[1, 0], game.decode(game.latents(15, seed=5))[14])
@@ -110,9 +108,9 @@ def test_sources_are_samples_with_their_labels(
 
 def test_styles_of_many_images(styled: Path) -> None:
     game = load(styled)
-    styles = Styles(game, "run").sampled(3, 130, None)
+    styles = Styles(game).sample(3, 130, None)
     game.train()
-    images = Styles(game, "run").images(styles.view(13, 10, *styles.shape[1:]))
+    images = Styles(game).images(styles.view(13, 10, *styles.shape[1:]))
     torch.testing.assert_close(images.flatten(0, 1), game.decode(game.latents(130, seed=3)))
     assert game.averaged.training
 

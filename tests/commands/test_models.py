@@ -8,7 +8,7 @@ from torch import nn
 
 from gan.commands import models
 from gan.commands.main import dispatch
-from gan.commands.models import Recipe
+from gan.commands.models import ModelConfig
 from gan.errors import InputError
 from gan.settings import groups
 from tests.configs import ROOT, options
@@ -66,7 +66,7 @@ def shown(
 
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_has_a_row(model: str) -> None:
-    row, reason = models._row(model, "cifar10")
+    row, reason = models._row(model, "cifar10", True)
     assert reason is None
     assert len(row) == len(models._HEADS)
     assert row[1]
@@ -76,9 +76,9 @@ def test_every_model_has_a_row(model: str) -> None:
 def test_a_row_is_the_recipe_that_train_composes() -> None:
     head = "WGAN-GP, residual networks for CIFAR-10 (Gulrajani et al., 2017)"
     recipe = ["GAN", "wgan_gp", "none", "gradient_penalty", "5", "100,000"]
-    row, _ = models._row("wgan_gp", "cifar10")
+    row, _ = models._row("wgan_gp", "cifar10", True)
     assert row[:-2] == ["wgan_gp", head, *recipe]
-    row, _ = models._row("dcgan", "cifar10")
+    row, _ = models._row("dcgan", "cifar10", True)
     assert row[2:-2] == ["GAN", "non_saturating", "none", "none", "1", "2,000"]
     # linear map, three normalisations, three transposed convolutions
     generator = 100 * 256 * 16 + 2 * (256 + 128 + 64) + 16 * (256 * 128 + 128 * 64 + 64 * 3) + 3
@@ -103,7 +103,7 @@ def test_sizes_count_each_weight_once() -> None:
 )
 def test_titles(few: Path, text: str, title: str) -> None:
     (few / "model" / "dcgan.yaml").write_text(f"# @package _global_\n# {text}\nsteps: 1\n# no\n")
-    assert groups.remark("model", "dcgan") == text
+    assert groups.description("model", "dcgan") == text
     assert models._title("dcgan") == title
 
 
@@ -162,16 +162,16 @@ def test_brackets_of_a_reason_are_shown(
     ],
 )
 def test_what_composes(model: str, group: str, option: str, words: str) -> None:
-    assert models._verdict(model, "cifar10", group, option) == words
+    assert models._composes(model, "cifar10", group, option) == words
 
 
 def test_reasons_are_those_of_training() -> None:
-    reason = models._verdict("dcgan", "cifar10", "conditioning", "class_norm")
+    reason = models._composes("dcgan", "cifar10", "conditioning", "class_norm")
     with pytest.raises(HydraException) as caught:
-        Recipe("dcgan", "cifar10", "conditioning=class_norm").game()
+        ModelConfig("dcgan", "cifar10", "conditioning=class_norm").game()
     assert reason == str(caught.value.__cause__)
     assert "set conditioning=projection" in reason
-    assert "loss/nothing" in models._verdict("dcgan", "cifar10", "loss", "nothing")
+    assert "loss/nothing" in models._composes("dcgan", "cifar10", "loss", "nothing")
 
 
 def test_faults_of_the_program_are_no_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,9 +180,9 @@ def test_faults_of_the_program_are_no_refusals(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(models, "build", broken)
     with pytest.raises(ZeroDivisionError):
-        models._verdict("dcgan", "cifar10", "loss", "hinge")
+        models._composes("dcgan", "cifar10", "loss", "hinge")
     with pytest.raises(ZeroDivisionError):
-        models._row("dcgan", "cifar10")
+        models._row("dcgan", "cifar10", True)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gan.pictures import picture
 from tests.configs import ROOT
 from tests.conftest import Compose
 
-QUICK = ["metrics=plane", "metrics.num_fakes=50", "metrics.min_fakes=2"]
+QUICK = ["backbone=plane", "evaluation.num_fakes=50", "evaluation.min_fakes=2"]
 
 
 def results(run: Path) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_points_are_trained_on_measured_and_drawn(
 
 
 def test_labels_of_points_can_be_asked_for(config: Compose, tmp_path: Path) -> None:
-    measures = "measures=[misplaced,label_consistency]"
+    measures = "metrics=[misplaced,label_consistency]"
     train(config("experiment=ring", *QUICK, measures, "conditioning=projection"))
     found = results(tmp_path / "run")
     assert 0 <= found["final"]["plane/label_consistency"] <= 1
@@ -70,7 +70,7 @@ def test_the_modes_are_found(
 ) -> None:
     own = OmegaConf.load(ROOT / "conf" / "experiment" / f"{name}.yaml")
     size = [f"steps={own.steps}", f"batch_size={own.batch_size}"]
-    train(config(f"experiment={name}", "metrics=plane", *size))
+    train(config(f"experiment={name}", "backbone=plane", *size))
     found = results(tmp_path / "run")["final"]
     assert found["plane/modes"] >= modes
     assert found["plane/high_quality"] > quality

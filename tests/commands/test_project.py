@@ -9,11 +9,14 @@ from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.projection import LatentSpace, Observation, StyleSpace
+from gan.algorithms.reconstruction import Problem, compute_images, latent_space
 from gan.commands.main import dispatch
-from gan.commands.project import ProjectOptions, Task, images, latents, pixels, read
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
-from gan.runs.folder import Run, load
+from gan.pictures import read_picture
+from gan.runs.checkpoints import load
+from gan.runs.folder import Run
+from gan.runs.observation import Source, read_problem
 from gan.settings.trust import build
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.commands.test_mix import STYLED, TOLD, trained
@@ -108,7 +111,7 @@ def test_plain_latents(plain: Path, tmp_path: Path) -> None:
     z = torch.load(out.with_suffix(".pt"), weights_only=True)
     game = load(plain)
     assert z.shape == (1, game.prior.dim)
-    assert isinstance(latents(game, None, ProjectOptions(str(plain))), LatentSpace)
+    assert isinstance(latent_space(game, None, 0, False), LatentSpace)
 
 
 def test_a_hole_is_painted_in(styled: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,16 +135,17 @@ def test_a_mask_is_white_where_pixels_are_known(styled: Path, tmp_path: Path) ->
     Image.fromarray(levels).save(tmp_path / "mask.png")
     game = load(styled)
     given = [{"mask": str(tmp_path / "mask.png")}, {"hole": [2, 4, 5, 6]}]
-    tasks = [read(game, ProjectOptions(str(styled), index=3, **g))[0] for g in given]  # type: ignore[arg-type]
-    assert torch.equal(tasks[0].observation.known, tasks[1].observation.known)
-    assert tasks[0].observation.known.sum() == 256 - 30
-    assert not tasks[0].observation.known[:, :, 2:7, 4:10].any()
+    sources = [Source(index=3, **g) for g in given]  # type: ignore[arg-type]
+    known, other = (read_problem(Run(styled), game, s)[0].observation.known for s in sources)
+    assert torch.equal(known, other)
+    assert known.sum() == 256 - 30
+    assert not known[:, :, 2:7, 4:10].any()
 
 
 def test_the_sheet_of_an_inpainting() -> None:
     image, projection = torch.full((1, 1, 2, 2), 0.5), torch.full((1, 1, 2, 2), -0.25)
     known = torch.tensor([[[[1.0, 0], [1, 1]]]])
-    first, seen, found, pasted, error = Task(image, Observation(image, known)).sheet(projection)
+    first, seen, found, pasted, error = Problem(image, Observation(image, known)).sheet(projection)
     assert torch.equal(first, image[0])
     assert torch.equal(found, projection[0])
     assert torch.equal(seen, torch.tensor([[[0.5, 0], [0.5, 0.5]]]))
@@ -150,8 +154,9 @@ def test_the_sheet_of_an_inpainting() -> None:
 
 
 def test_noise_that_is_put_on(styled: Path) -> None:
-    options = ProjectOptions(str(styled), index=3, noise=0.5, corrupt=True, seed=1)
-    (task, label), clean = read(load(styled), options), real(styled, 3)[0]
+    given = {"noise": 0.5, "corrupt": True, "seed": 1}
+    task, label = read_problem(Run(styled), load(styled), Source(index=3), **given)  # type: ignore[arg-type]
+    clean = real(styled, 3)[0]
     assert label is None
     torch.testing.assert_close(task.image, clean)
     assert task.observation.noise == 0.5
@@ -163,7 +168,7 @@ def test_noise_that_is_put_on(styled: Path) -> None:
 
 
 def test_noise_that_is_there_already(styled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    task, _ = read(load(styled), ProjectOptions(str(styled), index=3, noise=0.5))
+    task, _ = read_problem(Run(styled), load(styled), Source(index=3), noise=0.5)
     assert torch.equal(task.observation.image, task.image)
     assert task.observation.noise == 0.5
     # so much of it accounts for everything
@@ -173,39 +178,39 @@ def test_noise_that_is_there_already(styled: Path, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(("label", "expected"), [(None, None), (4, 4)])
 def test_the_label(told: Path, tmp_path: Path, label: int | None, expected: int | None) -> None:
-    game, path = load(told), str(drawing(tmp_path / "0.png"))
-    _, found = read(game, ProjectOptions(str(told), index=3, label=label))
+    game, run, drawn = load(told), Run(told), Source(str(drawing(tmp_path / "0.png")))
+    _, found = read_problem(run, game, Source(index=3), label=label)
     assert found is not None
     assert found.tolist() == [real(told, 3)[1] if expected is None else expected]
-    space = latents(game, found, ProjectOptions(str(told), index=3))
+    space = latent_space(game, found, 0, False)
     assert isinstance(space, StyleSpace)
     if label is None:
         with pytest.raises(InputError, match="knows classes: add label=K"):
-            read(game, ProjectOptions(str(told), image=path))
+            read_problem(run, game, drawn)
     else:
-        _, found = read(game, ProjectOptions(str(told), image=path, label=label))
+        _, found = read_problem(run, game, drawn, label=label)
         assert found is not None
         assert found.tolist() == [4]
 
 
 def test_a_picture_as_an_image(tmp_path: Path) -> None:
     path = str(drawing(tmp_path / "0.png"))
-    found = pixels("image", path, SHAPE)
+    found = read_picture("image", path, SHAPE)
     expected = torch.arange(256.0).view(1, *SHAPE) / 127.5 - 1
     torch.testing.assert_close(found, expected)
-    colours = pixels("image", path, torch.Size((3, 16, 16)))
+    colours = read_picture("image", path, torch.Size((3, 16, 16)))
     torch.testing.assert_close(colours, expected.expand(1, 3, 16, 16))
     levels = np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
     Image.fromarray(levels).save(path)
-    colours = pixels("image", path, torch.Size((3, 16, 16)))
+    colours = read_picture("image", path, torch.Size((3, 16, 16)))
     expected = torch.from_numpy(levels).permute(2, 0, 1)[None] / 127.5 - 1
     torch.testing.assert_close(colours, expected)
 
 
 def test_an_image_of_the_run_is_found(styled: Path) -> None:
     game = load(styled)
-    space = latents(game, None, ProjectOptions(str(styled)))
-    found = images(space, space.candidates())
+    space = latent_space(game, None, 0, False)
+    found = compute_images(space, space.candidates())
     assert found.shape == (1, *SHAPE)
     assert not found.requires_grad
     assert float(found.abs().max()) <= 1
@@ -263,7 +268,7 @@ def test_a_label_that_is_not_known(told: Path) -> None:
 
 def test_points_are_no_image(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    given = ["experiment=ring", "metrics=none", "accelerator=cpu", "steps=1"]
+    given = ["experiment=ring", "metrics=[]", "accelerator=cpu", "steps=1"]
     assert cli(*given, f"hydra.run.dir={run}") == 0
     with pytest.raises(InputError, match="draws points"):
         dispatch(["project", f"run={run}", "index=1"])

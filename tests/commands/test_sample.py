@@ -11,7 +11,7 @@ from gan.commands.train import train
 from gan.errors import InputError
 from gan.latents import Truncated
 from gan.pictures import picture
-from gan.runs.folder import load
+from gan.runs.checkpoints import load
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.conftest import composing
 

@@ -102,7 +102,7 @@ LARGE = {
 
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_trains(config: Compose, tmp_path: Path, name: str) -> None:
-    brief = [f"experiment={name}", "steps=2", "batch_size=4", "metrics=none", *LARGE.get(name, [])]
+    brief = [f"experiment={name}", "steps=2", "batch_size=4", "metrics=[]", *LARGE.get(name, [])]
     node = config(*brief)
     if node.data.channels != 2:  # no points of the plane
         node = config(*brief, "data=digits")
@@ -198,7 +198,7 @@ def test_colour_conditional_and_accumulated(config: Compose, tmp_path: Path) -> 
 
 def test_the_run_folder_is_evidence(config: Compose, tmp_path: Path) -> None:
     node = config(
-        *TINY, "metrics=domain", "metrics.num_fakes=200", "metrics.min_fakes=2", "steps=3"
+        *TINY, "backbone=domain", "evaluation.num_fakes=200", "evaluation.min_fakes=2", "steps=3"
     )
     score = train(node)
     run = tmp_path / "run"
@@ -293,7 +293,7 @@ def test_a_broken_checkpoint_is_named(config: Compose, tmp_path: Path) -> None:
 
 
 def test_loaded_samples_are_those_of_the_run(config: Compose, tmp_path: Path) -> None:
-    train(config(*TINY, "metrics=domain", "metrics.num_fakes=100", "metrics.min_fakes=2"))
+    train(config(*TINY, "backbone=domain", "evaluation.num_fakes=100", "evaluation.min_fakes=2"))
     best = gan.load(tmp_path / "run")
     last = gan.load(tmp_path / "run", checkpoint="last")
     assert torch.equal(best.sample(5, seed=1), last.sample(5, seed=1))

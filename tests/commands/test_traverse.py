@@ -4,11 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
+from gan.algorithms.traversal import traverse
 from gan.commands.main import dispatch
-from gan.commands.traverse import TraverseOptions, blocks, stacked
 from gan.errors import InputError
 from gan.latents import Codes
-from gan.runs.folder import load
+from gan.pictures import stack_blocks
+from gan.runs.checkpoints import load
 from tests.commands.test_cli import MLP, TINY, cli
 
 CODES = ["prior=codes", "prior.dim=20", "prior.categories=[3,12]", "prior.continuous=2"]
@@ -47,8 +48,7 @@ def test_only_the_code_of_its_block_changes(
     coded: Path, labels: list[int] | None, expected: list[int]
 ) -> None:
     game = load(coded)
-    options = TraverseOptions(str(coded), rows=3, columns=4, seed=5, labels=labels)
-    found = blocks(game, options)
+    found = traverse(game, rows=3, columns=4, seed=5, labels=labels)
     assert [block.shape for block in found] == [(3, k, 1, 16, 16) for k in (3, 12, 4, 4)]
     z = game.prior.sample_each(5, range(3))
     for block, (start, width) in zip(found, [(3, 3), (6, 12), (18, 1), (19, 1)], strict=True):
@@ -62,7 +62,7 @@ def test_only_the_code_of_its_block_changes(
 
 def test_the_extent(coded: Path) -> None:
     game = load(coded)
-    found = blocks(game, TraverseOptions(str(coded), columns=3, extent=0.5))[-1]
+    found = traverse(game, rows=5, columns=3, extent=0.5)[-1]
     z = game.prior.sample_each(0, range(5))
     z[:, -1] = -0.5
     torch.testing.assert_close(found[:, 0], game.decode(z, range(5)))
@@ -77,7 +77,7 @@ def test_codes_of_one_sort_alone() -> None:
 
 def test_blocks_are_stacked_on_white() -> None:
     wide, narrow = torch.full((2, 3, 1, 1, 1), 0.2), torch.full((1, 2, 1, 1, 1), 0.4)
-    grid = stacked([wide, narrow]).view(-1, 3)
+    grid = stack_blocks([wide, narrow]).view(-1, 3)
     expected = [[0.2, 0.2, 0.2], [0.2, 0.2, 0.2], [1, 1, 1], [0.4, 0.4, 1]]
     torch.testing.assert_close(grid, torch.tensor(expected))
 
@@ -108,7 +108,7 @@ def test_a_prior_without_codes(plain: Path) -> None:
 
 def test_points_have_no_grid(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    given = ["experiment=ring", "metrics=none", "accelerator=cpu", *CODES, "steps=1"]
+    given = ["experiment=ring", "metrics=[]", "accelerator=cpu", *CODES, "steps=1"]
     assert cli(*given, f"hydra.run.dir={run}") == 0
     with pytest.raises(InputError, match="draws points"):
         dispatch(["traverse", f"run={run}"])

@@ -4,11 +4,11 @@ import pytest
 import torch
 from PIL import Image
 
+from gan.algorithms.styles import truncate
 from gan.commands.main import dispatch
-from gan.commands.truncate import TruncateOptions, truncation
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
-from gan.runs.folder import load
+from gan.runs.checkpoints import load
 from tests.commands.test_mix import STYLED, TOLD, trained
 
 
@@ -31,7 +31,7 @@ def test_from_the_mean_to_the_samples(styled: Path) -> None:
     game = load(styled)
     generator = game.averaged
     assert isinstance(generator, StyleGenerator)
-    grid = truncation(game, TruncateOptions(str(styled), [0.0, 0.3, 1.0, -1.0], rows=4, seed=2))
+    grid = truncate(game, [0.0, 0.3, 1.0, -1.0], rows=4, seed=2)
     assert grid.shape == (4, 4, 1, 16, 16)
     mean = generator.w_mean.expand(1, generator.layers, -1)
     with torch.no_grad():

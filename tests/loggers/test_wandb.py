@@ -13,10 +13,10 @@ import wandb
 from hydra.errors import InstantiationException
 from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
-from gan.commands.main import explain
 from gan.commands.train import train
 from gan.loggers.wandb import Dashboard
 from gan.metrics.evaluation import protocol
+from gan.settings.errors import explain
 from tests.conftest import Compose, composing
 
 HEADER, BLOCK = 7, 2**15
@@ -100,8 +100,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run with metrics on the dashboard."""
     root = tmp_path_factory.mktemp("wandb")
     options = ["logger=wandb", "steps=3", "callbacks.telemetry.every=1", "loss=hinge"]
-    options += ["metrics=domain", "metrics.num_fakes=40", "metrics.min_fakes=2", "metrics.every=2"]
-    recipe = "metrics.backbone.training"
+    options += ["backbone=domain", "evaluation.num_fakes=40", "evaluation.min_fakes=2", "evaluation.every=2"]
+    recipe = "backbone.training"
     options += [f"{recipe}._target_=gan.backbones.classifier.Training", f"{recipe}.rounds=[25]"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]
     with composing(root) as config:

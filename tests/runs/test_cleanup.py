@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gan.runs.cleanup import Footprint
+from gan.runs.cleanup import Cleanup
 
 REFUSED = 2
 
@@ -17,11 +17,11 @@ def names(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def play(folder: Path, footprint: Footprint, status: int, trained: bool) -> None:
+def play(folder: Path, cleanup: Cleanup, status: int, trained: bool) -> None:
     """Write what a run does and exit."""
-    with footprint:
+    with cleanup:
         hydra(folder)
-        footprint.folder = folder
+        cleanup.folder = folder
         if trained:
             (folder / "metrics.csv").write_text("step\n1\n")
         raise SystemExit(status)
@@ -29,7 +29,7 @@ def play(folder: Path, footprint: Footprint, status: int, trained: bool) -> None
 
 def run(folder: Path, *arguments: str, status: int = REFUSED, trained: bool = False) -> None:
     with pytest.raises(SystemExit):
-        play(folder, Footprint(arguments), status, trained)
+        play(folder, Cleanup(arguments), status, trained)
 
 
 def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
@@ -73,6 +73,6 @@ def test_a_run_that_trained_keeps_everything(status: int, trained: bool, tmp_pat
 
 def test_a_refusal_before_hydra_changes_nothing(tmp_path: Path) -> None:
     hydra(tmp_path / "run", "old")
-    with pytest.raises(SystemExit), Footprint([f"hydra.run.dir={tmp_path / 'run'}"]):
+    with pytest.raises(SystemExit), Cleanup([f"hydra.run.dir={tmp_path / 'run'}"]):
         raise SystemExit(REFUSED)
     assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from gan.errors import InputError
-from gan.runs.evaluations import Ledger, Record, Spread, spreads
+from gan.runs.evaluations import Evaluations, Record, Spread, spreads
 
 
 def record(seed: int = 0, weights: str = "w", protocol: str = "p", **values: float) -> Record:
@@ -27,8 +27,8 @@ def test_one_seed_has_no_deviation() -> None:
 def test_records_survive_and_are_found(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.json"
     first = record(3, fid=1.0)
-    Ledger(path).add(first)
-    again = Ledger(path)
+    Evaluations(path).add(first)
+    again = Evaluations(path)
     assert again.find("w", 3, "p") == first
     assert again.find("w", 4, "p") is None
     assert again.find("other", 3, "p") is None
@@ -36,7 +36,7 @@ def test_records_survive_and_are_found(tmp_path: Path) -> None:
 
 
 def test_only_seeds_are_averaged_over(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "evaluation.json")
+    ledger = Evaluations(tmp_path / "evaluation.json")
     for new in (record(0, fid=1.0), record(1, fid=3.0), record(0, protocol="q", fid=50.0)):
         ledger.add(new)
     ledger.add(record(0, weights="v", fid=70.0))
@@ -48,5 +48,5 @@ def test_a_foreign_file_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.json"
     path.write_text('{"records": [{"fid": 3}]}')
     with pytest.raises(InputError, match="is no evaluation"):
-        Ledger(path)
+        Evaluations(path)
     assert path.read_text() == '{"records": [{"fid": 3}]}'

@@ -10,10 +10,11 @@ import pytest
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 
-from gan.commands.main import explain
-from gan.commands.train import _callbacks, train
+from gan.commands.train import train
 from gan.errors import InputError
-from gan.runs.storage import check_room, checkpoint_size, occupied, running_out
+from gan.runs.storage import check_free_space, checkpoint_size, explain_full_disk, locked
+from gan.runs.training import _callbacks
+from gan.settings.errors import explain
 from gan.settings.trust import build
 from tests.configs import ROOT
 from tests.conftest import Compose
@@ -22,8 +23,8 @@ Usage = namedtuple("Usage", ["total", "used", "free"])
 HOLD = """
 import sys, time
 from pathlib import Path
-from gan.runs.storage import occupied
-with occupied(Path(sys.argv[1])):
+from gan.runs.storage import locked
+with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -31,26 +32,26 @@ with occupied(Path(sys.argv[1])):
 
 def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:
     with (
-        occupied(tmp_path),
+        locked(tmp_path),
         pytest.raises(InputError, match=f"{tmp_path}: another process trains there"),
-        occupied(tmp_path),
+        locked(tmp_path),
     ):
         pass
-    with occupied(tmp_path):
+    with locked(tmp_path):
         pass
     assert not list((tmp_path / ".hydra").iterdir())
 
 
 def test_the_other_processes_of_a_run_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with occupied(tmp_path):
+    with locked(tmp_path):
         monkeypatch.setattr(rank_zero_only, "rank", 1)
-        with occupied(tmp_path):
+        with locked(tmp_path):
             pass
 
 
 def test_training_holds_its_folder(config: Compose, tmp_path: Path) -> None:
     node = config()
-    with occupied(tmp_path / "run"), pytest.raises(InputError, match="another process"):
+    with locked(tmp_path / "run"), pytest.raises(InputError, match="another process"):
         train(node)
 
 
@@ -60,10 +61,10 @@ def test_a_killed_process_lets_go(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="another process"), occupied(tmp_path):
+        with pytest.raises(InputError, match="another process"), locked(tmp_path):
             pass
         process.send_signal(signal.SIGKILL)
-    with occupied(tmp_path):
+    with locked(tmp_path):
         pass
 
 
@@ -84,7 +85,7 @@ def test_the_size_of_a_checkpoint_is_known_before(config: Compose, optimizer: st
         (["steps=2"], 1),
         (["steps=2", "callbacks.checkpoints.every=1"], 2),
         (["steps=9", "callbacks.checkpoints.every=1"], 3),
-        (["steps=9", "metrics=domain", "callbacks.checkpoints.every=1"], 4),
+        (["steps=9", "backbone=domain", "callbacks.checkpoints.every=1"], 4),
         (["steps=9", "callbacks=[telemetry]"], 0),
     ],
 )
@@ -95,11 +96,11 @@ def test_there_must_be_room_for_the_checkpoints(
     callbacks, game = _callbacks(node), build(node.model)
     needed = files * checkpoint_size(game)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, needed))
-    check_room(callbacks, game, node.steps)
+    check_free_space(callbacks, game, node.steps)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, needed - 1))
     if files:
         with pytest.raises(InputError, match=f"{files} checkpoints need about .* make room"):
-            check_room(callbacks, game, node.steps)
+            check_free_space(callbacks, game, node.steps)
 
 
 def test_checkpoints_that_are_there_need_no_room(
@@ -111,7 +112,7 @@ def test_checkpoints_that_are_there_need_no_room(
     folder.mkdir()
     torch.save(torch.zeros(checkpoint_size(game)), folder / "last.ckpt")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 0))
-    check_room(callbacks, game, node.steps)
+    check_free_space(callbacks, game, node.steps)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_full_disk_is_one_line_without_half_files(
 
 
 def fill(folder: Path) -> None:
-    with running_out(folder):
+    with explain_full_disk(folder):
         try:
             raise OSError(errno.ENOSPC, "No space left on device")
         except OSError as error:
@@ -139,7 +140,7 @@ def fill(folder: Path) -> None:
 def test_other_faults_are_left_alone(tmp_path: Path) -> None:
     part = tmp_path / "last.ckpt.part"
     part.touch()
-    with pytest.raises(OSError, match="Input/output error"), running_out(tmp_path):
+    with pytest.raises(OSError, match="Input/output error"), explain_full_disk(tmp_path):
         raise OSError(errno.EIO, "Input/output error")
     assert part.exists()
 

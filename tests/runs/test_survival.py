@@ -21,10 +21,15 @@ MOMENTS = int(os.environ.get("GANYMEDE_KILLS", "4"))
 RUN = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "data=digits"]
 RUN += ["batch_size=8", "accelerator=cpu", f"steps={STEPS}", "callbacks.checkpoints.every=7"]
 RUN += ["callbacks.telemetry.every=1", "callbacks.samples.every=50", "resume=auto", "loss=wgan_gp"]
-RUN += ["regularizers=[gradient_penalty,lecam]", "schedule=linear", "metrics=domain"]
-RUN += ["metrics.every=20", "metrics.num_fakes=40", "metrics.min_fakes=2", "measures=[fid,is]"]
-RUN += ["metrics.backbone.training._target_=gan.backbones.classifier.Training"]
-RUN += ["metrics.backbone.training.rounds=[25]"]
+RUN += ["regularizers=[gradient_penalty,lecam]", "schedule=linear", "backbone=domain"]
+RUN += [
+    "evaluation.every=20",
+    "evaluation.num_fakes=40",
+    "evaluation.min_fakes=2",
+    "metrics=[fid,is]",
+]
+RUN += ["backbone.training._target_=gan.backbones.classifier.Training"]
+RUN += ["backbone.training.rounds=[25]"]
 
 
 def start(run: Path, *given: str) -> subprocess.Popen[str]:

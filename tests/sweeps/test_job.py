@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from gan.callbacks.pruning import PRUNED
+from gan.callbacks.trial import PRUNED
 from gan.runs.lock import Lock
 from gan.settings.resolvers import job_folder
 from gan.sweeps import job as jobs
 from gan.sweeps.job import Job, Outcome, State
-from gan.sweeps.signals import RELAY
+from gan.sweeps.signals import FORWARDER
 from tests.sweeps.launching import fid, results
 
-# A stand-in for train.py: it does what its first argument says, in the folder of the job.
+# A stand-in for training: it does what its first override says, in the folder of the job.
 STAND_IN = """
 import json, os, signal, sys, time
 from pathlib import Path
-act, folder = sys.argv[1], Path(next(a for a in sys.argv if "run.dir" in a).partition("=")[2])
+act, folder = sys.argv[2], Path(next(a for a in sys.argv if "run.dir" in a).partition("=")[2])
 (folder / "ran").open("a").write("x")
 (folder / "environment.json").write_text(json.dumps(dict(os.environ)))
 files = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.exists()]
@@ -64,14 +64,14 @@ if act == "wait":
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return the folder of a sweep whose jobs are stand-ins."""
     (tmp_path / "train.py").write_text(STAND_IN)
-    monkeypatch.setattr(jobs, "TRAIN", tmp_path / "train.py")
+    monkeypatch.setattr(jobs, "MAIN", tmp_path / "train.py")
     ends: dict[str, dict[str, Any]] = {"end": {}, "pruned": {"steps": 4}, "short": {"steps": 4}}
     ends["nan"] = fid(math.nan)
     for name, given in ends.items():
         text = json.dumps(asdict(results(tmp_path, **given)))
         (tmp_path / f"{name}.json").write_text(text)
     yield tmp_path
-    RELAY.deafen()
+    FORWARDER.restore()
 
 
 def made(sweep: Path, act: str) -> Job:
@@ -145,7 +145,7 @@ def test_a_run_that_its_sweep_did_not_see_finish_is_finished(sweep: Path) -> Non
 def test_a_job_that_still_runs_is_waited_for(sweep: Path) -> None:
     script = "import time; time.sleep(1.5)"
     job = made(sweep, "end")
-    with Lock(job.folder / ".lock", RELAY.pause) as lock:
+    with Lock(job.folder / ".lock", FORWARDER.wait) as lock:
         subprocess.Popen([sys.executable, "-c", script], pass_fds=[lock.descriptor])
     start = time.monotonic()
     assert job.run().state == State.FINISHED
@@ -195,7 +195,7 @@ def test_what_the_sweep_is_told_the_job_is_told(
     heard: list[int] = []
     before = signal.signal(number, lambda n, _: heard.append(n))
     try:
-        RELAY.listen()
+        FORWARDER.install()
         job = made(sweep, "wait")
         told(job, number, number)  # the terminal and the sweep say it twice
         start = time.monotonic()
@@ -205,11 +205,11 @@ def test_what_the_sweep_is_told_the_job_is_told(
         given = signal.SIGINT if number == signal.SIGINT else signal.SIGUSR1
         assert json.loads((job.folder / "heard.json").read_text()) == [given]
         with pytest.raises(SystemExit) as left:
-            RELAY.depart()
+            FORWARDER.exit_if_received()
         assert left.value.code == status
         assert heard == ([] if number == signal.SIGINT else [number])  # who listened before
     finally:
-        RELAY.deafen()
+        FORWARDER.restore()
         signal.signal(number, before)
 
 

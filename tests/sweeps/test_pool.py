@@ -35,12 +35,12 @@ def test_jobs_never_share_a_device(pool: Pool) -> None:
 
     def job(count: int) -> None:
         for _ in range(5):
-            with pool.lease(count) as lease:
-                assert len(set(lease.devices)) == count
-                twice.extend(set(lease.devices) & set(held))
-                held.extend(lease.devices)
+            with pool.allocate(count) as allocation:
+                assert len(set(allocation.devices)) == count
+                twice.extend(set(allocation.devices) & set(held))
+                held.extend(allocation.devices)
                 time.sleep(0.01)
-                for device in lease.devices:
+                for device in allocation.devices:
                     held.remove(device)
 
     in_threads(*(lambda count=count: job(count) for count in (1, 1, 2, 2, 3)))
@@ -48,10 +48,10 @@ def test_jobs_never_share_a_device(pool: Pool) -> None:
 
 
 def test_a_job_is_told_its_devices_alone(pool: Pool) -> None:
-    with pool.lease(1), pool.lease(2) as lease:
-        assert lease.environment == {"CUDA_VISIBLE_DEVICES": "1,2"}
-    with pool.lease(0) as lease:
-        assert lease.environment == {}
+    with pool.allocate(1), pool.allocate(2) as allocation:
+        assert allocation.environment == {"CUDA_VISIBLE_DEVICES": "1,2"}
+    with pool.allocate(0) as allocation:
+        assert allocation.environment == {}
 
 
 def test_one_that_wants_all_is_not_passed_over(pool: Pool) -> None:
@@ -59,16 +59,16 @@ def test_one_that_wants_all_is_not_passed_over(pool: Pool) -> None:
 
     def large() -> None:
         time.sleep(0.1)
-        with pool.lease(3):
+        with pool.allocate(3):
             order.append("large")
 
     def small() -> None:
         time.sleep(0.2)
-        with pool.lease(1):
+        with pool.allocate(1):
             order.append("small")
 
     def begun() -> None:
-        with pool.lease(1):
+        with pool.allocate(1):
             time.sleep(0.4)
 
     in_threads(begun, large, small)
@@ -80,11 +80,11 @@ def test_two_that_want_all_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
     def both() -> None:
         time.sleep(0.1)
-        with pool.lease(2):
+        with pool.allocate(2):
             pass
 
     def one(seconds: float) -> None:
-        with pool.lease(1):
+        with pool.allocate(1):
             time.sleep(seconds)
 
     for _ in range(6):
@@ -92,7 +92,7 @@ def test_two_that_want_all_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 
 def test_more_than_there_are_is_refused(pool: Pool) -> None:
-    with pytest.raises(InputError, match=r"accelerator\.devices=4: 3 GPUs"), pool.lease(4):
+    with pytest.raises(InputError, match=r"accelerator\.devices=4: 3 GPUs"), pool.allocate(4):
         pass
 
 
@@ -100,11 +100,11 @@ def test_giving_up_gives_back(tmp_path: Path, pool: Pool) -> None:
     def give_up() -> None:
         raise KeyboardInterrupt
 
-    with pool.lease(2):
+    with pool.allocate(2):
         impatient = Pool(pool.devices, tmp_path, give_up)
-        with pytest.raises(KeyboardInterrupt), impatient.lease(2):
+        with pytest.raises(KeyboardInterrupt), impatient.allocate(2):
             pass
-        with impatient.lease(1):
+        with impatient.allocate(1):
             pass
 
 
@@ -113,8 +113,8 @@ import subprocess, sys, time
 from pathlib import Path
 from gan.sweeps.pool import Pool
 pool = Pool(["0"], Path(sys.argv[1]), lambda: time.sleep(0.01))
-with pool.lease(1) as lease:
-    passed = {"pass_fds": lease.descriptors} if sys.argv[2] == "job" else {}
+with pool.allocate(1) as allocation:
+    passed = {"pass_fds": allocation.descriptors} if sys.argv[2] == "job" else {}
     job = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3)"], **passed)
     print(job.pid, flush=True)
     time.sleep(60)
@@ -133,6 +133,6 @@ def test_a_killed_process_holds_as_long_as_its_job_runs(
     holder.kill()
     holder.wait()
     start = time.monotonic()
-    with Pool(["0"], tmp_path, pause).lease(1):
+    with Pool(["0"], tmp_path, pause).allocate(1):
         assert seconds[0] <= time.monotonic() - start <= seconds[1]
     holder.stdout.close()

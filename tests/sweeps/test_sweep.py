@@ -21,11 +21,11 @@ from tests.sweeps.test_tpe import trials
 
 pytestmark = pytest.mark.slow
 
-RING = ["experiment=ring", "accelerator=cpu", "batch_size=8", "metrics.every=50"]
-RING += ["metrics.num_fakes=50", "metrics.min_fakes=2", "callbacks.checkpoints.every=20"]
+RING = ["experiment=ring", "accelerator=cpu", "batch_size=8", "evaluation.every=50"]
+RING += ["evaluation.num_fakes=50", "evaluation.min_fakes=2", "callbacks.checkpoints.every=20"]
 LR = "optimizer.generator.lr"
 TINY = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "data=digits"]
-TINY += ["batch_size=8", "metrics=none", "steps=3"]
+TINY += ["batch_size=8", "metrics=[]", "steps=3"]
 
 
 @contextmanager

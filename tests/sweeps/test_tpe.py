@@ -21,12 +21,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from gan.callbacks.pruning import STUDY
-from gan.commands.main import explain
+from gan.callbacks.trial import STUDY
 from gan.errors import InputError
+from gan.settings.errors import explain
 from gan.sweeps import tpe as search
 from gan.sweeps.job import Outcome, State
-from gan.sweeps.signals import RELAY
+from gan.sweeps.signals import FORWARDER
 from gan.sweeps.tpe import TPESweeper, register
 from tests.configs import options
 from tests.conftest import composing
@@ -140,7 +140,7 @@ def test_what_was_cut_short_runs_again_and_no_more(
 
         def launch(self: Stage, *given: Any, **named: Any) -> list[JobReturn]:
             returns = told(self, *given, **named)
-            patch.setattr(RELAY, "asked", 15 if len(self.batches) == 3 else None)
+            patch.setattr(FORWARDER, "received", 15 if len(self.batches) == 3 else None)
             return returns
 
         patch.setattr(Stage, "launch", launch)

@@ -1,0 +1,134 @@
+"""Styles of samples: mixing and truncation (Karras et al., 2019)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gan.algorithms.latent import LatentGame, evaluating
+from gan.errors import InputError
+from gan.networks.style import StyleGenerator
+
+_BATCH = 100  # images at once
+
+
+class Styles:
+    """The styles of a game's samples, and their images.
+
+    Args:
+        game: in evaluation mode.
+
+    Raises:
+        InputError: if its generator has no styles.
+    """
+
+    def __init__(self, game: LatentGame) -> None:
+        if not isinstance(game.averaged, StyleGenerator):
+            raise InputError(
+                f"run: its {type(game.averaged).__name__} has no styles: name a run of "
+                "model=stylegan or model=stylegan2"
+            )
+        self.game, self.generator = game, game.averaged
+
+    def of(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return styles (n, layers, style_dim) of latents (n, dim) and labels (n,)."""
+        device = self.game.device
+        y = None if labels is None else labels.to(device)
+        with evaluating(self.generator):
+            return self.generator.styles(z.to(device), y)
+
+    def sample(self, seed: int, n: int, labels: Sequence[int] | None) -> Tensor:
+        """Return the styles (n, layers, style_dim) of the first ``n`` samples of a seed.
+
+        Raises:
+            InputError: on labels that the model does not know.
+        """
+        z = self.game.prior.sample_each(seed, range(n))
+        return self.of(z, self.game.labels_for(n, labels))
+
+    def images(self, styles: Tensor) -> Tensor:
+        """Return images (..., C, H, W) in [-1, 1] of styles (..., layers, style_dim), on the CPU.
+
+        float32; styles of one image lie in the last two dimensions.
+        """
+        parts = torch.split(styles.flatten(0, -3), _BATCH)
+        with evaluating(self.generator):
+            images = [self.generator.synthesise(part).float().cpu() for part in parts]
+        return torch.cat(images).unflatten(0, styles.shape[:-2])
+
+
+def layer_range(given: Sequence[int] | None, layers: int, start: int = 0) -> slice:
+    """Return the layers from the first to the last given, by default all from ``start``.
+
+    Raises:
+        InputError: if they are not two of ``layers`` in their order.
+    """
+    if given is None:
+        return slice(start, layers)
+    if len(given) != 2 or not 0 <= given[0] <= given[1] < layers:
+        raise InputError(
+            f"layers={list(given)}: give the first and the last of 0..{layers - 1}, such as "
+            f"[0,{layers // 2 - 1}]"
+        )
+    return slice(given[0], given[1] + 1)
+
+
+def mix(
+    game: LatentGame,
+    left: Sequence[int],
+    top: Sequence[int],
+    layers: Sequence[int] | None = None,
+    seed: int = 0,
+    labels: Sequence[int] | None = None,
+) -> Tensor:
+    """Return images (1 + rows, 1 + columns, C, H, W) in [-1, 1], the first one white.
+
+    A cell has the styles of the sample on its left, and those of the sample on top at some layers.
+
+    Args:
+        game: in evaluation mode.
+        left: numbers of samples of the seed, one a row.
+        top: numbers of samples, one a column.
+        layers: first and last layer that are taken from the top; by default the finer half.
+        seed: of the samples.
+        labels: one, or one a sample on the left and then on top; by default those of the samples.
+
+    Source: Karras et al., 2019, fig. 3.
+
+    Raises:
+        InputError: if there are no styles, or no such layers or labels.
+    """
+    styles = Styles(game)
+    chosen = layer_range(layers, styles.generator.layers, styles.generator.layers // 2)
+    numbers, classes = [*left, *top], game.generator.num_classes
+    z = torch.cat([game.prior.sample_each(seed, range(k, k + 1)) for k in numbers])
+    if labels is None and classes:
+        labels = [k % classes for k in numbers]
+    w = styles.of(z, game.labels_for(len(numbers), labels))
+    rows, columns = w[: len(left)], w[len(left) :]
+    cells = rows[:, None].repeat(1, len(columns), 1, 1)
+    cells[:, :, chosen] = columns[:, chosen]
+    edge, side, inner = (styles.images(part) for part in (columns[None], rows[:, None], cells))
+    corner = torch.ones_like(edge[:, :1])
+    return torch.cat([torch.cat([corner, edge], 1), torch.cat([side, inner], 1)])
+
+
+def truncate(
+    game: LatentGame,
+    psis: Sequence[float],
+    rows: int,
+    seed: int = 0,
+    labels: Sequence[int] | None = None,
+) -> Tensor:
+    """Return images (rows, psis, C, H, W) in [-1, 1] of w' = mean + psi (w - mean).
+
+    Source: Karras et al., 2019, section 2.2 and fig. 8; the mean is that of training, over all
+    labels.
+
+    Raises:
+        InputError: if there are no styles, or on labels that the model does not know.
+    """
+    styles = Styles(game)
+    w = styles.sample(seed, rows, labels)
+    psi = torch.tensor(psis).to(w)[:, None, None]
+    return styles.images(torch.lerp(styles.generator.w_mean.to(w), w[:, None], psi))

@@ -1,0 +1,250 @@
+"""Training from a checked config."""
+
+import logging
+import os
+import platform
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from rich.console import Console
+
+from gan.algorithms.precision import scale_losses
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.doctor import Doctor
+from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.pruning import Pruning
+from gan.callbacks.signals import Departure, Signals
+from gan.callbacks.telemetry import Telemetry
+from gan.errors import InputError
+from gan.layers.synchronised import SynchronisedBatchNorm
+from gan.loggers.table import Table
+from gan.runs import checkpoints
+from gan.runs.folder import Run
+from gan.runs.results import PACKAGES, Results, commit
+from gan.runs.resume import AUTO, has_checkpoint, identity, refuse_changes
+from gan.runs.storage import check_free_space, explain_full_disk, locked
+from gan.settings.trust import build
+
+T = TypeVar("T")
+
+# Order in which callbacks act after a step: signals decide whether it is the last, telemetry does
+# not time the others, the doctor keeps non-finite numbers from the metrics, pruning reads these.
+_ORDER = (Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+
+
+def _rank(callback: Callback) -> int:
+    """Return the position of a callback in the order."""
+    return next((i for i, kind in enumerate(_ORDER) if isinstance(callback, kind)), len(_ORDER))
+
+
+def _callbacks(config: DictConfig) -> list[Callback]:
+    """Return the callbacks in the order in which they act."""
+    allowed = list(config.allow_targets)
+    chosen = [build(node, allowed) for node in config.callbacks.values()]
+    if config.doctor:
+        chosen.append(build(config.doctor, allowed))
+    if config.metrics:
+        chosen.append(MetricsCallback(build(config.evaluation, allowed)))
+    for callback in chosen:
+        if isinstance(callback, Checkpoints):
+            callback.identity = identity(config)
+    signals = Signals()
+    return [*sorted([signals, *chosen], key=_rank), Departure(signals)]
+
+
+def _loggers(config: DictConfig, table: Table) -> list[Logger]:
+    """Return the table and the chosen dashboard."""
+    chosen = [build(config.logger, list(config.allow_targets))] if config.logger else []
+    for logger in chosen:
+        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+    return [table, *chosen]
+
+
+def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger]) -> pl.Trainer:
+    """Return a trainer for one pass over a stream of ``steps`` steps."""
+    node = build(config.accelerator, list(config.allow_targets))
+    if node["accelerator"] == "gpu" and not torch.cuda.is_available():
+        raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
+    try:
+        trainer = pl.Trainer(
+            **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
+            max_epochs=1,
+            callbacks=callbacks,
+            logger=loggers,
+            log_every_n_steps=1,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=config.run_dir,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise InputError(f"accelerator: {error}") from error
+    scale_losses(trainer.strategy)
+    return trainer
+
+
+def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
+    """Set memory format, compilation and the devices over which batch statistics are taken."""
+    if node.channels_last:
+        game.to(memory_format=torch.channels_last)
+    if node.sync_batchnorm:
+        SynchronisedBatchNorm.convert(game)
+    if node.compile:
+        game.generator.compile()
+        game.averaged.compile()
+
+
+def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
+    """Refuse a game that knows other labels than the data."""
+    known = getattr(game.generator, "num_classes", 0)
+    if known not in (0, datamodule.num_classes):
+        raise InputError(
+            f"conditioning.num_classes={known} but the data have {datamodule.num_classes}: "
+            "leave conditioning.num_classes out"
+        )
+
+
+def _summary(game: TwoPlayerGame, classes: int) -> str:
+    """Return the game, its number of parameters, and whether it is conditional, in one line."""
+    networks = (game.generator, game.discriminator)
+    sizes = " + ".join(f"{sum(p.numel() for p in n.parameters()):,}" for n in networks)
+    known = getattr(game.generator, "num_classes", 0)
+    told = f"told the label, one of {known}" if known else "unconditional"
+    unused = f", the data's {classes} classes unused" if classes and not known else ""
+    return f"game: {type(game).__name__}, {sizes} parameters (G + D), {told}{unused}"
+
+
+def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGame) -> Path | None:
+    """Set table and data to the step of the checkpoint and return its path."""
+    automatic = config.resume == AUTO
+    folder = config.run_dir if automatic else config.resume
+    if folder is None or (automatic and not has_checkpoint(Path(folder))):
+        return None
+    usable = checkpoints.latest(Run(folder))
+    if automatic:  # a run that was cut short after its last step does the end again
+        usable = [(path, content) for path, content in usable if _step(content) < config.steps]
+        if not usable:
+            return None
+    path, content = usable[0]
+    refuse_changes(folder, content.get("identity"), identity(config))
+    _check_shapes(folder, content["state_dict"], game.state_dict())
+    step = _step(content)
+    if step >= config.steps:
+        raise InputError(f"resume: {folder} has done {step} steps: give a larger steps= than that")
+    table.rewind(step)
+    datamodule.start_step = step
+    return path
+
+
+def _step(content: dict[str, Any]) -> int:
+    """Return how many steps a checkpoint has behind it."""
+    return int(content["clock"]["step"])
+
+
+def _check_shapes(folder: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse a checkpoint of other networks."""
+    if {k: v.shape for k, v in old.items()} != {k: v.shape for k, v in new.items()}:
+        raise InputError(
+            f"resume: the networks of {folder} have other shapes than those asked for: "
+            "leave its settings as they were"
+        )
+
+
+def _silence() -> None:
+    """Silence advice of Lightning that does not apply here."""
+    for message in (
+        ".*module.s. in eval mode at the start.*",
+        ".*defined a `validation_step` but have no.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*your dataloader is not resumable.*",
+        ".*srun. command is available.*",
+    ):
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def hardware(device: torch.device) -> str:
+    """Return the name of a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+
+
+def _first(callbacks: list[Callback], kind: type[T]) -> T | None:
+    """Return the first callback of a class, if there is one."""
+    return next((callback for callback in callbacks if isinstance(callback, kind)), None)
+
+
+def results(
+    callbacks: list[Callback], game: TwoPlayerGame, config: DictConfig, seconds: float
+) -> Results:
+    """Return the results of a finished run."""
+    metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
+    return Results(
+        run=str(config.run_dir),
+        name=config.name,
+        steps=game.clock.step,
+        images=game.clock.images,
+        images_per_second=telemetry.rate if telemetry else float("nan"),
+        seconds=seconds,
+        seed=config.seed,
+        monitor=metrics.monitor if metrics else None,
+        final=metrics.last if metrics else {},
+        best=metrics.best if metrics else {},
+        baseline=metrics.baseline if metrics else {},
+        protocols=metrics.protocols if metrics else {},
+        stamp=metrics.stamp if metrics else {},
+        versions={package: version(package) for package in PACKAGES},
+        commit=commit(),
+        hardware=hardware(game.device),
+        higher_is_better=metrics is not None and metrics.higher_is_better,
+    )
+
+
+def train(config: DictConfig) -> Results:
+    """Train what a checked config describes, and return, write and show the results.
+
+    Raises:
+        InputError: on bad input, before training.
+    """
+    folder = Path(config.run_dir)
+    with locked(folder), explain_full_disk(folder):
+        return _fit(config)
+
+
+def _fit(config: DictConfig) -> Results:
+    """Build the run, train, and write and show the results."""
+    _silence()
+    pl.seed_everything(config.seed, verbose=False)
+    started, allowed = time.time(), list(config.allow_targets)
+    datamodule = build(config.data, allowed)
+    table = Table(Path(config.run_dir) / "metrics.csv")
+    game = build(config.model, allowed)
+    _check_labels(game, datamodule)
+    checkpoint = _resume(config, table, datamodule, game)
+    _accelerate(game, config.accelerator)
+    callbacks = _callbacks(config)
+    check_free_space(callbacks, game, config.steps)
+    trainer = _trainer(config, callbacks, _loggers(config, table))
+    if trainer.is_global_zero:
+        summary = _summary(game, datamodule.num_classes)
+        Console().print(f"run folder: {config.run_dir}\n{summary}", soft_wrap=True, highlight=False)
+    trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint, weights_only=True)
+    done = results(callbacks, game, config, time.time() - started)
+    if trainer.is_global_zero:
+        done.save()
+        done.show()
+    return done

@@ -1,0 +1,76 @@
+import re
+from dataclasses import fields
+
+import pytest
+
+from gan import __version__
+from gan.commands import help as pages
+from gan.commands.main import COMMANDS, TRAIN, Command, dispatch
+from gan.settings.knobs import knobs
+from tests.configs import ROOT, options
+
+OTHERS = [name for name in COMMANDS if name != TRAIN]
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the terminal wide enough for every line."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    dispatch([*arguments])
+    screen = capsys.readouterr()
+    assert screen.err == ""
+    return screen.out
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_every_command_in_its_group(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = shown(capsys, *arguments)
+    for name in COMMANDS:
+        assert re.search(rf"^{name} +[A-Z].*\. *$", page, flags=re.MULTILINE), name
+    assert "Measure and compare" in page
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    modules = {path.stem for path in (ROOT / "gan" / "commands").glob("*.py")}
+    shared = {"__init__", "main", "help", "exits", "paths", "assessment"}
+    assert modules - shared == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_setting_has_type_default_and_meaning(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = shown(capsys, name, "--help").splitlines()
+    kind = Command.load(name).options
+    assert set(pages.attributes(kind)) == {field.name for field in fields(kind)}
+    for field in fields(kind):
+        (row,) = (line for line in lines if line.split()[:1] == [field.name])
+        cells = re.split(r" {2,}", row.strip())
+        assert len(cells) == 4, row
+        assert len(cells[3]) > 5
+
+
+def test_defaults_as_the_command_line_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    page = re.sub(r" {2,}", "  ", shown(capsys, "evaluate", "--help"))
+    assert "run  str  required  the run folder" in page
+    assert "n  int  10000  " in page
+    assert "checkpoints  list[str]  [best,last]  " in page
+    assert "metrics  list[str] | None  null  " in page
+
+
+def test_the_settings_of_training(capsys: pytest.CaptureFixture[str]) -> None:
+    page = re.sub(r" {2,}", "  ", shown(capsys, TRAIN, "--help"))
+    assert "steps  int  2000  generator updates" in page
+    assert "loss  non_saturating  " + ", ".join(options("loss")) in page
+    assert "experiment  null  cifar10_dcgan_hinge" in page
+    assert "--cfg job" in page
+    assert all(knob.comment for knob in knobs())
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown(capsys, "--version") == f"ganymede {__version__}\n"
