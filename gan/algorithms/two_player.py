@@ -26,6 +26,17 @@ Images = tuple[Tensor, Tensor | None]
 BatchType = TypeVar("BatchType", bound=Batch)
 
 
+def rename_entries(state: dict[str, Any]) -> None:
+    """Rename the entries of a state dict of an earlier version, in place."""
+    if "mended" in state:
+        state["nonfinite"] = state.pop("mended")
+
+
+def _load_earlier_version(module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    """Rename the entries of an earlier version before they are loaded."""
+    rename_entries(state)
+
+
 class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     """Alternating optimization of a generator and a discriminator.
 
@@ -85,6 +96,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
         self.nan_to_num = nan_to_num
         self.register_buffer("nonfinite", torch.zeros(2, dtype=torch.int64))
+        self.register_load_state_dict_pre_hook(_load_earlier_version)  # type: ignore[no-untyped-call]
         self.clock, self.turn, self.log_due = Clock(), 0, True
         self.readings: dict[str, Tensor | float] = {}
         self._random: list[list[Tensor]] = []

@@ -87,8 +87,9 @@ class Evaluation:
         """Refuse a monitor that is no value of the metrics."""
         if monitor is not None and self.monitor not in self.ranking:
             names = ", ".join(key.partition("/")[2] for key in self.ranking)
-            remedy = f"is none of {names}" if names else "is not measured: set it to null"
-            raise InputError(f"evaluation.monitor={monitor} {remedy}")
+            fault = f"is none of {names}" if names else "is not measured"
+            remedy = "set it to one of these" if names else "set it to null"
+            raise InputError(f"evaluation.monitor={monitor} {fault}: {remedy}")
 
     @property
     def ranking(self) -> dict[str, FeatureMetric]:
