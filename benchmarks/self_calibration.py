@@ -77,10 +77,10 @@ def chosen(options: argparse.Namespace) -> list[Backbone]:
 
 
 def measures(backbone: Backbone) -> dict[str, FeatureMetric]:
-    made: list[FeatureMetric] = [FrechetDistance(), KernelDistance(), Neighbours()]
+    metrics: list[FeatureMetric] = [FrechetDistance(), KernelDistance(), Neighbours()]
     if backbone.has_logits:
-        made.append(InceptionScore())
-    return {metric.ranking[0]: metric for metric in made}
+        metrics.append(InceptionScore())
+    return {metric.ranking[0]: metric for metric in metrics}
 
 
 def calibrate(backbone: Backbone, source: ImageDataset, count: int) -> None:

@@ -170,17 +170,17 @@ class Batches:
 def game(config: DictConfig) -> GAN:
     """Return a new game in the memory format of training."""
     torch.manual_seed(0)
-    made: GAN = instantiate(config.model, _convert_="all")
-    return made.to(memory_format=torch.channels_last)
+    new_game: GAN = instantiate(config.model, _convert_="all")
+    return new_game.to(memory_format=torch.channels_last)
 
 
-def main(*given: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) -> None:
+def main(*arguments: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) -> None:
     """Run the benchmark."""
     resolvers.register()
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"), tempfile.TemporaryDirectory() as run:
         overrides = [f"model={model}", "data.channels=3", "data.resolution=32", f"run_dir={run}"]
-        overrides += [f"batch_size={BATCH}", *given]
+        overrides += [f"batch_size={BATCH}", *arguments]
         config = compose("train", overrides)
         shape = (2048, config.data.channels, config.data.resolution, config.data.resolution)
         data = torch.randint(256, shape, dtype=torch.uint8)

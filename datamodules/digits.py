@@ -25,8 +25,8 @@ class Digits(ImageDataModule):
         bunch = load_digits()
         order = torch.from_numpy(keyed_generator(0, 0).permutation(len(bunch.images)))
         parts = order.tensor_split([int(TRAIN_SHARE * len(order))])
-        mine = dict(zip(self.splits, parts, strict=True))[split]
+        rows = dict(zip(self.splits, parts, strict=True))[split]
         levels = torch.from_numpy(bunch.images)[:, None]
         images = (levels * (255 / 16)).round().to(torch.uint8)
         labels = torch.from_numpy(bunch.target).to(torch.int64)
-        return TensorSplit(resize(images[mine], self.resolution), labels[mine])
+        return TensorSplit(resize(images[rows], self.resolution), labels[rows])

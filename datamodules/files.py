@@ -38,10 +38,10 @@ class PublishedFile:
         Raises:
             DataError: if they differ.
         """
-        path, found = root / self.path, self.compute_md5(root)
-        if found != self.md5:
+        path, md5 = root / self.path, self.compute_md5(root)
+        if md5 != self.md5:
             raise DataError(
-                f"{path}: its md5 {found} is not the published {self.md5}:"
+                f"{path}: its md5 {md5} is not the published {self.md5}:"
                 " delete it to download it again, or set data.verify=false to read it as it is"
             )
 

@@ -82,12 +82,12 @@ class FolderSource(ImageSource):
             raise error
 
         with wrap_read_errors(self.path):
-            found = [
+            names = [
                 (Path(folder) / file).relative_to(self.path).as_posix()
                 for folder, _, files in os.walk(self.path, onerror=stop, followlinks=True)
                 for file in files
             ]
-        return visible_images(found)
+        return visible_images(names)
 
     def size(self, name: str) -> int:  # noqa: D102
         return (self.path / name).stat().st_size
