@@ -33,7 +33,8 @@ from gan.runs.folder import Run
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk, locked
-from gan.settings.trust import build
+from gan.settings.trust import build, load
+from gan.settings.validation import nodes
 
 T = TypeVar("T")
 
@@ -220,6 +221,9 @@ def train(config: DictConfig) -> Results:
     Raises:
         InputError: on bad input, before training.
     """
+    for path, node in nodes(config):
+        if "_target_" in node:
+            load(path, node["_target_"], list(config.allow_targets))
     folder = Path(config.run_dir)
     with locked(folder), explain_full_disk(folder):
         return _fit(config)

@@ -24,14 +24,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(choices) or 'none'}"
 
 
-def _nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
-    """Yield every dictionary with its dotted path."""
+def nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
+    """Yield every dictionary of a config with its dotted path, but for interpolations."""
     if isinstance(config, DictConfig):
         yield path, config
         for key in config:
             node = config._get_node(key)
             if isinstance(node, DictConfig) and not node._is_interpolation():
-                yield from _nodes(node, f"{path}.{key!s}" if path else str(key))
+                yield from nodes(node, f"{path}.{key!s}" if path else str(key))
 
 
 def _accepts(types: Types, value: Any) -> bool:
@@ -111,6 +111,6 @@ def validate(config: DictConfig) -> None:
                 )
     allowed = list(config.allow_targets)
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)
-    for path, node in _nodes(config):
+    for path, node in nodes(config):
         if "_target_" in node:
             check_target(path, node, allowed)
