@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -141,7 +142,7 @@ class AlternatingTimer(StepCallback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.started = time.process_time()
 
-    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:
         if game.clock.step % self.steps:
             return
         ended = time.process_time()
