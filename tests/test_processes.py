@@ -1,4 +1,4 @@
-"""Two processes, each with half of the fakes, agree with one that has them all."""
+"""Two processes, each with half of the fakes, give the same results as one."""
 
 import multiprocessing
 import sys
@@ -11,18 +11,18 @@ from torch import distributed
 from gan import processes
 from gan.metrics.kernel import KernelDistance
 from gan.metrics.neighbours import Neighbours
-from tests.metrics.tiny import domain, evaluation, tiny_source
+from tests.metrics.tiny_data import domain, evaluation, tiny_dataset
 
 
 def fakes() -> torch.Tensor:
     return torch.rand(41, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def measured(cache: Path) -> dict[str, float]:
-    """The values of this process's share, and the baseline's under another name."""
+def measure(cache: Path) -> dict[str, float]:
+    """Return the values of this process, and those of one process with all fakes."""
     result = evaluation(cache, domain(cache), 41)
     result.metrics |= {"kid": KernelDistance(5, 20), "neighbours": Neighbours()}
-    result.prepare(tiny_source(), torch.device("cpu"))
+    result.prepare(tiny_dataset(), torch.device("cpu"))
     shard = torch.tensor_split(fakes(), processes.world_size())[processes.rank()]
     values = result.measure([(shard, None)], 21 * processes.rank())
     baseline = result.baseline() or {}
@@ -35,14 +35,14 @@ def work(rank: int, folder: Path) -> None:
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
     )
     for turn in ("computed", "cached"):
-        torch.save(measured(folder / "two"), folder / f"{turn}{rank}.pt")
+        torch.save(measure(folder / "two"), folder / f"{turn}{rank}.pt")
     distributed.destroy_process_group()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    expected = measured(tmp_path / "one")
+    expected = measure(tmp_path / "one")
     context = multiprocessing.get_context("fork")
     workers = [context.Process(target=work, args=(rank, tmp_path)) for rank in (0, 1)]
     for worker in workers:
@@ -56,6 +56,6 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
             assert values == pytest.approx(expected, rel=1e-5), (turn, rank)
 
 
-def test_a_single_process_is_alone() -> None:
+def test_a_single_process() -> None:
     assert (processes.rank(), processes.world_size()) == (0, 1)
     assert processes.all_gather("value") == ["value"]

@@ -82,7 +82,7 @@ class FeatureDistance(ImageDistance):
         except ValueError as error:
             raise InputError(
                 f"ppl: {backbone.name} reads 8-bit images, which hide small differences ({error}); "
-                "use backbone=domain"
+                "use backbone=domain, or LPIPS as similarity"
             ) from error
         return normalize(pool.double(), dim=1)
 

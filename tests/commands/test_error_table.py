@@ -269,6 +269,11 @@ KINDS = [
         "train_32x32.mat cannot be read",
         text("data/svhn/train_32x32.mat", "MATLAB 5.0"),
     ),
+    train("choice of an earlier version", f"{TINY} metrics=inception", "called backbone=inception"),
+    train("no metrics of an earlier version", "metrics=none", "called metrics=[] now"),
+    train("group of an earlier version", f"{TINY} measures=[fid]", "called metrics=[fid] now"),
+    train("key of an earlier version", f"{TINY} metrics.every=3", "called evaluation.every=3 now"),
+    train("metric of the model", f"{TINY} metrics=[cas]", "cas evaluate run=DIR metrics=[cas]"),
     train(
         "no Inception weights and no network",
         f"{TINY} metrics=[fid] backbone=inception",
@@ -363,7 +368,8 @@ KINDS = [
     after("layers of no styles", "project run=run index=0 extended=true", "extended no styles"),
     after("unknown model", "models model=dcgna", "model=dcgna did you mean 'dcgan'"),
     after("path of one step", "interpolate run=run steps=1", "steps=1 2 or more"),
-    after("unknown measure", "evaluate run=run metrics=[fdi]", "no 'fdi' did you mean 'fid'"),
+    after("unknown metric", "evaluate run=run metrics=[fdi]", "no 'fdi' did you mean 'fid'"),
+    after("earlier key of evaluate", "evaluate run=run probes=[cas]", "called metrics=[cas] now"),
     after("too few fakes", "evaluate run=run n=10", "10 1000"),
     after(
         "garbled evaluation", "evaluate run=run", "is no evaluation", text("run/evaluation.json")

@@ -15,6 +15,7 @@ from gan.commands.main import dispatch
 from gan.commands.report import entries
 from gan.commands.train import train
 from gan.errors import InputError
+from gan.metrics.path_length import PerceptualPathLength
 from tests.conftest import composing
 
 SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
@@ -45,73 +46,75 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ledger(run: Path) -> dict[str, Any]:
+def evaluated(run: Path) -> dict[str, Any]:
     """Return what `evaluate` writes about both checkpoints."""
     dispatch(["evaluate", f"run={run}", *SMALL])
     content: dict[str, Any] = json.loads((run / "evaluation.json").read_text())
     return content
 
 
-def test_everything_that_applies_is_measured(ledger: dict[str, Any], run: Path) -> None:
-    values = ledger["records"][0]["values"]
+def test_all_metrics_of_features_that_apply_are_measured(
+    evaluated: dict[str, Any], run: Path
+) -> None:
+    values = evaluated["records"][0]["values"]
     for key in EVERY:
         assert f"domain/{key}" in values
     assert min(Image.open(run / "nearest_best.png").size) > 100
 
 
-def test_both_checkpoints_and_all_seeds(ledger: dict[str, Any]) -> None:
-    assert [r["seed"] for r in ledger["records"]] == [0, 1] * (len(ledger["records"]) // 2)
-    first, second = ledger["records"][:2]
+def test_both_checkpoints_and_all_seeds(evaluated: dict[str, Any]) -> None:
+    assert [r["seed"] for r in evaluated["records"]] == [0, 1] * (len(evaluated["records"]) // 2)
+    first, second = evaluated["records"][:2]
     assert first["values"]["domain/fid"] != second["values"]["domain/fid"]
     mean = (first["values"]["domain/fid"] + second["values"]["domain/fid"]) / 2
-    assert ledger["summary"][0]["values"]["domain/fid"]["mean"] == pytest.approx(mean)
+    assert evaluated["summary"][0]["values"]["domain/fid"]["mean"] == pytest.approx(mean)
 
 
-def test_the_stamp_tells_the_protocol(ledger: dict[str, Any]) -> None:
-    stamp = ledger["records"][0]["stamp"]
+def test_the_stamp_has_the_protocol(evaluated: dict[str, Any]) -> None:
+    stamp = evaluated["records"][0]["stamp"]
     assert stamp["num_fakes"] == 60
     assert stamp["real_data"] == "digits"
     assert stamp["sample_seed"] == 0
     assert stamp["kid_subsets"] == 100
-    protocols = ledger["records"][0]["protocols"]
-    assert protocols == ledger["records"][1]["protocols"]
+    protocols = evaluated["records"][0]["protocols"]
+    assert protocols == evaluated["records"][1]["protocols"]
     assert protocols["domain/fid"] != protocols["domain/kid"]
 
 
-def test_what_was_measured_is_not_measured_again(
-    ledger: dict[str, Any], run: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_evaluation_is_not_repeated(
+    evaluated: dict[str, Any], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = run / "evaluation.json"
     whole = path.read_text()
-    cut = {**ledger, "records": ledger["records"][:1]}
+    cut = {**evaluated, "records": evaluated["records"][:1]}
     path.write_text(json.dumps(cut))
     seeds: list[int] = []
-    measure = Assessment._measure
+    measure = Assessment._measure_features
 
-    def counted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
+    def recorded(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
         seeds.append(seed)
         return measure(self, game, checkpoint, seed)
 
-    monkeypatch.setattr(Assessment, "_measure", counted)
+    monkeypatch.setattr(Assessment, "_measure_features", recorded)
     dispatch(["evaluate", f"run={run}", *SMALL])
     again = json.loads(path.read_text())
-    assert len(seeds) == len(ledger["records"]) - 1
-    for old, new in zip(ledger["records"], again["records"], strict=True):
+    assert len(seeds) == len(evaluated["records"]) - 1
+    for old, new in zip(evaluated["records"], again["records"], strict=True):
         assert old["values"] == pytest.approx(new["values"], nan_ok=True)
     path.write_text(whole)
 
 
-def test_an_interruption_keeps_what_was_measured(
+def test_an_interruption_keeps_earlier_evaluations(
     plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = Assessment._measure
+    measure = Assessment._measure_features
 
     def interrupted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
         if seed == 1:
             raise KeyboardInterrupt
         return measure(self, game, checkpoint, seed)
 
-    monkeypatch.setattr(Assessment, "_measure", interrupted)
+    monkeypatch.setattr(Assessment, "_measure_features", interrupted)
     with pytest.raises(KeyboardInterrupt):
         dispatch(["evaluate", f"run={plain}", *SMALL, "metrics=[fid]"])
     (kept,) = json.loads((plain / "evaluation.json").read_text())["records"]
@@ -128,7 +131,22 @@ def test_an_unconditional_model_goes_without_labels(
     assert not any("intra_fid" in key for record in records for key in record["values"])
 
 
-def test_how_images_were_drawn_is_part_of_the_protocol(run: Path, tmp_path: Path) -> None:
+def test_metrics_of_the_model_are_asked_for_like_the_others(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "evaluation.json").unlink(missing_ok=True)
+    lengths = torch.arange(100, dtype=torch.float64)
+    monkeypatch.setattr(PerceptualPathLength, "lengths", lambda *_: lengths)
+    given = [*SMALL, "seeds=1", "metrics=[ppl,fid]", "checkpoints=[last]"]
+    dispatch(["evaluate", f"run={copy}", *given])
+    (record,) = json.loads((copy / "evaluation.json").read_text())["records"]
+    assert record["values"].keys() == {"domain/fid", "ppl", "ppl_std"} == record["protocols"].keys()
+    assert record["values"]["ppl"] == 49.5
+    assert record["stamp"]["ppl_count"] == 10_000
+
+
+def test_sampling_is_part_of_the_protocol(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     (copy / "evaluation.json").unlink(missing_ok=True)
@@ -153,13 +171,13 @@ def test_how_images_were_drawn_is_part_of_the_protocol(run: Path, tmp_path: Path
 
 def test_what_is_measured_is_truncated(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[float] = []
-    measure = Assessment._measure
+    measure = Assessment._measure_features
 
-    def noted(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
+    def recorded(self: Assessment, game: Any, checkpoint: str, seed: int) -> dict[str, float]:
         seen.append(float(game.prior.sample_each(seed, range(20)).abs().max()))
         return measure(self, game, checkpoint, seed)
 
-    monkeypatch.setattr(Assessment, "_measure", noted)
+    monkeypatch.setattr(Assessment, "_measure_features", recorded)
     dispatch(["evaluate", f"run={plain}", *SMALL, "seeds=1", "metrics=[fid]", "truncation=0.2"])
     assert all(0.15 < bound <= 0.2 for bound in seen)
 
@@ -173,7 +191,8 @@ def test_what_is_measured_is_truncated(plain: Path, monkeypatch: pytest.MonkeyPa
         ("metrics=[cas]", "cas"),
         ("metrics=[fidd]", "did you mean 'fid'"),
         ("backbone=incepton", "did you mean 'inception'"),
-        ("backbone=none", "choose one that measures"),
+        ("backbone=none", "backbone=none: known are clip"),
+        ("backbone=plane weights=absent.pth", r"backbone\.weights: no such setting"),
         ("backbone=inception weights=absent.pth", "absent.pth"),
         ("split=valid", "neither train nor test"),
         ("n=10 min_fakes=100", "num_fakes=10"),
@@ -189,7 +208,7 @@ def test_bad_input_is_refused_before_any_work(plain: Path, options: str, message
     assert {p: p.stat().st_mtime_ns for p in plain.rglob("*")} == before
 
 
-def test_fakes_are_those_of_the_seed_whatever_the_batch(run: Path) -> None:
+def test_fakes_depend_on_the_seed_and_not_on_the_batch(run: Path) -> None:
     game = gan.load(run)
     labels = torch.arange(50) % 10
     whole = [Fakes(game, labels, 3, 20), Fakes(game, labels, 3, 7)]
@@ -203,17 +222,17 @@ def test_fakes_are_those_of_the_seed_whatever_the_batch(run: Path) -> None:
 
 
 def test_a_report_has_one_column_for_each_protocol(
-    ledger: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    evaluated: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     rows = entries(str(run))
     assert rows[0].source == "training, best"
     trained_fid = {column for column in rows[0].cells if column[0] == "domain/fid"}
-    evaluated = {column for column in rows[1].cells if column[0] == "domain/fid"}
-    assert trained_fid.isdisjoint(evaluated)
+    others = {column for column in rows[1].cells if column[0] == "domain/fid"}
+    assert trained_fid.isdisjoint(others)
     out = tmp_path / "report.csv"
     dispatch(["report", f"runs={run}", "metrics=[domain/fid]", f"out={out}"])
     shown = capsys.readouterr().out
-    for _, name in trained_fid | evaluated:
+    for _, name in trained_fid | others:
         assert f"[{name}]" in shown
     assert len(out.read_text().splitlines()[0].split(",")) == 5
 

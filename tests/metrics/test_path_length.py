@@ -22,7 +22,7 @@ from gan.conditioning.base import Unconditional
 from gan.errors import InputError
 from gan.latents import Gaussian, Prior
 from gan.metrics.image_distance import LPIPS, FeatureDistance, ImageDistance
-from gan.metrics.path_length import PerceptualPathLength, kept
+from gan.metrics.path_length import PerceptualPathLength, trim
 from gan.networks.mlp import MLPGenerator
 from tests.metrics.generators import LinearGenerator, StripeGenerator, game_of, stripe_game
 from tests.metrics.tiny_data import Corners, TinyDataset
@@ -118,15 +118,15 @@ def test_equals_torch_fidelity() -> None:
 def test_percentiles_are_rounded_outwards() -> None:
     values = torch.randperm(251, generator=torch.Generator().manual_seed(0)).double()
     # 2.5 and 247.5
-    assert torch.equal(kept(values, 1, 99).sort().values, torch.arange(2, 249).double())
-    assert torch.equal(kept(values, 0, 100), values)
-    assert len(kept(torch.zeros(9).double(), 1, 99)) == 9
+    assert torch.equal(trim(values, 1, 99).sort().values, torch.arange(2, 249).double())
+    assert torch.equal(trim(values, 0, 100), values)
+    assert len(trim(torch.zeros(9).double(), 1, 99)) == 9
 
 
 def test_extreme_steps_are_left_out() -> None:
     game = game_of(LinearGenerator(matrix()))
     lengths = PerceptualPathLength(Squares(), count=400).lengths(game, BACKBONE, 0)
-    expected = kept(lengths, 1, 99)
+    expected = trim(lengths, 1, 99)
     assert len(expected) < 400
     assert ppl(game, count=400) == float(expected.mean())
 
@@ -279,7 +279,7 @@ def test_no_lpips_weights_and_no_network(
     message = str(caught.value)
     assert "weights-vgg16-lpips.pth is absent" in message
     assert "Name or service not known" in message
-    assert "backbone's features" in message
+    assert "leave similarity out" in message
     assert "\n" not in message
 
 

@@ -36,11 +36,11 @@ def test_records_survive_and_are_found(tmp_path: Path) -> None:
 
 
 def test_only_seeds_are_averaged_over(tmp_path: Path) -> None:
-    ledger = Evaluations(tmp_path / "evaluation.json")
+    evaluations = Evaluations(tmp_path / "evaluation.json")
     for new in (record(0, fid=1.0), record(1, fid=3.0), record(0, protocol="q", fid=50.0)):
-        ledger.add(new)
-    ledger.add(record(0, weights="v", fid=70.0))
-    summary = json.loads(ledger.path.read_text())["summary"]
+        evaluations.add(new)
+    evaluations.add(record(0, weights="v", fid=70.0))
+    summary = json.loads(evaluations.path.read_text())["summary"]
     assert [entry["values"]["fid"]["mean"] for entry in summary] == [2.0, 50.0, 70.0]
 
 
