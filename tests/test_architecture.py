@@ -6,22 +6,23 @@ import pytest
 
 from tests.configs import ROOT
 
+NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "processes", "schedules"]
 RANKS = {
     "errors": 0,
-    **dict.fromkeys(["batch", "clock", "devices", "latents", "schedules", "optimizers", "processes"], 1),
-    **dict.fromkeys(["averaging", "layers", "losses", "regularizers", "augment"], 2),
-    **dict.fromkeys(["backbones", "settings"], 2),
-    "conditioning": 3,
-    "networks": 4,
-    "algorithms": 5,
-    "metrics": 6,
-    "pictures": 7,
-    **dict.fromkeys(["callbacks", "loggers"], 8),
-    "runs": 9,
-    "sweeps": 10,
-    "commands": 11,
-    "__main__": 12,
-    "__init__": 12,
+    **dict.fromkeys(NOUNS, 1),
+    **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 2),
+    **dict.fromkeys(["augment", "losses", "regularizers"], 3),
+    "conditioning": 4,
+    "networks": 5,
+    "algorithms": 6,
+    "metrics": 7,
+    "pictures": 8,
+    **dict.fromkeys(["callbacks", "loggers"], 9),
+    "runs": 10,
+    "sweeps": 11,
+    "commands": 12,
+    "__main__": 13,
+    "__init__": 13,
 }
 ALLOWED = {
     "pytorch_lightning": {"algorithms", "callbacks", "loggers", "runs", "commands"},

@@ -4,12 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from typing_extensions import TypeVar
 
 from gan import processes
 from gan.algorithms.player import Player, frozen
@@ -23,7 +24,7 @@ from gan.schedules import Constant, Schedule
 
 Terms = dict[str, Tensor]
 Images = tuple[Tensor, Tensor | None]
-BatchType = TypeVar("BatchType", bound=Batch)
+BatchType = TypeVar("BatchType", bound=Batch, default=Any)
 
 
 def rename_entries(state: dict[str, Any]) -> None:
