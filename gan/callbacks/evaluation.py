@@ -80,14 +80,14 @@ class MetricsCallback(StepCallback):
         labelled = getattr(pl_module.generator, "num_classes", 0) > 0
         self.evaluation.prepare(trainer.datamodule, device, labelled)  # type: ignore[attr-defined]
 
-    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
+    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:
         """Evaluate every ``evaluation.every`` steps and after the last one, for finite weights."""
         every = self.evaluation.every
         due = every > 0 and game.clock.step % every == 0
         if (due or last) and game.is_finite():
             self._evaluate(trainer, game)
 
-    def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
+    def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> None:
         """Measure the metrics, append them to the history and log them."""
         batches, size = self._batches(trainer)
         metrics = self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
@@ -115,7 +115,7 @@ class MetricsCallback(StepCallback):
         return range(batches * rank // world, batches * (rank + 1) // world), size
 
     def _fakes(
-        self, trainer: pl.Trainer, game: TwoPlayerGame
+        self, trainer: pl.Trainer, game: TwoPlayerGame[Any]
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield the fakes of this process, with the labels of randomly chosen real images."""
         dataset: Any = trainer.datamodule  # type: ignore[attr-defined]

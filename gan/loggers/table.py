@@ -1,4 +1,4 @@
-"""The table of numbers in the run folder."""
+"""The table of all logged numbers in the run folder."""
 
 import csv
 import os
@@ -14,14 +14,14 @@ from pytorch_lightning.utilities import rank_zero_only
 from gan.errors import InputError
 from gan.metrics.evaluation import protocol
 
-_INTERVAL = 5.0  # least seconds between two writes
+_INTERVAL = 5.0  # seconds between two writes, at least
 
 
 class Table(Logger):
-    """``metrics.csv``: one row a step that logged, one column a name, kept over a resume.
+    """``metrics.csv``: one row for each logged step, one column for each name.
 
-    Lightning's CSVLogger deletes the file of an earlier run in its folder; this one goes on with it
-    and drops the rows from the step of the checkpoint on.
+    A resumed run appends to the file and drops the rows after the step of the checkpoint;
+    Lightning's CSVLogger deletes the file of an earlier run.
 
     Args:
         path: of the file.
@@ -32,7 +32,7 @@ class Table(Logger):
         self.path = Path(path)
         self.rows: dict[int, dict[str, Any]] = {}
         self._saved = 0.0
-        self._news = False
+        self._unsaved = False
 
     @property
     def name(self) -> str:
@@ -41,7 +41,7 @@ class Table(Logger):
 
     @property
     def version(self) -> str:
-        """Return nothing: the run folder is the version."""
+        """Return an empty version: the run folder has none."""
         return ""
 
     @property
@@ -50,7 +50,7 @@ class Table(Logger):
         return self
 
     def rewind(self, step: int) -> None:
-        """Read what an earlier part of the run wrote, up to ``step``.
+        """Read the rows of an earlier part of the run, up to ``step``.
 
         Raises:
             InputError: if the file is no such table.
@@ -69,23 +69,23 @@ class Table(Logger):
         """Add ``metrics`` to the row of ``step`` and write the file."""
         row = self.rows.setdefault(int(step or 0), {"step": step})
         row |= metrics
-        self._news = True
+        self._unsaved = True
         if time.monotonic() - self._saved > _INTERVAL:
             self.save()
 
     @rank_zero_only
     def log_protocol(self, stamp: Mapping[str, Any], step: int) -> None:
-        """Name the protocol of the metrics in the row of ``step``; ``results.json`` spells it."""
+        """Add the short name of the protocol of ``results.json`` to the row of ``step``."""
         self.log_metrics({"protocol": protocol(stamp)}, step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kw: Any) -> None:
-        """Do nothing: the run folder holds the config."""
+        """Do nothing: the run folder has the config."""
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the file, whole or not at all, where something was logged since."""
-        if not self._news:
+        """Write the file atomically, if something was logged since the last write."""
+        if not self._unsaved:
             return
         columns = list(dict.fromkeys(name for row in self.rows.values() for name in row))
         part = self.path.with_suffix(".part")
@@ -94,9 +94,9 @@ class Table(Logger):
             writer.writeheader()
             writer.writerows(self.rows[step] for step in sorted(self.rows))
         os.replace(part, self.path)
-        self._saved, self._news = time.monotonic(), False
+        self._saved, self._unsaved = time.monotonic(), False
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the last rows."""
         self.save()

@@ -1,4 +1,4 @@
-"""TensorBoard."""
+"""Logging to TensorBoard."""
 
 from importlib import import_module
 
@@ -10,8 +10,8 @@ from gan.clock import Clock
 from gan.errors import InputError
 
 
-class Board(TensorBoardLogger):
-    """TensorBoard files in ``tensorboard/`` of the run folder.
+class TensorBoard(TensorBoardLogger):
+    """A TensorBoard logger that writes to ``tensorboard/`` of the run folder.
 
     Args:
         save_dir: the run folder.

@@ -1,4 +1,4 @@
-"""Weights & Biases."""
+"""Logging to Weights & Biases."""
 
 import os
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from gan.metrics.evaluation import protocol
 
 
 def offline() -> bool:
-    """Return whether there is neither a key nor a wish for another mode.
+    """Return whether there is neither an API key nor a mode in ``WANDB_MODE``.
 
     Raises:
-        InputError: if the key cannot be one.
+        InputError: if the API key is malformed.
     """
     if "WANDB_MODE" in os.environ:
         return False
@@ -32,17 +32,17 @@ def offline() -> bool:
         ) from error
 
 
-class Dashboard(WandbLogger):
-    """A W&B run whose axes are steps and images seen; offline by itself where there is no key.
+class WeightsAndBiases(WandbLogger):
+    """A W&B logger with steps and images seen as axes; offline if there is no API key.
 
-    A run that is resumed in its folder goes on as the same W&B run, whose id lies in
-    ``wandb/run_id`` there.
+    A run that is resumed in its folder continues the same W&B run, whose id is in ``wandb/run_id``
+    there.
 
     Args:
-        save_dir: the run folder; offline files go to ``wandb/`` in it.
-        name: of the run; by default the run folder's.
-        project: on W&B.
-        init_timeout: seconds to wait for the server before the run goes offline.
+        save_dir: the run folder; offline files are in its ``wandb/``.
+        name: of the run; by default the name of the run folder.
+        project: of W&B.
+        init_timeout: seconds to wait for the server before the run logs offline.
         settings: further arguments of ``wandb.init``.
     """
 
@@ -59,9 +59,9 @@ class Dashboard(WandbLogger):
         name = name or Path(save_dir).name
         super().__init__(name=name, save_dir=save_dir, project=project, **settings)
         del self._wandb_init["anonymous"]
-        self._remembered = Path(save_dir) / "wandb" / "run_id"
-        if self._remembered.exists():
-            self._wandb_init |= {"id": self._remembered.read_text(), "resume": "allow"}
+        self._id_file = Path(save_dir) / "wandb" / "run_id"
+        if self._id_file.exists():
+            self._wandb_init |= {"id": self._id_file.read_text(), "resume": "allow"}
         if offline():
             self._wandb_init["mode"] = "offline"
 
@@ -71,8 +71,8 @@ class Dashboard(WandbLogger):
         """Return the W&B run, offline if the server does not answer."""
         if self._experiment is None:
             self._experiment = self._start()
-            self._remembered.parent.mkdir(parents=True, exist_ok=True)
-            self._remembered.write_text(self._experiment.id)
+            self._id_file.parent.mkdir(parents=True, exist_ok=True)
+            self._id_file.write_text(self._experiment.id)
             self._experiment.define_metric("step")
             self._experiment.define_metric("images")
             self._experiment.define_metric("*", step_metric="step")
@@ -89,12 +89,12 @@ class Dashboard(WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log against the run's own step; W&B's counter is left to itself."""
+        """Log with the step of the run; W&B counts its own steps besides."""
         self.experiment.log({**metrics, "step": step})
 
     @rank_zero_only
     def log_protocol(self, stamp: Mapping[str, Any], step: int) -> None:
-        """Put the protocol of the metrics into the config, by which W&B groups and filters."""
+        """Write the protocol of the metrics to the config, by which W&B groups and filters."""
         config = {"protocol": protocol(stamp), "protocol_stamp": dict(stamp)}
         self.experiment.config.update(config, allow_val_change=True)
 
@@ -106,12 +106,12 @@ class Dashboard(WandbLogger):
 
     @rank_zero_only
     def log_alert(self, title: str, text: str) -> None:
-        """Send an alert, which W&B hands on by mail or chat as its user has set."""
+        """Send an alert, which W&B forwards by mail or chat according to its settings."""
         self.experiment.alert(title=title, text=text, level="WARN")
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """End the W&B run, so that the next one in this process is another."""
+        """End the W&B run, so that the next run in this process is a new one."""
         if self._experiment is not None:
             self._experiment.finish(exit_code=0 if status == "success" else 1)
             self._experiment = None

@@ -18,6 +18,8 @@ _BACKBONES = {
     "classifier": "Training",
 }
 _CLASSES = {
+    "gan.loggers.tensorboard.Board": "gan.loggers.tensorboard.TensorBoard",
+    "gan.loggers.wandb.Dashboard": "gan.loggers.wandb.WeightsAndBiases",
     **{f"gan.metrics.{m}.{name}": f"gan.backbones.{m}.{name}" for m, name in _BACKBONES.items()},
     "gan.metrics.histogram.ClassDivergence": "gan.metrics.class_divergence.ClassDivergence",
     "gan.metrics.histogram.LabelConsistency": "gan.metrics.label_consistency.LabelConsistency",

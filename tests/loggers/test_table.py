@@ -48,7 +48,7 @@ def test_rows_are_in_the_order_of_steps(path: Path) -> None:
     assert [row["step"] for row in read(path)] == ["1", "2", "3"]
 
 
-def test_rewinding_keeps_what_the_checkpoint_has_seen(path: Path) -> None:
+def test_rewinding_keeps_the_rows_up_to_the_checkpoint(path: Path) -> None:
     first = Table(path)
     for step in (1, 2, 3, 4):
         first.log_metrics({"loss": step / 10, "old": step}, step=step)
@@ -79,7 +79,7 @@ def test_rewinding_a_run_without_a_table(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["images\n1\n", "step\none\n", 'step\n"1', "step\n\xff\0"])
-def test_rewinding_what_is_no_table(path: Path, content: str) -> None:
+def test_rewinding_a_file_that_is_no_table(path: Path, content: str) -> None:
     path.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=f"{path} is no table of a run"):
         Table(path).rewind(3)
@@ -123,7 +123,7 @@ def test_a_crash_while_writing_leaves_the_file_whole(
     assert path.read_bytes() == before
 
 
-def test_the_file_is_written_now_and_then(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_written_at_intervals(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr("gan.loggers.table.time.monotonic", lambda: now[0])
     table = Table(path)
@@ -133,7 +133,7 @@ def test_the_file_is_written_now_and_then(path: Path, monkeypatch: pytest.Monkey
         assert len(read(path)) == (1 if step < 3 else 3)
 
 
-def test_the_protocol_stands_beside_its_numbers(path: Path) -> None:
+def test_the_protocol_is_in_the_row_of_its_values(path: Path) -> None:
     table = Table(path)
     table.log_metrics({"loss": 1.0}, step=1)
     stamp = {"backbone": "domain", "num_fakes": 10}

@@ -14,7 +14,7 @@ from hydra.errors import InstantiationException
 from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]
 
 from gan.commands.train import train
-from gan.loggers.wandb import Dashboard
+from gan.loggers.wandb import WeightsAndBiases
 from gan.metrics.evaluation import protocol
 from gan.settings.errors import explain
 from tests.conftest import Compose, composing
@@ -100,7 +100,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run with metrics on the dashboard."""
     root = tmp_path_factory.mktemp("wandb")
     options = ["logger=wandb", "steps=3", "callbacks.telemetry.every=1", "loss=hinge"]
-    options += ["backbone=domain", "evaluation.num_fakes=40", "evaluation.min_fakes=2", "evaluation.every=2"]
+    options += ["backbone=domain", "evaluation.num_fakes=40", "evaluation.min_fakes=2"]
+    options += ["evaluation.every=2"]
     recipe = "backbone.training"
     options += [f"{recipe}._target_=gan.backbones.classifier.Training", f"{recipe}.rounds=[25]"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]
@@ -203,7 +204,7 @@ def test_a_silent_server_sends_the_run_offline(
         return init(**arguments)
 
     monkeypatch.setattr(wandb, "init", silent)
-    dashboard = Dashboard(str(tmp_path))
+    dashboard = WeightsAndBiases(str(tmp_path))
     dashboard.log_metrics({"loss": 0.5, "images": 8}, step=1)
     dashboard.finalize("failed")
     assert modes == [None, "offline"]
@@ -229,7 +230,7 @@ def test_what_cannot_be_a_key_is_explained(
 def test_the_wish_for_a_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     wandb.teardown()
-    dashboard = Dashboard(str(tmp_path))
+    dashboard = WeightsAndBiases(str(tmp_path))
     dashboard.log_metrics({"loss": 0.5}, step=1)
     dashboard.finalize("success")
     wandb.teardown()
@@ -255,7 +256,7 @@ def test_a_resumed_run_goes_on_as_the_same(tmp_path: Path) -> None:
 
 
 def test_an_alert_is_sent(tmp_path: Path) -> None:
-    dashboard = Dashboard(str(tmp_path))
+    dashboard = WeightsAndBiases(str(tmp_path))
     dashboard.log_alert("mode collapse", "step 10: samples grow alike")
     dashboard.finalize("success")
     (run,) = offline_runs(tmp_path)
