@@ -160,12 +160,12 @@ def test_packages_that_would_load_anything(hostile: Path, marker: Path) -> None:
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
 
 
-def test_a_hostile_cache_is_made_anew(
+def test_a_hostile_cache_is_computed_again(
     hostile: Path, marker: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cache.load(hostile) is None
     assert not marker.exists()
-    assert capsys.readouterr().out == f"{hostile} is damaged: made anew\n"
+    assert capsys.readouterr().out == f"{hostile} is damaged: it is computed again\n"
 
 
 @pytest.mark.filterwarnings("ignore:data.verify=false")
