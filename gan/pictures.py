@@ -51,7 +51,7 @@ def _grid(images: Tensor, columns: int) -> Tensor:
     rows = -(-len(images) // columns)
     cells = pad(images, (_BORDER, 0, _BORDER, 0), value=_WHITE)
     free = cells.new_full((rows * columns - len(cells), *cells.shape[1:]), _WHITE)
-    cells = torch.cat([cells, free]).unflatten(0, (rows, columns))
+    cells = torch.cat([cells, free]).view(rows, columns, *cells.shape[1:])
     grid = cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
     return pad(grid, (0, _BORDER, 0, _BORDER), value=_WHITE)
 

@@ -54,7 +54,8 @@ class Styles:
         parts = torch.split(styles.flatten(0, -3), _BATCH)
         with evaluating(self.generator):
             images = [self.generator.synthesise(part).float().cpu() for part in parts]
-        return torch.cat(images).unflatten(0, styles.shape[:-2])
+        flat = torch.cat(images)
+        return flat.view(*styles.shape[:-2], *flat.shape[1:])
 
 
 def layer_range(given: Sequence[int] | None, layers: int, start: int = 0) -> slice:
