@@ -8,7 +8,7 @@ from tests.configs import ROOT
 
 NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "processes", "schedules"]
 RANKS = {
-    "errors": 0,
+    **dict.fromkeys(["deferral", "errors"], 0),
     **dict.fromkeys(NOUNS, 1),
     **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 2),
     **dict.fromkeys(["augment", "losses", "regularizers"], 3),

@@ -6,6 +6,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 _FRAMES = 4  # of the animation for each step of the picture
 
@@ -47,6 +48,7 @@ def directions(options: DirectionsOptions) -> None:
     """Write a grid of walks in W along the directions that the weights single out (SeFa)."""
     out = picture_path(options.run, options.out, "directions.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms.directions import Walks
     from gan.pictures import forth_and_back, picture, save_animation, save_grid, stack_blocks
     from gan.runs.checkpoints import load

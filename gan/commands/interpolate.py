@@ -6,6 +6,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 _FRAMES = 4  # of the animation for each step of the picture
 
@@ -43,6 +44,7 @@ def interpolate(options: InterpolateOptions) -> None:
     """Write a grid of interpolations between samples, and an animation."""
     out = picture_path(options.run, options.out, "interpolation.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms import interpolation
     from gan.pictures import forth_and_back, picture, save_animation, save_grid
     from gan.runs.checkpoints import load

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from gan import __version__
 from gan.commands import help as pages
 from gan.commands.exits import report_errors
+from gan.deferral import defer_torchmetrics
 from gan.errors import InputError
 from gan.settings import renamed
 from gan.settings.validation import nearest
@@ -115,6 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     # Idle threads sleep, so that runs side by side on one machine do not slow down each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    defer_torchmetrics()
     given = sys.argv[1:] if arguments is None else arguments
     sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != "--debug"]
     report_errors(lambda: dispatch([argument for argument in given if argument != "--debug"]))

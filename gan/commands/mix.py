@@ -6,6 +6,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 
 @dataclass
@@ -43,6 +44,7 @@ def mix(options: MixOptions) -> None:
     """Write a grid in which samples on the left take some styles of the samples on top."""
     out = picture_path(options.run, options.out, "mixing.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms import styles
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

@@ -8,6 +8,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +67,7 @@ def project(options: ProjectOptions) -> None:
     """Find the latent of a given image, and write the image that it gives."""
     out = picture_path(options.run, options.out, "projection.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     import torch
     from tqdm import tqdm
 

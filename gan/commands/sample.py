@@ -6,6 +6,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 
 @dataclass
@@ -47,6 +48,7 @@ def sample(options: SampleOptions) -> None:
     """Write a grid of samples."""
     out = picture_path(options.run, options.out, "samples.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms.sampling import Langevin, Sampling
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

@@ -6,6 +6,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 
 @dataclass
@@ -39,6 +40,7 @@ def traverse(options: TraverseOptions) -> None:
     """Write a grid in which each code of the prior (InfoGAN) takes all its values in turn."""
     out = picture_path(options.run, options.out, "traversal.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms import traversal
     from gan.pictures import picture, save_grid, stack_blocks
     from gan.runs.checkpoints import load

@@ -7,6 +7,7 @@ from omegaconf import MISSING
 
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.runs.folder import check_run
 
 
 @dataclass
@@ -38,6 +39,7 @@ def truncate(options: TruncateOptions) -> None:
     """Write a grid of samples whose styles are truncated towards the mean of w by degrees."""
     out = picture_path(options.run, options.out, "truncation.png")
     _check(options)
+    check_run(options.run, options.checkpoint)
     from gan.algorithms import styles
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

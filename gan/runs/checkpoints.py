@@ -10,7 +10,7 @@ import torch
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import rename_entries
 from gan.errors import InputError
-from gan.runs.folder import Run
+from gan.runs.folder import Run, names_of
 from gan.settings.trust import build
 
 _PARTS = {"clock", "loops", "optimizer_states", "random", "state_dict"}  # of a checkpoint
@@ -91,4 +91,4 @@ def load(
     run: str | Path, checkpoint: str | None = None, allow_targets: Sequence[str] = ()
 ) -> LatentGame:
     """Return the trained game of a run folder; see :func:`gan.load`."""
-    return load_game(Run(run, allow_targets), *([checkpoint] if checkpoint else ["best", "last"]))
+    return load_game(Run(run, allow_targets), *names_of(checkpoint))

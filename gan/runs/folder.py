@@ -73,3 +73,17 @@ class Run:
         wanted = " or ".join(f"{name}.ckpt" for name in names)
         found = ", ".join(sorted(path.name for path in folder.glob("*.ckpt")))
         raise InputError(f"{folder} has no {wanted}: it holds {found or 'no checkpoint yet'}")
+
+
+def names_of(checkpoint: str | None) -> list[str]:
+    """Return the names to look for: the given checkpoint, by default the best and then the last."""
+    return [checkpoint] if checkpoint else ["best", "last"]
+
+
+def check_run(run: str, checkpoint: str | None = None) -> None:
+    """Refuse a folder that is no run, or has no such checkpoint.
+
+    Raises:
+        InputError: with what is missing.
+    """
+    Run(run).checkpoint(*names_of(checkpoint))
