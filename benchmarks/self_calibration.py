@@ -76,7 +76,7 @@ def chosen(options: argparse.Namespace) -> list[Backbone]:
     return backbones
 
 
-def measures(backbone: Backbone) -> dict[str, FeatureMetric]:
+def metrics_of(backbone: Backbone) -> dict[str, FeatureMetric]:
     metrics: list[FeatureMetric] = [FrechetDistance(), KernelDistance(), Neighbours()]
     if backbone.has_logits:
         metrics.append(InceptionScore())
@@ -86,7 +86,7 @@ def measures(backbone: Backbone) -> dict[str, FeatureMetric]:
 def calibrate(backbone: Backbone, source: ImageDataset, count: int) -> None:
     """Print the values of each split, and the speed."""
     with tempfile.TemporaryDirectory() as cache:
-        evaluation = Evaluation(backbone, measures(backbone), 0, count, cache)
+        evaluation = Evaluation(backbone, metrics_of(backbone), 0, count, cache)
         evaluation.prepare(source, CPU)
         print(f"{backbone.name}, weights {backbone.weights_hash[:8]}")
         started = time.perf_counter()

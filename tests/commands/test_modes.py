@@ -49,13 +49,13 @@ def test_points_are_trained_on_measured_and_drawn(
 
 
 def test_labels_of_points_can_be_asked_for(config: Compose, tmp_path: Path) -> None:
-    measures = "metrics=[misplaced,label_consistency]"
-    train(config("experiment=ring", *QUICK, measures, "conditioning=projection"))
+    metrics = "metrics=[misplaced,label_consistency]"
+    train(config("experiment=ring", *QUICK, metrics, "conditioning=projection"))
     found = results(tmp_path / "run")
     assert 0 <= found["final"]["plane/label_consistency"] <= 1
     assert found["baseline"]["plane/label_consistency"] == 1
     with pytest.raises(InputError, match="label_consistency: the model is unconditional"):
-        train(config("experiment=ring", *QUICK, measures))
+        train(config("experiment=ring", *QUICK, metrics))
 
 
 def test_images_have_no_modes_in_the_plane(config: Compose) -> None:

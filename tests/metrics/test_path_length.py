@@ -67,8 +67,8 @@ class TheirLatents(Prior):
 
 
 def ppl(game: object, similarity: ImageDistance | None = None, **options: object) -> float:
-    probe = PerceptualPathLength(similarity or Squares(), **options)  # type: ignore[arg-type]
-    return probe.measure(game, None, BACKBONE, 0)["ppl"]  # type: ignore[arg-type]
+    metric = PerceptualPathLength(similarity or Squares(), **options)  # type: ignore[arg-type]
+    return metric.measure(game, None, BACKBONE, 0)["ppl"]  # type: ignore[arg-type]
 
 
 def matrix(channels: int = 3, dim: int = 8, seed: int = 0) -> Tensor:
@@ -107,10 +107,10 @@ def test_equals_torch_fidelity() -> None:
         ppl_reduction="none",
     )
     game = game_of(generator, TheirLatents(dim, count))
-    probe = PerceptualPathLength(Squares(), count=count, discard=(0, 100))
-    lengths = probe.lengths(game, BACKBONE, 0).numpy()
+    metric = PerceptualPathLength(Squares(), count=count, discard=(0, 100))
+    lengths = metric.lengths(game, BACKBONE, 0).numpy()
     np.testing.assert_allclose(lengths, theirs[KEY_METRIC_PPL_RAW], rtol=5e-3)
-    values = probe.measure(game, None, BACKBONE, 0)  # type: ignore[arg-type]
+    values = metric.measure(game, None, BACKBONE, 0)  # type: ignore[arg-type]
     assert values["ppl"] == pytest.approx(theirs[KEY_METRIC_PPL_MEAN], rel=1e-4)
     assert values["ppl_std"] == pytest.approx(theirs[KEY_METRIC_PPL_STD], rel=1e-4)
 
@@ -132,19 +132,19 @@ def test_extreme_steps_are_left_out() -> None:
 
 
 def test_classes_come_in_turn_and_are_the_same_at_both_ends_of_a_step() -> None:
-    probe = PerceptualPathLength(Squares(), count=250)
-    plain = probe.lengths(game_of(LinearGenerator(matrix())), BACKBONE, 0)
-    lengths = probe.lengths(game_of(LinearGenerator(matrix(), num_classes=3)), BACKBONE, 0)
+    metric = PerceptualPathLength(Squares(), count=250)
+    plain = metric.lengths(game_of(LinearGenerator(matrix())), BACKBONE, 0)
+    lengths = metric.lengths(game_of(LinearGenerator(matrix(), num_classes=3)), BACKBONE, 0)
     torch.testing.assert_close(lengths, plain * (1 + torch.arange(250) % 3) ** 2, rtol=5e-2, atol=0)
 
 
 def test_latents_depend_on_the_seed_alone() -> None:
-    game, probe = game_of(LinearGenerator(matrix())), PerceptualPathLength(Squares(), count=150)
+    game, metric = game_of(LinearGenerator(matrix())), PerceptualPathLength(Squares(), count=150)
     before = torch.get_rng_state()
-    first = probe.lengths(game, BACKBONE, 0)
+    first = metric.lengths(game, BACKBONE, 0)
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(first, probe.lengths(game, BACKBONE, 0))
-    assert not torch.equal(first, probe.lengths(game, BACKBONE, 1))
+    assert torch.equal(first, metric.lengths(game, BACKBONE, 0))
+    assert not torch.equal(first, metric.lengths(game, BACKBONE, 1))
     fewer = PerceptualPathLength(Squares(), count=120).lengths(game, BACKBONE, 0)
     torch.testing.assert_close(fewer, first[:120])
 
@@ -214,7 +214,7 @@ def test_settings_are_stamped() -> None:
         PerceptualPathLength(epsilon=1e-3),
         PerceptualPathLength(discard=(0, 100)),
     ]
-    assert len({str(probe.stamp()) for probe in stamps}) == len(stamps)
+    assert len({str(metric.stamp()) for metric in stamps}) == len(stamps)
 
 
 @pytest.mark.parametrize(
