@@ -159,7 +159,9 @@ def report(seconds: Mapping[str, list[Seconds]], images: int) -> None:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--images", type=int, default=200, help="of either side")
+    parser.add_argument(
+        "--images", type=int, default=200, help="number of fakes, and of real images"
+    )
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=64)
     arguments = parser.parse_args()

@@ -54,7 +54,7 @@ class WholeDomain(DomainBackbone):
         super().__init__(CACHE)
         self.whole = whole
 
-    def prepare(self, source: ImageDataset, device: torch.device) -> None:
+    def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
         super().prepare(self.whole, device)
 
 
@@ -77,21 +77,22 @@ def chosen(options: argparse.Namespace) -> list[Backbone]:
 
 
 def metrics_of(backbone: Backbone) -> dict[str, FeatureMetric]:
+    """Return the metrics that the backbone supports, by name."""
     metrics: list[FeatureMetric] = [FrechetDistance(), KernelDistance(), Neighbours()]
     if backbone.has_logits:
         metrics.append(InceptionScore())
     return {metric.ranking[0]: metric for metric in metrics}
 
 
-def calibrate(backbone: Backbone, source: ImageDataset, count: int) -> None:
+def calibrate(backbone: Backbone, dataset: ImageDataset, count: int) -> None:
     """Print the values of each split, and the speed."""
     with tempfile.TemporaryDirectory() as cache:
         evaluation = Evaluation(backbone, metrics_of(backbone), 0, count, cache)
-        evaluation.prepare(source, CPU)
+        evaluation.prepare(dataset, CPU)
         print(f"{backbone.name}, weights {backbone.weights_hash[:8]}")
         started = time.perf_counter()
         for split in ("test", "train"):
-            values = evaluation.measure(source.reals(split, evaluation.batch_size))
+            values = evaluation.measure(dataset.reals(split, evaluation.batch_size))
             line = (f"{key.partition('/')[2]} {value:.4g}" for key, value in values.items())
             print(f"  {split:5s} of {count:,}:", *line, sep="  ", flush=True)
     speed = 2 * count / (time.perf_counter() - started)
@@ -107,9 +108,9 @@ def main() -> None:
         parser.add_argument(f"--{kind.name}", metavar="FILE", help="through it, its weights")
     options = parser.parse_args()
     FirstImages.count = options.count
-    source = cifar10(FirstImages, options.data)
+    dataset = cifar10(FirstImages, options.data)
     for backbone in chosen(options):
-        calibrate(backbone, source, options.count)
+        calibrate(backbone, dataset, options.count)
 
 
 if __name__ == "__main__":
