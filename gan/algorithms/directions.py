@@ -115,7 +115,7 @@ class Walks:
         generator = self.styles.generator
         self.layers = layer_range(layers, generator.layers)
         self.directions = semantic_directions(stacked_weights(generator, self.layers), count)
-        self.starts = self.styles.sample(seed, rows, labels)
+        self.starts = self.styles.sample(seed, range(rows), labels)
         classes = game.labels_for(max(generator.num_classes, 1), None)
         w = population(generator, game.prior, classes, seed)
         self.deviations = (w @ self.directions.T).std(0)

@@ -38,11 +38,23 @@ def interpolate(
     y, t = game.labels_for(rows, labels), torch.linspace(0, 1, steps)[:, None]
     if styles is None:
         styles = isinstance(game.averaged, StyleGenerator)
-    if styles:
-        network = Styles(game)
-        start, end = (network.of(latents, y)[:, None] for latents in (z[::2], z[1::2]))
-        return network.images(torch.lerp(start, end, t[:, None].to(start)))
-    latents = game.prior.interpolate(z[::2, None], z[1::2, None], t)
-    along = None if y is None else y.repeat_interleave(steps)
-    images = game.decode(latents.flatten(0, 1), along)
-    return images.reshape(rows, steps, *images.shape[1:])
+    return (_between_styles if styles else _between_latents)(game, z[::2], z[1::2], y, t)
+
+
+def _between_styles(
+    game: LatentGame, start: Tensor, end: Tensor, y: Tensor | None, t: Tensor
+) -> Tensor:
+    """Return images (rows, steps, C, H, W) on lines between the styles of latents (rows, dim)."""
+    styles = Styles(game)
+    first, last = (styles.of(z, y)[:, None] for z in (start, end))
+    return styles.images(torch.lerp(first, last, t[:, None].to(first)))
+
+
+def _between_latents(
+    game: LatentGame, start: Tensor, end: Tensor, y: Tensor | None, t: Tensor
+) -> Tensor:
+    """Return images (rows, steps, C, H, W) between latents (rows, dim), as the prior goes."""
+    latents = game.prior.interpolate(start[:, None], end[:, None], t)
+    labels = None if y is None else y.repeat_interleave(len(t))
+    images = game.decode(latents.flatten(0, 1), labels)
+    return images.reshape(len(start), len(t), *images.shape[1:])

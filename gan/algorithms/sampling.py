@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from gan.errors import InputError
 from gan.latents import Truncated, keyed_generator, keyed_seed
 from gan.networks.base import Discriminator
 from gan.networks.style import StyleGenerator
+from gan.settings.sampling import STANDING_BATCH, Sampling
 
 _BATCH = 100  # images at once
 _COUNT = "num_batches_tracked"
@@ -44,7 +43,7 @@ def _averaging_statistics(norms: Sequence[_BatchNorm]) -> Iterator[None]:
             norm.get_buffer(_COUNT).copy_(count)
 
 
-def set_standing_statistics(game: LatentGame, batches: int, size: int = _BATCH) -> None:
+def set_standing_statistics(game: LatentGame, batches: int, size: int = STANDING_BATCH) -> None:
     """Compute standing statistics for the averaged generator, in place.
 
     The running mean and variance of each batch normalisation become the mean over the batches of
@@ -80,60 +79,21 @@ def _generate(game: LatentGame, key: Sequence[int], size: int) -> None:
     game.averaged(z.to(game.device), None if y is None else y.to(game.device))
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """Settings of how a game is sampled.
-
-    Attributes:
-        truncation: bound on the absolute value of each number of a latent, or ``None``.
-        standing: batches of standing statistics (with truncation, of the truncated prior); 0 keeps
-            the statistics of training.
-        psi: factor of the distance of a style from the mean style (Karras et al., 2019, section
-            2.2), or ``None``.
+def apply_sampling(game: LatentGame, sampling: Sampling) -> LatentGame:
+    """Apply settings of sampling to ``game`` in place and return it.
 
     Raises:
-        InputError: if one is out of range.
+        InputError: if its prior cannot be truncated, or it lacks batch normalisation or styles.
     """
-
-    truncation: float | None = None
-    standing: int = 0
-    psi: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range."""
-        if self.truncation is not None and not self.truncation > 0:
-            raise InputError(f"truncation={self.truncation}: give a number above 0")
-        if self.standing < 0:
-            raise InputError(f"standing={self.standing}: give a number of batches from 0")
-        if self.psi is not None and not math.isfinite(self.psi):
-            raise InputError(f"psi={self.psi}: give a number, 0 for the mean style, 1 for all")
-
-    def apply(self, game: LatentGame) -> LatentGame:
-        """Apply the settings to ``game`` in place and return it.
-
-        Raises:
-            InputError: if its prior cannot be truncated, or it lacks batch normalisation or styles.
-        """
-        if self.psi is not None:
-            if not isinstance(game.averaged, StyleGenerator):
-                raise InputError("psi: the generator has no styles: give truncation instead")
-            game.averaged.psi = float(self.psi)
-        if self.truncation is not None:
-            game.prior = Truncated(game.prior, self.truncation)
-        if self.standing:
-            set_standing_statistics(game, self.standing)
-        return game
-
-    def stamp(self) -> dict[str, Any]:
-        """Return the settings that are not the default, for the stamp of a metric."""
-        stamp: dict[str, Any] = {}
-        if self.truncation is not None:
-            stamp["truncation"] = float(self.truncation)
-        if self.standing:
-            stamp["standing"] = f"{self.standing} batches of {_BATCH}"
-        if self.psi is not None:
-            stamp["psi"] = float(self.psi)
-        return stamp
+    if sampling.psi is not None:
+        if not isinstance(game.averaged, StyleGenerator):
+            raise InputError("psi: the generator has no styles: give truncation instead")
+        game.averaged.psi = float(sampling.psi)
+    if sampling.truncation is not None:
+        game.prior = Truncated(game.prior, sampling.truncation)
+    if sampling.standing:
+        set_standing_statistics(game, sampling.standing)
+    return game
 
 
 class Langevin:

@@ -37,14 +37,22 @@ class Styles:
         with evaluating(self.generator):
             return self.generator.styles(z.to(device), y)
 
-    def sample(self, seed: int, n: int, labels: Sequence[int] | None) -> Tensor:
-        """Return the styles (n, layers, style_dim) of the first ``n`` samples of a seed.
+    def sample(self, seed: int, numbers: Sequence[int], labels: Sequence[int] | None) -> Tensor:
+        """Return the styles (n, layers, style_dim) of some samples of a seed.
+
+        Args:
+            seed: of the samples.
+            numbers: of the samples, (n,).
+            labels: one, or one each; by default those of the samples.
 
         Raises:
             InputError: on labels that the model does not know.
         """
-        z = self.game.prior.sample_each(seed, range(n))
-        return self.of(z, self.game.labels_for(n, labels))
+        prior, classes = self.game.prior, self.game.generator.num_classes
+        z = torch.cat([prior.sample_each(seed, range(k, k + 1)) for k in numbers])
+        if labels is None and classes:
+            labels = [k % classes for k in numbers]
+        return self.of(z, self.game.labels_for(len(numbers), labels))
 
     def images(self, styles: Tensor) -> Tensor:
         """Return images (..., C, H, W) in [-1, 1] of styles (..., layers, style_dim), on the CPU.
@@ -82,31 +90,22 @@ def mix(
     seed: int = 0,
     labels: Sequence[int] | None = None,
 ) -> Tensor:
-    """Return images (1 + rows, 1 + columns, C, H, W) in [-1, 1], the first one white.
-
-    A cell has the styles of the sample on its left, and those of the sample on top at some layers.
+    """Return a grid (1 + rows, 1 + columns, C, H, W) of images, its corner white (fig. 3).
 
     Args:
         game: in evaluation mode.
         left: numbers of samples of the seed, one a row.
-        top: numbers of samples, one a column.
-        layers: first and last layer that are taken from the top; by default the finer half.
+        top: numbers of samples, one a column, whose styles a cell takes at some layers.
+        layers: first and last of these layers; by default the finer half.
         seed: of the samples.
         labels: one, or one a sample on the left and then on top; by default those of the samples.
-
-    Source: Karras et al., 2019, fig. 3.
 
     Raises:
         InputError: if there are no styles, or no such layers or labels.
     """
     styles = Styles(game)
     chosen = layer_range(layers, styles.generator.layers, styles.generator.layers // 2)
-    numbers, classes = [*left, *top], game.generator.num_classes
-    z = torch.cat([game.prior.sample_each(seed, range(k, k + 1)) for k in numbers])
-    if labels is None and classes:
-        labels = [k % classes for k in numbers]
-    w = styles.of(z, game.labels_for(len(numbers), labels))
-    rows, columns = w[: len(left)], w[len(left) :]
+    rows, columns = styles.sample(seed, [*left, *top], labels).tensor_split([len(left)])
     cells = rows[:, None].repeat(1, len(columns), 1, 1)
     cells[:, :, chosen] = columns[:, chosen]
     edge, side, inner = (styles.images(part) for part in (columns[None], rows[:, None], cells))
@@ -130,6 +129,6 @@ def truncate(
         InputError: if there are no styles, or on labels that the model does not know.
     """
     styles = Styles(game)
-    w = styles.sample(seed, rows, labels)
+    w = styles.sample(seed, range(rows), labels)
     psi = torch.tensor(psis).to(w)[:, None, None]
     return styles.images(torch.lerp(styles.generator.w_mean.to(w), w[:, None], psi))

@@ -18,15 +18,11 @@ def traverse(
     seed: int = 0,
     labels: Sequence[int] | None = None,
 ) -> list[Tensor]:
-    """Return images (rows, values, C, H, W) in [-1, 1] for each code in turn.
-
-    A row has its own noise and its own other codes.
-
-    Source: Chen et al., 2016, InfoGAN, fig. 2.
+    """Return images (rows, values, C, H, W) in [-1, 1] for each code in turn (InfoGAN, fig. 2).
 
     Args:
         game: in evaluation mode.
-        rows: of each code.
+        rows: of each code; a row has its own noise and its own other codes.
         columns: values of a continuous code; a categorical one takes all its categories.
         extent: continuous codes run from -extent to extent; training uses [-1, 1].
         seed: of the latents.
@@ -42,11 +38,12 @@ def traverse(
         )
     z = game.prior.sample_each(seed, range(rows))
     y, values = game.labels_for(rows, labels), torch.linspace(-extent, extent, columns)
-    blocks = []
-    for latents in game.prior.traverse(z, values):
-        count = latents.shape[1]
-        images = game.decode(
-            latents.flatten(0, 1), None if y is None else y.repeat_interleave(count)
-        )
-        blocks.append(images.view(rows, count, *images.shape[1:]))
-    return blocks
+    return [_decode(game, latents, y) for latents in game.prior.traverse(z, values)]
+
+
+def _decode(game: LatentGame, latents: Tensor, y: Tensor | None) -> Tensor:
+    """Return images (rows, columns, C, H, W) of latents (rows, columns, dim) and labels (rows,)."""
+    rows, columns, _ = latents.shape
+    labels = None if y is None else y.repeat_interleave(columns)
+    images = game.decode(latents.flatten(0, 1), labels)
+    return images.view(rows, columns, *images.shape[1:])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
-from gan.algorithms.sampling import Sampling
+from gan.algorithms.sampling import apply_sampling
 from gan.backbones.base import digest
 from gan.metrics.evaluation import SEED, Evaluation, protocol
 from gan.metrics.feature_pass import Batch
@@ -18,6 +18,7 @@ from gan.metrics.memorisation import Memorisation
 from gan.metrics.model_metric import ModelMetric
 from gan.pictures import alternate_rows, picture, save_grid
 from gan.runs.evaluations import Evaluations, Record
+from gan.settings.sampling import Sampling
 
 _PAIRS = 30  # fakes in the image of nearest real images
 _COLUMNS = 10  # of that image
@@ -84,7 +85,7 @@ class Assessment:
         Raises:
             InputError: if the game does not support a change.
         """
-        return self.sampling.apply(game.to(self.device))
+        return apply_sampling(game.to(self.device), self.sampling)
 
     def prepare(self, game: LatentGame, drop: bool) -> list[str]:
         """Prepare the evaluation, and refuse metrics that cannot be computed, before any long work.

@@ -14,9 +14,9 @@ from gan.devices import find_device
 from gan.errors import InputError
 from gan.runs.evaluations import Record, Spread, spreads
 from gan.runs.folder import Run
-from gan.runs.stamps import sampling_changes
 from gan.settings.groups import CONF
 from gan.settings.groups import options as members
+from gan.settings.sampling import Sampling, sampling_changes
 from gan.settings.trust import build
 from gan.settings.validation import check_target, nearest
 
@@ -77,6 +77,7 @@ def _check_options(options: EvaluateOptions) -> None:
     known = members("backbone")
     if options.backbone is not None and options.backbone not in known:
         raise InputError(f"backbone={options.backbone}: {nearest(options.backbone, known)}")
+    Sampling(options.truncation, options.standing, options.psi)
     for name in ("n", "seeds", "batch_size"):
         if getattr(options, name) < 1:
             raise InputError(f"{name}={getattr(options, name)}: give a number from 1")
@@ -121,11 +122,9 @@ def _evaluation(
 
 def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     """Return the assessment of a run under the protocol of the options."""
-    from gan.algorithms.sampling import Sampling
     from gan.commands.assessment import Assessment
     from gan.metrics.model_metric import ModelMetric
 
-    sampling = Sampling(options.truncation, options.standing, options.psi)
     stored = run.config
     config = _compose(options, stored)
     metrics: dict[str, Metric] = {name: build(node) for name, node in config.metrics.items()}
@@ -136,7 +135,7 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
         _evaluation(options, config, metrics),
         {} if options.metrics is None else model_metrics,
         find_device(options.device),
-        sampling,
+        Sampling(options.truncation, options.standing, options.psi),
     )
 
 
@@ -182,8 +181,8 @@ def _class_table(records: list[Record]) -> Table | None:
 
 def evaluate(options: EvaluateOptions) -> None:
     """Evaluate checkpoints with several sampling seeds: a table, and evaluation.json in the run."""
-    run = Run(options.run, options.allow_targets)
     _check_options(options)
+    run = Run(options.run, options.allow_targets)
     assessment = _assessment(run, options)
     games = _games(run, options, assessment)
     console = Console()

@@ -14,7 +14,7 @@ from rich.table import Table
 from gan.errors import InputError
 from gan.runs.evaluations import Evaluations, Spread, spreads
 from gan.runs.results import Results
-from gan.runs.stamps import sampling_changes
+from gan.settings.sampling import sampling_changes
 
 Column = tuple[str, str]  # value, protocol
 

@@ -7,6 +7,7 @@ from omegaconf import MISSING
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
+from gan.settings.sampling import Sampling
 
 
 @dataclass
@@ -48,14 +49,15 @@ def sample(options: SampleOptions) -> None:
     """Write a grid of samples."""
     out = picture_path(options.run, options.out, "samples.png")
     _check(options)
+    sampling = Sampling(options.truncation, options.standing, options.psi)
     check_run(options.run, options.checkpoint)
-    from gan.algorithms.sampling import Langevin, Sampling
+    from gan.algorithms.sampling import Langevin, apply_sampling
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load
 
-    sampling = Sampling(options.truncation, options.standing, options.psi)
     langevin = Langevin(options.langevin, options.langevin_step) if options.langevin else None
-    game = sampling.apply(load(options.run, options.checkpoint, options.allow_targets))
+    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = apply_sampling(game, sampling)
     z, y = game.latents(options.n, options.seed), game.labels_for(options.n, options.labels)
     if langevin is not None:
         z = langevin(game, z, y, options.seed)
@@ -67,5 +69,10 @@ def _check(options: SampleOptions) -> None:
     """Refuse settings that do not go together."""
     if options.columns < 1:
         raise InputError(f"columns={options.columns}: give a number from 1")
+    if options.langevin < 0 or not 0 < options.langevin_step < float("inf"):
+        raise InputError(
+            f"langevin={options.langevin} must be 1 or more and langevin_step="
+            f"{options.langevin_step} above 0"
+        )
     if options.langevin and options.truncation is not None:
         raise InputError("langevin: its chains leave what truncation cuts out: give one of the two")

@@ -58,8 +58,8 @@ def latest(run: Run) -> list[tuple[Path, dict[str, Any]]]:
                 damaged.append(error)
     if not whole:
         raise damaged[0]
-    for error in damaged:
-        print(f"{error}; going on from {whole[0][0]}")
+    for reason in damaged:
+        print(f"{reason}; going on from {whole[0][0]}")
     return whole
 
 

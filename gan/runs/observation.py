@@ -76,6 +76,19 @@ class Source:
         return known
 
 
+def _labels(run: Run, game: LatentGame, given: int | None, own: int | None) -> Tensor | None:
+    """Return the label (1,) on the game's device, by default that of the image.
+
+    Raises:
+        InputError: if a conditional game has none, or the label is impossible.
+    """
+    label = own if given is None and game.generator.num_classes else given
+    if label is None and game.generator.num_classes:
+        raise InputError(f"label: the model of {run.path} knows classes: add label=K")
+    y = game.labels_for(1, None if label is None else [label])
+    return None if y is None else y.to(game.device)
+
+
 def read_problem(
     run: Run,
     game: LatentGame,
@@ -99,15 +112,10 @@ def read_problem(
     Raises:
         InputError: if image, mask, hole or label cannot be read, or do not fit the run.
     """
-    shape, classes = game.sample(1).shape[1:], game.generator.num_classes
+    shape = game.sample(1).shape[1:]
     if shape == (2, 1, 1):
         raise InputError(f"run={run.path}: it draws points, which no image is projected to")
     image, own = source.read(run, shape)
-    if label is None and classes:
-        label = own
-    if label is None and classes:
-        raise InputError(f"label: the model of {run.path} knows classes: add label=K")
-    y = game.labels_for(1, None if label is None else [label])
+    y = _labels(run, game, label, own)
     image, known = (part.to(game.device) for part in (image, source.known(shape)))
-    problem = Problem.of(image, known, noise, corrupt, seed)
-    return problem, None if y is None else y.to(game.device)
+    return Problem.of(image, known, noise, corrupt, seed), y

@@ -95,25 +95,15 @@ class SignalForwarder:
             log: file to which its output is appended.
             descriptors: open files that it inherits.
         """
-        with log.open("ab") as output:
-            # The child ignores SIGUSR2, which a scheduler sends to this process alone.
-            handler = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-            self._child = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=descriptors,
-                start_new_session=True,
-            )
-            signal.signal(signal.SIGUSR2, handler)
+        # The child ignores SIGUSR2, which a scheduler sends to this process alone.
+        handler = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        self._child = _start(command, environment, log, descriptors)
+        signal.signal(signal.SIGUSR2, handler)
         try:
-            status = self._child.wait()
+            return self._child.wait()
         finally:
             self._kill(self._child)
             self._child = None
-        return status
 
     def _kill(self, child: "subprocess.Popen[bytes]") -> None:
         """Kill what is left of the child's session after a failure."""
@@ -135,6 +125,22 @@ class SignalForwarder:
         if self.received != signal.SIGINT and callable(handler):
             handler(self.received, None)
         raise SystemExit(self.status)
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, descriptors: Sequence[int]
+) -> "subprocess.Popen[bytes]":
+    """Start a command in a session of its own, its output appended to a file."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
 
 
 FORWARDER = SignalForwarder()

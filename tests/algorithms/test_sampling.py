@@ -9,7 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.latent import LatentGame
-from gan.algorithms.sampling import Langevin, Sampling, set_standing_statistics
+from gan.algorithms.sampling import Langevin, apply_sampling, set_standing_statistics
 from gan.averaging import ExponentialAverage, NoAveraging
 from gan.conditioning.base import Head, Unconditional
 from gan.errors import InputError
@@ -18,6 +18,7 @@ from gan.layers.noise import PixelNoise
 from gan.losses.logistic import NonSaturating
 from gan.networks.base import Discriminator, Generator
 from gan.networks.stylegan2 import StyleGAN2Generator
+from gan.settings.sampling import Sampling, sampling_changes
 
 DRAWN = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
 
@@ -199,7 +200,7 @@ def test_sampling_truncates_before_it_takes_statistics() -> None:
     networks = Normalised(), Normalised()
     networks[1].load_state_dict(networks[0].state_dict())
     whole, cut = (game(network) for network in networks)
-    assert Sampling(0.5, 4).apply(cut) is cut
+    assert apply_sampling(cut, Sampling(0.5, 4)) is cut
     set_standing_statistics(whole, 4)
     narrow, wide = (statistics(network)["var1"] for network in networks[::-1])
     assert (narrow < 0.2 * wide).all()
@@ -208,10 +209,11 @@ def test_sampling_truncates_before_it_takes_statistics() -> None:
 
 def test_what_is_changed_is_stamped() -> None:
     assert Sampling().stamp() == {}
+    assert sampling_changes(Sampling(0.7, psi=0.5).stamp()) == ", truncation 0.7, psi 0.5"
     assert Sampling(0.7).stamp() == {"truncation": 0.7}
     assert Sampling(1, 16).stamp() == {"truncation": 1.0, "standing": "16 batches of 100"}
     played = game(Plain())
-    assert Sampling().apply(played).prior is played.prior
+    assert apply_sampling(played, Sampling()).prior is played.prior
     assert isinstance(played.prior, Gaussian)
 
 
@@ -240,12 +242,12 @@ def test_psi_draws_styles_to_their_mean() -> None:
     played = styled()
     assert isinstance(played.averaged, StyleGAN2Generator)
     whole = played.sample(6)
-    assert torch.equal(Sampling(psi=1.0).apply(played).sample(6), whole)
-    alike = Sampling(psi=0.0).apply(played).sample(6)
+    assert torch.equal(apply_sampling(played, Sampling(psi=1.0)).sample(6), whole)
+    alike = apply_sampling(played, Sampling(psi=0.0)).sample(6)
     assert torch.allclose(alike, alike[:1].expand(6, -1, -1, -1), atol=1e-6)
     assert Sampling(psi=0.5).stamp() == {"psi": 0.5}
     with pytest.raises(InputError, match="psi: the generator has no styles"):
-        Sampling(psi=0.5).apply(game(Plain()))
+        apply_sampling(game(Plain()), Sampling(psi=0.5))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import gan
-from gan.algorithms.sampling import Sampling
+from gan.algorithms.sampling import apply_sampling
 from gan.backbones.base import digest
 from gan.commands.assessment import Assessment, Fakes
 from gan.commands.main import dispatch
@@ -16,6 +16,7 @@ from gan.commands.report import entries
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.metrics.path_length import PerceptualPathLength
+from gan.settings.sampling import Sampling
 from tests.conftest import composing
 
 SMALL = ["n=60", "seeds=2", "min_fakes=2", "batch_size=25"]
@@ -163,7 +164,7 @@ def test_sampling_is_part_of_the_protocol(run: Path, tmp_path: Path) -> None:
     assert stamps[3] == plain | {"truncation": 0.3, "standing": "2 batches of 100"}
     assert len({r["protocols"]["domain/fid"] for r in records}) == 4
     assert len({r["values"]["domain/fid"] for r in records}) == 4
-    game = Sampling(0.3, 2).apply(gan.load(copy, "last"))
+    game = apply_sampling(gan.load(copy, "last"), Sampling(0.3, 2))
     assert digest(game.averaged.state_dict())[:16] == records[3]["weights"]
     (row,) = entries(str(copy))[-1:]
     assert row.stamps[records[3]["protocols"]["domain/fid"]]["truncation"] == 0.3

@@ -108,7 +108,7 @@ def test_sources_are_samples_with_their_labels(
 
 def test_styles_of_many_images(styled: Path) -> None:
     game = load(styled)
-    styles = Styles(game).sample(3, 130, None)
+    styles = Styles(game).sample(3, range(130), None)
     game.train()
     images = Styles(game).images(styles.view(13, 10, *styles.shape[1:]))
     torch.testing.assert_close(images.flatten(0, 1), game.decode(game.latents(130, seed=3)))

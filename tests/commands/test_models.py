@@ -108,7 +108,7 @@ def test_titles(few: Path, text: str, title: str) -> None:
 
 
 def test_the_table(few: Path, shown: Callable[..., list[list[str]]]) -> None:
-    lines = shown()
+    lines = shown("parameters=true")
     rows = {line[0]: line for line in lines if len(line) == len(models._HEADS)}
     assert list(rows) == ["acgan", "broken", "dcgan", "mlp"]
     assert rows["acgan"][:5] == [
@@ -125,6 +125,15 @@ def test_the_table(few: Path, shown: Callable[..., list[list[str]]]) -> None:
     assert reason.startswith("broken: regularizers.r1 needs")
 
 
+def test_the_table_builds_nothing(
+    few: Path, shown: Callable[..., list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(models, "build")
+    rows = {line[0]: line for line in shown() if len(line) == len(models._HEADS) - 2}
+    assert list(rows) == ["acgan", "broken", "dcgan", "mlp"]
+    assert rows["dcgan"][-2:] == ["1", "2,000"]
+
+
 def test_the_list_where_there_is_no_room(few: Path, shown: Callable[..., list[list[str]]]) -> None:
     text = "\n".join(line[0] for line in shown(columns=120))
     assert "acgan: AC-GAN (Odena et al., 2017)\ngame ACGAN; loss non_saturating;" in text
@@ -137,18 +146,18 @@ def test_one_model_in_detail(few: Path, shown: Callable[..., list[list[str]]]) -
     assert lines[1][0].startswith("game GAN; loss non_saturating; conditioning none; ")
     rows = [line for line in lines if len(line) == 3]
     assert [row[0] for row in rows if row[0]] == ["loss", "conditioning", "augment", "regularizers"]
-    verdicts = [tuple(row[1:]) for row in rows]
-    assert ("none (its own)", "yes, runs unconditionally") in verdicts
-    refused = [name for name, verdict in verdicts if not verdict.startswith("yes")]
+    answers = [tuple(row[1:]) for row in rows]
+    assert ("none (its own)", "yes, runs unconditionally") in answers
+    refused = [name for name, answer in answers if not answer.startswith("yes")]
     assert "class_norm" in refused
-    takes = {name for name, verdict in verdicts if verdict == "yes"}
+    takes = {name for name, answer in answers if answer == "yes"}
     assert {"hinge", "non_saturating (its own)", "projection", "lecam", "r1"} <= takes
 
 
 def test_brackets_of_a_reason_are_shown(
     few: Path, shown: Callable[..., list[list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "_verdict", lambda *names: "choose regularizers=[r1]")
+    monkeypatch.setattr(models, "_composes", lambda *names: "choose regularizers=[r1]")
     assert next(row[2] for row in shown("model=mlp") if "r1" in row) == "choose regularizers=[r1]"
 
 

@@ -87,7 +87,7 @@ def test_langevin(convolutional: Path) -> None:
         ("langevin=-1", "langevin=-1 must be 1 or more"),
         ("langevin=5 langevin_step=0", r"langevin_step=0\.0 above 0"),
         ("langevin=5 truncation=1", "one of the two"),
-        ("langevin=5 langevin_step=1e30", "the chains leave all bounds"),
+        ("langevin=5 langevin_step=1e30", "the chains diverge"),
     ],
 )
 def test_bad_values(convolutional: Path, given: str, words: str) -> None:
