@@ -15,6 +15,8 @@ from datamodules.stream import IndexStream
 
 __all__ = ["Batch", "ImageDataModule"]
 
+CHANGED = ("refuse", "accept")
+
 
 class ImageDataModule(pl.LightningDataModule, ABC):
     """A data set of real images, float32 in [-1, 1], for training and metrics.
@@ -34,6 +36,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: compare the files with their published checksums.
         workers: processes that decode image files; 0 decodes in the training process.
         memory_limit: maximum bytes of decoded images (uint8) held in memory.
+        changed: "refuse" or "accept" other training images when a run is resumed.
 
     Attributes:
         name: the name of the data set, as in `data=mnist`.
@@ -62,6 +65,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: bool = True,
         workers: int = 2,
         memory_limit: int = 2 * 2**30,
+        changed: str = "refuse",
     ) -> None:
         super().__init__()
         self.channels = _check_minimum(1, "data.channels", channels)
@@ -74,6 +78,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.workers = _check_minimum(0, "data.workers", workers)
         self.memory_limit = _check_minimum(0, "data.memory_limit", memory_limit)
         self.root = Path(f"data/{self.name}" if root is None else root).expanduser()
+        if changed not in CHANGED:
+            raise DataError(f"data.changed={changed}: give {' or '.join(CHANGED)}")
+        self.changed = changed
         self.flip, self.verify, self.start_step = flip, verify, 0
         self._splits: dict[str, Split] = {}
 
@@ -104,6 +111,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def fingerprint(self, split: str) -> str:
         """Return the SHA-256, in hexadecimal, of the images and labels at this resolution."""
         return self.split(split).fingerprint()
+
+    def identity(self) -> str:
+        """Return a SHA-256 of the training images and labels that moved files keep."""
+        return self.split("train").identity()
 
     def train_dataloader(self) -> StepLoader:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.

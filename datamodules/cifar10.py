@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
-from datamodules.files import PublishedFile, wrap_read_errors
+from datamodules.files import PublishedFile, open_file, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 PIXELS = (3, 32, 32)
@@ -63,7 +63,7 @@ class CIFAR10(PublishedDataModule):
         path = self.root / file.path
         with (
             wrap_read_errors(path, "delete it to download it again, or copy it again"),
-            open(path, "rb") as opened,
+            open_file(path) as opened,
         ):
             batch = ArrayUnpickler(opened, encoding="latin1").load()
             images = torch.from_numpy(np.array(batch["data"], dtype=np.uint8))

@@ -3,15 +3,36 @@
 import hashlib
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from datamodules.errors import DataError
 
 NETWORK_TIMEOUT = 10.0
+
+
+def _open_without_blocking(name: str, flags: int) -> int:
+    """Return the descriptor of a file, at once even if it is a pipe."""
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def open_file(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a pipe or a device would block or never end.
+
+    Raises:
+        DataError: if it is no regular file.
+        OSError: if it cannot be opened.
+    """
+    file = open(path, "rb", opener=_open_without_blocking)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise DataError(f"{path}: is not a regular file: replace or delete it")
+    return file
 
 
 @dataclass(frozen=True)
@@ -29,7 +50,7 @@ class PublishedFile:
     def compute_md5(self, root: Path) -> str:
         """Return the MD5 of the file in the folder `root`."""
         path = root / self.path
-        with wrap_read_errors(path), open(path, "rb") as file:
+        with wrap_read_errors(path), open_file(path) as file:
             return hashlib.file_digest(file, "md5").hexdigest()
 
     def check(self, root: Path) -> None:

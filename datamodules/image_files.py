@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from datamodules.errors import DataError
-from datamodules.files import wrap_read_errors
+from datamodules.files import open_file, wrap_read_errors
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -78,22 +78,33 @@ class FolderSource(ImageSource):
     """The files below a folder, at any depth."""
 
     def names(self) -> list[str]:  # noqa: D102
+        with wrap_read_errors(self.path):
+            files = [path.relative_to(self.path).as_posix() for path in self._walk()]
+        return visible_images(files)
+
+    def _walk(self) -> Iterator[Path]:
+        """Yield the files below the folder, at any depth, through links too.
+
+        Raises:
+            DataError: if links lead to the same folder twice, which may never end.
+        """
+
         def stop(error: OSError) -> None:
             raise error
 
-        with wrap_read_errors(self.path):
-            names = [
-                (Path(folder) / file).relative_to(self.path).as_posix()
-                for folder, _, files in os.walk(self.path, onerror=stop, followlinks=True)
-                for file in files
-            ]
-        return visible_images(names)
+        visited: set[tuple[int, int]] = set()
+        for folder, _, files in os.walk(self.path, onerror=stop, followlinks=True):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in visited:
+                raise DataError(f"{folder}: links lead to this folder twice: remove one of them")
+            visited.add((status.st_dev, status.st_ino))
+            yield from (Path(folder, file) for file in files)
 
     def size(self, name: str) -> int:  # noqa: D102
         return (self.path / name).stat().st_size
 
     def read(self, name: str) -> bytes:  # noqa: D102
-        with open(self.path / name, "rb") as file:
+        with open_file(self.path / name) as file:
             return file.read()
 
     def stamp(self, name: str) -> str:  # noqa: D102

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import datasets
 
 from datamodules.errors import DataError
-from datamodules.files import PublishedFile, wrap_read_errors
+from datamodules.files import PublishedFile, open_file, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
 NATIVE = 28
@@ -53,7 +53,7 @@ class MNIST(PublishedDataModule):
     def check(self, file: PublishedFile) -> None:
         """Compare the length with the file's header, then the MD5 with the published one."""
         path = self.root / file.path
-        with wrap_read_errors(path), open(path, "rb") as opened:
+        with wrap_read_errors(path), open_file(path) as opened:
             (magic,) = struct.unpack(">i", opened.read(4))
             sizes = struct.unpack(f">{magic % 256}i", opened.read(4 * (magic % 256)))
             size = opened.seek(0, 2)

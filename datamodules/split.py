@@ -48,6 +48,10 @@ class Split(ABC):
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content, 64 hexadecimal digits."""
 
+    def identity(self) -> str:
+        """Return a SHA-256 of the content that does not change when the files are moved."""
+        return self.fingerprint()
+
     def fetch(self, indices: Tensor) -> StoredBatch:
         """Return the stored images and the labels at int64 indices (n,) on the CPU."""
         return self.images(indices), None if self.labels is None else self.labels[indices]

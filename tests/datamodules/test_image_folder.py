@@ -221,3 +221,46 @@ def test_too_few_images_for_a_test_split_are_one_line(tmp_path: Path) -> None:
     module.setup("fit")
     with pytest.raises(DataError, match="the test split of image_folder has no images"):
         module.split("test")
+
+
+def test_a_pipe_with_the_name_of_an_image_is_refused(classes: Path) -> None:
+    os.mkfifo(classes / "ant" / "pipe.png")
+    with pytest.raises(DataError, match=r"pipe\.png: is not a regular file"):
+        build(classes).split("train")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero here")
+def test_a_device_with_the_name_of_an_image_is_refused(classes: Path) -> None:
+    (classes / "ant" / "zero.png").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match=r"zero\.png: is not a regular file"):
+        build(classes).split("train")
+
+
+@pytest.mark.parametrize("target", [".", "..", "../bee"])
+def test_links_to_a_folder_that_is_read_already_are_refused(classes: Path, target: str) -> None:
+    (classes / "ant" / "again").symlink_to(target, target_is_directory=True)
+    (classes / "ant" / "more").symlink_to(target, target_is_directory=True)
+    with pytest.raises(DataError, match="links lead to this folder twice"):
+        build(classes).split("train")
+
+
+@pytest.mark.parametrize("memory", [0, 2**30])
+def test_the_identity_is_that_of_the_content(classes: Path, memory: int) -> None:
+    def identity(root: Path) -> str:
+        return build(root, memory_limit=memory).identity()
+
+    before = identity(classes)
+    moved = classes.rename(classes.parent / "moved")
+    os.utime(moved / "ant" / "00.png")
+    assert identity(moved) == before
+    write(moved / "ant" / "00.png", np.full((8, 8, 3), 200))
+    changed = identity(moved)
+    assert changed != before
+    write(moved / "bee" / "99.png", np.full((8, 8, 3), 7))
+    assert identity(moved) not in (before, changed)
+
+
+def test_changed_data_are_refused_or_accepted_and_nothing_else(classes: Path) -> None:
+    assert build(classes).changed == "refuse"
+    with pytest.raises(DataError, match=r"data\.changed=maybe: give refuse or accept"):
+        build(classes, changed="maybe")
