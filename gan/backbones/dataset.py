@@ -11,7 +11,7 @@ class Split(Protocol):
 
     @property
     def labels(self) -> Tensor | None:
-        """Class of every image, int64 (N,) on the CPU, or None."""
+        """Return the class of every image, int64 (N,) on the CPU, or None."""
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -29,19 +29,19 @@ class ImageDataset(Protocol):
 
     @property
     def name(self) -> str:
-        """Name of the data set."""
+        """Return the name of the data set."""
 
     @property
     def channels(self) -> int:
-        """C, 1 or 3; 2 for points of the plane."""
+        """Return C, 1 or 3; 2 for points of the plane."""
 
     @property
     def resolution(self) -> int:
-        """R, height and width."""
+        """Return R, height and width."""
 
     @property
     def num_classes(self) -> int:
-        """K, 0 without labels."""
+        """Return K, 0 without labels."""
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
@@ -83,8 +83,8 @@ class PointDataset(ImageDataset, Protocol):
 
     @property
     def centres(self) -> Tensor:
-        """Means of the modes, float32 (K, 2); label k is mode k."""
+        """Return the means of the modes, float32 (K, 2); label k is mode k."""
 
     @property
     def std(self) -> float:
-        """Standard deviation of every mode along each axis."""
+        """Return the standard deviation of every mode along each axis."""

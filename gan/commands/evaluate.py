@@ -71,6 +71,8 @@ class EvaluateOptions:
 def _check_options(options: EvaluateOptions) -> None:
     """Refuse unknown metrics and backbones, and numbers out of range."""
     known = members("metrics")
+    if options.metrics == []:
+        raise InputError(f"metrics=[]: name one or more; {nearest('', known)}")
     for name in options.metrics or ():
         if name not in known:
             raise InputError(f"metrics: no '{name}'; {nearest(name, known)}")

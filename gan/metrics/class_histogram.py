@@ -37,7 +37,7 @@ class ClassHistogram(FeatureMetric, ABC):
 
     @property
     def cache_key(self) -> str:
-        """Name of the counts in the cache."""
+        """Return the name of the counts in the cache."""
         return "class histogram"
 
     def incompatibility(

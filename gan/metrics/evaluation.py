@@ -93,7 +93,7 @@ class Evaluation:
 
     @property
     def ranking(self) -> dict[str, FeatureMetric]:
-        """Metric of each value by which models are ranked, by a name such as "domain/fid"."""
+        """Return the metric of each value by which models are ranked, by name: "domain/fid"."""
         return {
             f"{self.backbone.name}/{key}": metric
             for metric in self.metrics.values()
@@ -227,9 +227,11 @@ class Evaluation:
         return {k: value for metric in self.metrics.values() for k, value in metric.stamp().items()}
 
     def _feature_pass(self) -> FeaturePass:
+        """Return a pass through the backbone."""
         return FeaturePass(self.backbone, self._device, self.batch_size)
 
     def _statistics(self) -> RealStatistics:
+        """Return the statistics of the real images."""
         return RealStatistics(self._prepared(), self._feature_pass(), self.cache)
 
     def _check_fakes(self, fakes: Iterable[Batch], position: int) -> Iterator[Batch]:

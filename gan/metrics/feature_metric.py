@@ -60,7 +60,7 @@ class FeatureMetric(Metric, torchmetrics.Metric):
 
     @property
     def cache_key(self) -> str:
-        """Name of the states of real images in the cache; metrics of equal names share a file."""
+        """Return the name of the states of real images in the cache; equal names share a file."""
         return type(self).__name__
 
     def incompatibility(
@@ -137,7 +137,7 @@ class FeatureSetMetric(FeatureMetric):
 
     @property
     def cache_key(self) -> str:
-        """Name of the features in the cache."""
+        """Return the name of the features in the cache."""
         return "features"
 
     def pool(self, role: Role) -> Tensor:

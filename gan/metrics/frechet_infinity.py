@@ -49,7 +49,7 @@ class FrechetInfinity(FrechetDistance):
 
     @property
     def cache_key(self) -> str:
-        """Name of the states of FID in the cache."""
+        """Return the name of the states of FID in the cache."""
         return FrechetDistance.__name__
 
     def stamp(self) -> dict[str, str | int | float]:

@@ -52,7 +52,7 @@ class Subset:
 
     @property
     def labels(self) -> Tensor:
-        """Classes of the images, int64 (n,)."""
+        """Return the classes of the images, int64 (n,)."""
         assert self.split.labels is not None
         return self.split.labels[self.indices]
 

@@ -32,7 +32,7 @@ class StandIn(nn.Module):
 
 
 class Plain(nn.Module):
-    """An archive of another network."""
+    """Another network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def test_loads_without_a_warning(weights: Path, dataset: TinyDataset) -> None:
     prepared(dataset, weights)
 
 
-def test_found_in_the_hub_cache(
+def test_reads_the_hub_cache(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: TinyDataset
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))

@@ -14,7 +14,7 @@ SMALL = "dinov2-vit-s-14"
 
 
 class StandIn(nn.Module):
-    """What the torch hub gives in DINOv2's place; remembers what it read."""
+    """A small network in the place of DINOv2, with its last input."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class StandIn(nn.Module):
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What the torch hub was asked for."""
+    """Repository and model of each request to the torch hub."""
     names: list[tuple[str, str]] = []
 
     def load(repository: str, model: str) -> StandIn:

@@ -15,7 +15,7 @@ def prepared(cache: Path, dataset: TinyDataset, seed: int = 0, **options: str) -
     return backbone
 
 
-def test_learns_and_tells_and_stores_its_accuracy(
+def test_the_accuracy_is_printed_and_stored(
     tmp_path: Path, dataset: TinyDataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backbone = prepared(tmp_path, dataset)
@@ -33,7 +33,7 @@ def test_the_weights_depend_on_the_seed(tmp_path: Path, dataset: TinyDataset) ->
     assert prepared(tmp_path / "c", dataset, seed=1).weights_hash != first.weights_hash
 
 
-def test_leaves_the_global_rng_alone(tmp_path: Path, dataset: TinyDataset) -> None:
+def test_the_global_rng_is_unchanged(tmp_path: Path, dataset: TinyDataset) -> None:
     before = torch.get_rng_state()
     prepared(tmp_path, dataset)
     assert torch.equal(before, torch.get_rng_state())
@@ -119,14 +119,14 @@ def test_fakes_are_rounded_to_bytes(tmp_path: Path, dataset: TinyDataset) -> Non
     torch.testing.assert_close(backbone((pixels + 0.4) / 127.5 - 1).pool, exact, rtol=0, atol=0)
 
 
-def test_labels_come_along(tmp_path: Path, dataset: TinyDataset) -> None:
+def test_labels_are_returned_with_the_features(tmp_path: Path, dataset: TinyDataset) -> None:
     backbone = prepared(tmp_path, dataset)
     images, labels = torch.zeros(2, 1, 8, 8), torch.tensor([2, 0])
     assert backbone(images, labels).labels.tolist() == [2, 0]
     assert backbone(images).labels.tolist() == [-1, -1]
 
 
-def test_points_are_no_images(tmp_path: Path, dataset: TinyDataset) -> None:
+def test_points_are_refused(tmp_path: Path, dataset: TinyDataset) -> None:
     dataset.resolution = 1
     with pytest.raises(InputError, match="backbone=plane"):
         prepared(tmp_path, dataset)

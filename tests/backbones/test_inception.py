@@ -86,7 +86,7 @@ def test_names_the_first_wrong_tensor(
 
 
 class Armed:
-    """A pickle that leaves a file behind when it is opened without care."""
+    """A pickle that writes a file when its code is run."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

@@ -100,7 +100,7 @@ def test_weights_of_other_pixels_are_refused(
         SqueezeNetBackbone(str(weights)).prepare(dataset, cpu)
 
 
-def test_the_real_weights_know_a_stupa(dataset: TinyDataset, cpu: torch.device) -> None:
+def test_the_published_weights_classify_a_stupa(dataset: TinyDataset, cpu: torch.device) -> None:
     if not REAL.is_file():
         pytest.skip("the weights of SqueezeNet are not in shared/data/weights")
     backbone = SqueezeNetBackbone(str(REAL))

@@ -21,7 +21,7 @@ URL = "https://example.org/models/net.pth"
 
 
 class Armed:
-    """A pickle that leaves a file behind when it is opened without care."""
+    """A pickle that writes a file when its code is run."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -57,7 +57,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def network(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[float | None]:
-    """A network that answers everything with the same bytes; the timeout of each request."""
+    """Answer every request with the same bytes, and return the timeout of each request."""
     asked: list[float | None] = []
 
     def answer(*_: object, **__: object) -> addinfourl:

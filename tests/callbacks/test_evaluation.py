@@ -43,7 +43,7 @@ def test_exactly_num_fakes_images_are_yielded() -> None:
     assert [len(images) for images in callback.evaluation.seen[0]] == [10, 10, 5]
 
 
-def test_labels_are_those_of_the_reals_drawn() -> None:
+def test_labels_are_those_of_the_chosen_real_images() -> None:
     players = game(num_classes=10)
     drawn: list[tuple[Tensor, Tensor]] = []
     told: list[Tensor] = []
@@ -91,7 +91,7 @@ def test_every_process_gets_some_fakes() -> None:
     assert len(torch.unique(torch.cat(both).mul(1e4).round(), dim=0)) == len(both[0]) == 5
 
 
-def test_evaluation_leaves_training_alone() -> None:
+def test_evaluation_does_not_change_training() -> None:
     plain = game()
     run(plain, 3)
     watched = game()

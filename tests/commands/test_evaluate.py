@@ -122,7 +122,7 @@ def test_an_interruption_keeps_earlier_evaluations(
     assert kept["seed"] == 0
 
 
-def test_an_unconditional_model_goes_without_labels(
+def test_an_unconditional_model_leaves_metrics_of_labels_out(
     plain: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dispatch(["evaluate", f"run={plain}", *SMALL, "seeds=1"])
@@ -191,6 +191,7 @@ def test_what_is_measured_is_truncated(plain: Path, monkeypatch: pytest.MonkeyPa
         ("metrics=[label_consistency]", "unconditional"),
         ("metrics=[cas]", "cas"),
         ("metrics=[fidd]", "did you mean 'fid'"),
+        ("metrics=[]", "name one or more; known are augmentation"),
         ("backbone=incepton", "did you mean 'inception'"),
         ("backbone=none", "backbone=none: known are clip"),
         ("backbone=plane weights=absent.pth", r"backbone\.weights: no such setting"),

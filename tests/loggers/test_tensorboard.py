@@ -9,7 +9,7 @@ accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_ac
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
 
 
-def test_scalars_and_pictures_lie_in_the_run_folder(config: Compose, tmp_path: Path) -> None:
+def test_scalars_and_images_are_in_the_run_folder(config: Compose, tmp_path: Path) -> None:
     train(config(*TINY, "logger=tensorboard", "steps=3", "callbacks.telemetry.every=2"))
     events = accumulator.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()

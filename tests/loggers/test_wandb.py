@@ -48,7 +48,7 @@ def values(items: Any) -> dict[str, Any]:
 
 @dataclass
 class Offline:
-    """What a run left for ``wandb sync``."""
+    """The offline files of a run."""
 
     folder: Path
 
@@ -81,7 +81,7 @@ def offline_runs(folder: Path) -> list[Offline]:
 
 @pytest.fixture(scope="module", autouse=True)
 def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Leave no key to be found, and nobody to ask."""
+    """Remove the API key, and the terminal to ask for one."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE"):
@@ -97,7 +97,7 @@ def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run with metrics on the dashboard."""
+    """Return the folder of a run with metrics on W&B."""
     root = tmp_path_factory.mktemp("wandb")
     options = ["logger=wandb", "steps=3", "callbacks.telemetry.every=1", "loss=hinge"]
     options += ["backbone=domain", "evaluation.num_fakes=40", "evaluation.min_fakes=2"]
@@ -137,7 +137,7 @@ def test_the_protocol_is_in_the_config(run: Offline, folder: Path) -> None:
     ] * 2
 
 
-def test_the_run_bears_the_name_of_its_folder(run: Offline) -> None:
+def test_the_run_has_the_name_of_its_folder(run: Offline) -> None:
     assert [(record.project, record.display_name) for record in run.of("run")][:1] == [
         ("ganymede", "run")
     ]
@@ -155,7 +155,7 @@ def test_the_history_is_that_of_the_table(run: Offline, folder: Path) -> None:
     assert [row["step"] for row in run.history if "domain/fid" in row] == [2, 3]
 
 
-def test_the_picture_lies_beside(run: Offline) -> None:
+def test_the_image_is_logged(run: Offline) -> None:
     (row,) = [row for row in run.history if "samples/path" in row]
     assert (row["step"], row["images"]) == (3, 24)
     assert (run.folder / "files" / row["samples/path"]).read_bytes().startswith(b"\x89PNG")
@@ -173,7 +173,7 @@ def test_the_axis_is_the_step(run: Offline) -> None:
     assert axes == {"step": "", "images": "", "*": "step"}
 
 
-def test_the_run_has_ended_well(run: Offline) -> None:
+def test_the_run_has_finished(run: Offline) -> None:
     assert [record.exit_code for record in run.of("exit")] == [0]
 
 
@@ -191,7 +191,7 @@ def test_two_runs_in_one_process_are_two(config: Compose, tmp_path: Path) -> Non
     assert wandb.run is None
 
 
-def test_a_silent_server_sends_the_run_offline(
+def test_without_an_answer_of_the_server_the_run_is_offline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gan.loggers.wandb.offline", lambda: False)
@@ -214,9 +214,7 @@ def test_a_silent_server_sends_the_run_offline(
     assert [record.exit_code for record in run.of("exit")] == [1]
 
 
-def test_what_cannot_be_a_key_is_explained(
-    config: Compose, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_malformed_key_is_refused(config: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "secret")
     wandb.teardown()
     with pytest.raises(InstantiationException) as caught:
@@ -227,7 +225,7 @@ def test_what_cannot_be_a_key_is_explained(
     assert "WANDB_API_KEY" in line
 
 
-def test_the_wish_for_a_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     wandb.teardown()
     dashboard = WeightsAndBiases(str(tmp_path))
@@ -237,7 +235,7 @@ def test_the_wish_for_a_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert offline_runs(tmp_path) == []
 
 
-def test_a_resumed_run_goes_on_as_the_same(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_the_same_run(tmp_path: Path) -> None:
     options = ["data=digits", "logger=wandb", "callbacks.telemetry.every=1"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]
     with composing(tmp_path) as config:

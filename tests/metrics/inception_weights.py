@@ -1,4 +1,4 @@
-"""Random weights of Inception, of a size that tells images apart."""
+"""Random weights of Inception, of a scale that separates images."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 
 def random_weights(file: Path) -> Path:
-    """Writes a file in the form of torch-fidelity's, signals neither dying nor growing."""
+    """Write a file as torch-fidelity does, with activations of constant scale."""
     with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
         patch.setattr(torch, "load", lambda *_, **__: {})
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Values of whole folders of images, against torch-fidelity's and torchmetrics' own."""
+"""Values of folders of images, compared with torch-fidelity and torchmetrics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ FEW, MANY = 12, 48
 
 @dataclass
 class Sides:
-    """As many fakes as reals, uint8 (N, 3, 32, 32), and the file of the weights."""
+    """Return as many fakes as real images, uint8 (N, 3, 32, 32), and the file of the weights."""
 
     fakes: Tensor
     reals: Tensor
@@ -42,7 +42,7 @@ class Sides:
 
 
 def waves(count: int, seed: int, brightness: float = 1.0, contrast: float = 60.0) -> Tensor:
-    """Waves of any direction and colour on any ground."""
+    """Waves of random direction and colour on a random background."""
     generator = torch.Generator().manual_seed(seed)
     y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     across, down, phase = torch.rand(3, count, 3, 1, 1, generator=generator)
@@ -53,7 +53,7 @@ def waves(count: int, seed: int, brightness: float = 1.0, contrast: float = 60.0
 
 @pytest.fixture(scope="module")
 def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sides:
-    """Most fakes are darker than the reals, some far off."""
+    """Return fakes of which most are darker than the real images and some are far from them."""
     file = random_weights(tmp_path_factory.mktemp("weights") / "inception.pth")
     far = request.param // 4
     fakes = torch.cat([waves(request.param - far, 0, 0.3), waves(far, 1, contrast=400.0)])
@@ -61,7 +61,7 @@ def sides(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def measured(sides: Sides, cache: Path, *metrics: FeatureMetric) -> dict[str, float]:
-    """Our values, from images in [-1, 1], in another cut of batches than theirs."""
+    """Return the values of this package, from images in [-1, 1] in batches of another size."""
     evaluation = Evaluation(
         InceptionBackbone(str(sides.weights)),
         {type(metric).__name__: metric for metric in metrics},
@@ -102,7 +102,7 @@ def folder(path: Path, images: Tensor) -> str:
     "sides", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], indirect=True, ids=str
 )
 class TestTorchFidelity:
-    def test_features_tell_these_images_apart(self, ours: dict[str, float]) -> None:
+    def test_features_separate_these_images(self, ours: dict[str, float]) -> None:
         assert ours["fid"] > 1
         assert ours["kid"] > 0.01
         assert ours["kid_std"] > 0.01
@@ -140,7 +140,7 @@ class TestTorchFidelity:
 
 
 class Layer(nn.Module):
-    """One layer of torch-fidelity's network; images that it has seen cost nothing."""
+    """One layer of torch-fidelity's network, with a cache of the features."""
 
     num_features = 2048
     seen: dict[int, Tensor]

@@ -50,7 +50,7 @@ def test_m_of_k_equal_classes(m: int) -> None:
     assert values == {"modes": m, "mode_coverage": pytest.approx(m / 10)}
 
 
-def test_the_divergence_weighs_by_the_fakes() -> None:
+def test_the_divergence_is_weighted_by_the_fakes() -> None:
     fakes, reals = torch.tensor([0] * 3 + [1]), torch.tensor([0] * 199 + [1] * 599)
     expected = 0.75 * math.log(0.75 / 0.25) + 0.25 * math.log(0.25 / 0.75)
     assert kl(fakes, reals, 2) == pytest.approx(expected, rel=1e-12)
@@ -74,7 +74,7 @@ def test_samples_of_one_distribution_are_near_zero() -> None:
 
 
 @pytest.mark.parametrize("metric", [Modes, ClassDivergence])
-def test_new_fakes_replace_the_old_and_reals_stay(metric: type[ClassHistogram]) -> None:
+def test_new_fakes_replace_the_old_and_real_states_stay(metric: type[ClassHistogram]) -> None:
     used, fresh = metric(), metric()
     reals, fakes = torch.arange(30) % 5, torch.tensor([1, 1, 3])
     measured(used, torch.arange(10) % 5, reals, 5)

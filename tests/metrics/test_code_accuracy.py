@@ -29,7 +29,7 @@ def test_the_assignment_is_the_best_of_all() -> None:
 
 
 class Patches:
-    """Images of 3 classes whose classes the game's Q sees by construction."""
+    """Images of 3 classes that Q of the game infers by construction."""
 
     name, channels, resolution, num_classes = "patches", 1, 8, 3
 
@@ -55,7 +55,7 @@ def dataset(patches: Patches) -> ImageDataset:
 
 
 class Eyes:
-    """A backbone that sees in an image the class that its code was."""
+    """A backbone that predicts the code of a generated image."""
 
     def __init__(self, predicts_labels: bool) -> None:
         self.predicts_labels = predicts_labels
@@ -71,14 +71,14 @@ class Eyes:
         return SimpleNamespace(logits=torch.eye(3)[seen])
 
 
-def test_a_code_that_is_the_class_is_right_every_time() -> None:
+def test_a_code_that_equals_the_class_has_accuracy_one() -> None:
     measured = CodeAccuracy().measure(
         game().eval(), dataset(Patches()), cast(Any, Eyes(False)), seed=0
     )
     assert measured == {"code_accuracy": 1.0}
 
 
-def test_the_consistency_is_what_the_backbone_sees() -> None:
+def test_the_consistency_is_that_of_the_predicted_classes() -> None:
     eyes = Eyes(True)
     measured = CodeAccuracy(150).measure(game().eval(), dataset(Patches()), cast(Any, eyes), seed=7)
     wrong = int((eyes.classes[::5] != 0).sum())

@@ -38,7 +38,7 @@ def test_a_copy_is_at_zero_and_a_near_copy_is_not() -> None:
     torch.testing.assert_close(to_near.flatten().double(), expected, rtol=1e-3, atol=0)
 
 
-def test_precision_is_not_what_training_asks_of_matrix_products() -> None:
+def test_the_precision_of_matrix_products_does_not_matter() -> None:
     x, y = draw(30, 4), draw(30, 5)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
@@ -65,6 +65,6 @@ def test_no_more_neighbours_than_points(k: int) -> None:
         nearest(draw(3, 0), draw(5, 1), k)
 
 
-def test_nothing_is_shown_of_what_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_bar_for_short_computations(capsys: pytest.CaptureFixture[str]) -> None:
     nearest(draw(30, 0), draw(30, 1), 2, chunk=1)
     assert capsys.readouterr().err == ""

@@ -39,14 +39,14 @@ def test_real_images_against_themselves_are_zero(tmp_path: Path, dataset: TinyDa
     assert result.measure(dataset.reals("train", 30))["corners/fid"] == pytest.approx(0, abs=1e-12)
 
 
-def test_measurements_do_not_add_up(tmp_path: Path, dataset: TinyDataset) -> None:
+def test_evaluations_are_independent(tmp_path: Path, dataset: TinyDataset) -> None:
     result = prepared(tmp_path, dataset)
     first = result.measure(dataset.reals("test", 30))
     result.measure(noise(100))
     assert result.measure(dataset.reals("test", 30)) == first
 
 
-def test_a_refused_measurement_leaves_nothing_behind(tmp_path: Path, dataset: TinyDataset) -> None:
+def test_a_refused_evaluation_leaves_no_state(tmp_path: Path, dataset: TinyDataset) -> None:
     result = prepared(tmp_path, dataset)
     first = result.measure(dataset.reals("test", 30))
     with pytest.raises(InputError):
@@ -187,7 +187,7 @@ def test_fewer_fakes_than_the_minimum_are_refused(tmp_path: Path) -> None:
         Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path))
 
 
-def test_a_protocol_names_equal_stamps_alone() -> None:
+def test_equal_stamps_have_equal_protocols() -> None:
     stamp = {"backbone": "domain", "num_fakes": 10}
     assert protocol(stamp) == protocol({"num_fakes": 10, "backbone": "domain"})
     assert protocol(stamp) != protocol({**stamp, "num_fakes": 11})

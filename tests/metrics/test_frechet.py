@@ -33,7 +33,7 @@ def test_closed_form_of_commuting_covariances() -> None:
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
 
 
-def test_draws_of_known_gaussians_come_near_their_distance() -> None:
+def test_samples_of_known_gaussians_are_near_their_distance() -> None:
     generator = torch.Generator().manual_seed(0)
     reals = torch.randn(50_000, 3, generator=generator)
     fakes = torch.randn(50_000, 3, generator=generator) * torch.tensor([2.0, 1.0, 0.5]) + 1
@@ -65,7 +65,7 @@ def test_batches_equal_one_batch() -> None:
     assert fid(reals, fakes, batch=7) == pytest.approx(fid(reals, fakes), rel=1e-10)
 
 
-def test_reset_keeps_the_reals_and_forgets_the_fakes() -> None:
+def test_reset_keeps_the_real_states_only() -> None:
     reals, first, second = draw(100, 8, 5), draw(100, 8, 6), draw(100, 8, 7, 2.0)
     metric = FrechetDistance()
     metric.update(features(reals), Role.REAL)

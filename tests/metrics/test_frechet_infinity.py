@@ -96,6 +96,6 @@ def test_numbers_out_of_range(points: int, least: float) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_two_fakes_make_no_line(count: int) -> None:
+def test_two_fakes_are_refused(count: int) -> None:
     with pytest.raises(InputError, match=f"more than {count} generated"):
         measured(FrechetInfinity(), torch.rand(count, 3), real=torch.rand(9, 3))

@@ -26,7 +26,7 @@ def test_certain_and_varied_predictions_score_the_number_of_classes() -> None:
     assert score(logits, splits=1) == pytest.approx((5.0, 0.0))
 
 
-def test_undecided_predictions_score_one() -> None:
+def test_uniform_predictions_score_one() -> None:
     assert score(torch.zeros(100, 7)) == pytest.approx((1.0, 0.0))
 
 
@@ -40,7 +40,7 @@ def test_equals_torch_fidelity(count: int, batch: int) -> None:
     assert deviation == pytest.approx(expected[KEY_METRIC_ISC_STD], rel=1e-9)
 
 
-def test_a_later_share_goes_to_its_own_parts() -> None:
+def test_a_later_process_uses_its_own_parts() -> None:
     logits = torch.randn(60, 4, generator=torch.Generator().manual_seed(0)) * 2
     shares = [InceptionScore(splits=3) for _ in range(2)]
     for metric, start in zip(shares, (0, 25), strict=True):
@@ -52,7 +52,7 @@ def test_a_later_share_goes_to_its_own_parts() -> None:
     assert shares[0].compute()["is"] == pytest.approx(score(logits, 3)[0], rel=1e-12)
 
 
-def test_reals_are_passed_over_and_the_global_rng_is_untouched() -> None:
+def test_real_images_are_ignored_and_the_global_rng_is_unchanged() -> None:
     logits = torch.randn(60, 4, generator=torch.Generator().manual_seed(0))
     metric = InceptionScore(splits=3)
     before = torch.get_rng_state()

@@ -85,7 +85,7 @@ def test_single_precision_is_enough_of_features() -> None:
     assert singles == pytest.approx(doubles, rel=1e-4)
 
 
-def test_no_bias_where_the_distributions_are_equal() -> None:
+def test_no_bias_for_equal_distributions() -> None:
     values = [v["kid"] for v in repeated(50, 40, 30, 0.0, 150, 4)]
     assert abs(fmean(values)) < 3 * stdev(values) / len(values) ** 0.5
 
@@ -126,7 +126,7 @@ def test_spreads_are_unbiased() -> None:
     assert ((error + other).sqrt() < 0.08 * many).all()
 
 
-def test_equal_distributions_are_never_certain() -> None:
+def test_equal_distributions_have_a_standard_error() -> None:
     spreads = torch.tensor([-1.0, -1.0, 1.0, 1.0, 1.0])
     assert float(variance(spreads, 10, 20)) == pytest.approx(2 / 90 + 2 / 380 + 4 / 200)
 

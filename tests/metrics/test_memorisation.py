@@ -42,7 +42,7 @@ def collapsed() -> dict[str, float]:
     return values(draw(600, 5, modes=1))
 
 
-def test_every_measure_catches_a_replay(replayed: dict[str, float]) -> None:
+def test_every_value_detects_copies(replayed: dict[str, float]) -> None:
     assert replayed["nearest_real"] < replayed["nearest_unseen"] / 1.2
     assert replayed["copies"] > 0.9
     assert replayed["copying_z"] < -15
@@ -51,7 +51,7 @@ def test_every_measure_catches_a_replay(replayed: dict[str, float]) -> None:
     assert replayed["fid_gap"] > 0.1
 
 
-def test_fresh_draws_raise_no_alarm(fresh: dict[str, float], replayed: dict[str, float]) -> None:
+def test_new_samples_are_not_detected(fresh: dict[str, float], replayed: dict[str, float]) -> None:
     assert fresh["nearest_real"] == pytest.approx(fresh["nearest_unseen"], rel=0.05)
     assert fresh["copies"] < 0.04
     assert abs(fresh["copying_z"]) < 3
@@ -59,7 +59,9 @@ def test_fresh_draws_raise_no_alarm(fresh: dict[str, float], replayed: dict[str,
     assert abs(fresh["fid_gap"]) < replayed["fid_gap"] / 4
 
 
-def test_a_collapse_is_no_copy(collapsed: dict[str, float], fresh: dict[str, float]) -> None:
+def test_mode_collapse_is_not_detected_as_copies(
+    collapsed: dict[str, float], fresh: dict[str, float]
+) -> None:
     assert collapsed["copies"] < 0.04
     assert abs(collapsed["copying_z"]) < 5
     assert collapsed["authenticity"] > 0.4
@@ -67,13 +69,13 @@ def test_a_collapse_is_no_copy(collapsed: dict[str, float], fresh: dict[str, flo
     assert collapsed["fid_unseen_equal"] > 20 * fresh["fid_unseen_equal"]
 
 
-def test_some_copies_among_fresh_draws_are_counted() -> None:
+def test_some_copies_among_new_samples_are_counted() -> None:
     mixed = values(torch.cat([REALS[:100], draw(300, 6)]))
     assert mixed["copies"] == pytest.approx(0.25, abs=0.03)
     assert mixed["copying_z"] < -3
 
 
-def test_suspects_are_the_nearest_and_whose_they_are() -> None:
+def test_suspects_are_the_nearest_fakes_with_their_real_images() -> None:
     metric = Memorisation()
     fakes = draw(300, 7)
     fakes[[17, 250]] = REALS[[555, 3]]
@@ -130,7 +132,7 @@ def test_the_choice_of_images_depends_on_the_seed_and_is_stamped() -> None:
     assert Memorisation(0).stamp() != Memorisation(1).stamp()
 
 
-def test_reals_are_kept_for_the_next_fakes(fresh: dict[str, float]) -> None:
+def test_real_images_are_kept_for_the_next_fakes(fresh: dict[str, float]) -> None:
     metric = Memorisation()
     values(REALS[:400], metric)
     metric.begin(600)

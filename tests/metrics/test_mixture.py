@@ -68,7 +68,7 @@ def test_features_are_the_points_and_logits_their_log_densities() -> None:
     assert labels.tolist() == [-1, -1]
 
 
-def test_the_modes_stand_for_the_weights() -> None:
+def test_the_modes_are_hashed_as_weights() -> None:
     first, second, other = backbone(), backbone(), PlaneBackbone()
     other.prepare(Cross(std=0.02), torch.device("cpu"))
     assert first.weights_hash == second.weights_hash != other.weights_hash
@@ -76,7 +76,7 @@ def test_the_modes_stand_for_the_weights() -> None:
     assert first.weights_hash == other.weights_hash
 
 
-def test_images_are_no_points() -> None:
+def test_images_are_refused() -> None:
     with pytest.raises(InputError, match="tiny holds images; use data=ring"):
         PlaneBackbone().prepare(tiny_dataset(), torch.device("cpu"))
 

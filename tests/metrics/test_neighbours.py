@@ -25,7 +25,7 @@ def line(*places: float) -> Tensor:
 
 
 def naive(fakes: Tensor, reals: Tensor, k: int) -> dict[str, float]:
-    """Density and coverage, ball by ball."""
+    """Return density and coverage from each ball."""
     across = (reals.double()[:, None] - fakes.double()).norm(dim=2)
     within = (reals.double()[:, None] - reals.double()).norm(dim=2).sort(1).values[:, k]
     balls = [(row < radius).tolist() for row, radius in zip(across, within, strict=True)]
@@ -66,14 +66,14 @@ def test_a_set_with_itself() -> None:
 
 
 def test_collapsed_fakes() -> None:
-    """All alike and like one of the reals."""
+    """Equal fakes, equal to one of the real images."""
     reals = draw(50, 0)
     values = measured(Neighbours(), reals[:1].repeat(50, 1), real=reals)
     assert (values["precision"], values["recall"]) == (1, 1 / 50)
     assert values["coverage"] < 0.5
 
 
-def test_half_of_the_fakes_are_off() -> None:
+def test_half_of_the_fakes_are_far() -> None:
     fakes = torch.cat([draw(200, 0, 2), draw(200, 1, 2, shift=100)])
     values = measured(Neighbours(), fakes, real=draw(400, 2, 2))
     assert values["precision"] == pytest.approx(0.5, abs=0.03)

@@ -82,7 +82,7 @@ def test_closed_form_of_a_linear_generator() -> None:
 
 
 @pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
-def test_the_speed_of_a_linear_generator_is_the_same_for_any_step(epsilon: float) -> None:
+def test_the_length_of_a_linear_generator_is_equal_for_any_step(epsilon: float) -> None:
     game = game_of(LinearGenerator(matrix()))
     whole = ppl(game, count=300, epsilon=1.0)
     assert ppl(game, count=300, epsilon=epsilon) == pytest.approx(whole, rel=1e-3)
@@ -149,7 +149,7 @@ def test_latents_depend_on_the_seed_alone() -> None:
     torch.testing.assert_close(fewer, first[:120])
 
 
-def test_products_are_whole_float32_meanwhile() -> None:
+def test_products_are_computed_in_full_float32() -> None:
     seen = []
 
     class Watched(Squares):
@@ -294,7 +294,7 @@ def test_broken_lpips_weights(checkpoints: Path, cpu: torch.device) -> None:
         LPIPS().prepare(cpu)
 
 
-def test_interpolation_is_straight_whatever_the_prior() -> None:
+def test_interpolation_is_linear_for_any_prior() -> None:
     game = game_of(LinearGenerator(torch.eye(4)), Gaussian(4))
     z = game.prior.sample_each(0, range(2))
     expected = float((z[1] - z[0]).square().sum())

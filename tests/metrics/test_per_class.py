@@ -75,7 +75,7 @@ def test_precision_and_recall_of_a_class_equal_torch_fidelity() -> None:
         assert found[f"recall/{c}"] == pytest.approx(expected[KEY_METRIC_RECALL])
 
 
-def test_swapped_classes_are_seen_though_the_whole_is_right() -> None:
+def test_swapped_classes_raise_the_values_within_classes() -> None:
     """The same images under wrong labels: FID 0, intra-FID the distance of the classes."""
     labels = torch.arange(2).repeat(100)
     images = draw(200, 4) + labels[:, None] * 10.0

@@ -1,4 +1,4 @@
-"""The domain classifiers of real data, trained from nothing."""
+"""Domain classifiers of published data sets, trained from random weights."""
 
 import time
 from collections.abc import Callable
