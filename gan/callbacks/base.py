@@ -1,4 +1,4 @@
-"""Callbacks that act after steps of the game."""
+"""Callbacks that act after a step."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -10,7 +10,7 @@ from gan.algorithms.two_player import TwoPlayerGame
 
 
 class StepCallback(Callback, ABC):
-    """A callback that says what follows each step, by the clock of the game."""
+    """A callback that acts after each step."""
 
     def on_train_batch_end(
         self,
@@ -26,4 +26,4 @@ class StepCallback(Callback, ABC):
 
     @abstractmethod
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Do what follows a step; ``last`` marks the last of the run."""
+        """Act after a step; ``last`` marks the last step of the run."""

@@ -1,4 +1,4 @@
-"""Checkpoints by the clock of the run."""
+"""Checkpoints of a run."""
 
 import os
 from collections.abc import Mapping
@@ -13,22 +13,21 @@ from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
-GOOD = (BEST, LAST, PREVIOUS)  # in the order in which one would go back to them
+BY_QUALITY = (BEST, LAST, PREVIOUS)  # best first
 
 
 class Checkpoints(StepCallback):
-    """Keep ``last.ckpt`` and the one before it and, by the monitored metric, ``best.ckpt``.
+    """Write ``last.ckpt``, keep the one before it, and write ``best.ckpt`` by the monitored metric.
 
-    Each is written whole or not at all, and what was logged up to it is on disk before, so that a
-    run that is killed at any moment goes on from one of them without a gap. Weights that are not
-    finite are never written.
+    A checkpoint is written atomically, after the logs up to its step. A run that is killed at any
+    moment can therefore be resumed without a gap. Weights that are not finite are never written.
 
     Args:
-        folder: where they go.
+        folder: of the checkpoints.
         every: steps between two writes of ``last.ckpt``; the last step always writes.
 
     Attributes:
-        identity: what makes the run the run it is, kept in every checkpoint.
+        identity: settings that a resumed run must not change, stored in every checkpoint.
     """
 
     def __init__(self, folder: str, every: int = 500) -> None:
@@ -40,11 +39,11 @@ class Checkpoints(StepCallback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say which run it is."""
+        """Store the identity of the run."""
         checkpoint["identity"] = dict(self.identity)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Write what is due."""
+        """Write the checkpoints that are due."""
         step = game.clock.step
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, MetricsCallback) and callback.best.get("step") == step:
@@ -53,13 +52,13 @@ class Checkpoints(StepCallback):
             self.write_last(trainer)
 
     def write_last(self, trainer: pl.Trainer) -> None:
-        """Write ``last.ckpt`` and keep the one before."""
+        """Write ``last.ckpt``; the one before becomes ``previous.ckpt``."""
         for logger in trainer.loggers:
             logger.save()
         self._write(trainer, LAST, PREVIOUS)
 
-    def _write(self, trainer: pl.Trainer, name: str, kept: str | None = None) -> None:
-        """Write beside the place and move into it; what was there moves to ``kept``."""
+    def _write(self, trainer: pl.Trainer, name: str, backup: str | None = None) -> None:
+        """Write a checkpoint beside its file and rename it; the old file becomes ``backup``."""
         game = trainer.lightning_module
         if isinstance(game, TwoPlayerGame) and not game.is_finite():
             return
@@ -68,6 +67,6 @@ class Checkpoints(StepCallback):
         trainer.save_checkpoint(part)
         if not trainer.is_global_zero:
             return
-        if kept is not None and (self.folder / name).exists():
-            os.replace(self.folder / name, self.folder / kept)
+        if backup is not None and (self.folder / name).exists():
+            os.replace(self.folder / name, self.folder / backup)
         os.replace(part, self.folder / name)

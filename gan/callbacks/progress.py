@@ -11,17 +11,17 @@ from gan.callbacks.telemetry import Telemetry
 
 
 class Progress(StepCallback):
-    """One bar over all steps: rate, time left, the latest metric.
+    """A progress bar over all steps with rate, time left and the latest metric.
 
     Args:
-        interval: least seconds between two refreshes.
+        interval: smallest number of seconds between two refreshes.
     """
 
     def __init__(self, interval: float = 0.5) -> None:
         self.interval = interval
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Open the bar where the run stands."""
+        """Open the bar at the step of the run."""
         assert isinstance(pl_module, TwoPlayerGame)
         self.bar = tqdm(
             desc="training",
@@ -32,17 +32,17 @@ class Progress(StepCallback):
             dynamic_ncols=True,
             disable=not trainer.is_global_zero,
         )
-        self._aside = logging_redirect_tqdm()  # log lines above the bar, not inside it
-        self._aside.__enter__()
+        self._redirect = logging_redirect_tqdm()  # log lines above the bar, not inside it
+        self._redirect.__enter__()
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Advance, and show the latest figures when there are new ones."""
+        """Advance the bar and show new figures."""
         if game.log_due:
             self.bar.set_postfix(self._figures(trainer), refresh=False)
         self.bar.update()
 
     def _figures(self, trainer: pl.Trainer) -> dict[str, str]:
-        """Return images a second and the latest value of the monitored metric."""
+        """Return images per second and the latest value of the monitored metric."""
         figures: dict[str, str] = {}
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, Telemetry):
@@ -63,6 +63,6 @@ class Progress(StepCallback):
             self._close()
 
     def _close(self) -> None:
-        """Close the bar and give the log back."""
+        """Close the bar and restore the log."""
         self.bar.close()
-        self._aside.__exit__(None, None, None)
+        self._redirect.__exit__(None, None, None)

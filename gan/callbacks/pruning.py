@@ -1,4 +1,4 @@
-"""Stopping trials of a search that promise little."""
+"""Early stopping of trials of a search."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Pruning(StepCallback):
-    """Report each evaluation to a trial of a search, and end the run where the pruner says so.
+    """Report each evaluation to a trial of a search, and stop the run if the pruner says so.
 
-    The run ends as a finished one does; ``pruned.txt`` in its folder says why. Comes behind the
-    metrics and before what acts on the last step.
+    The run ends like a finished one; ``pruned.txt`` in its folder gives the reason. Acts after the
+    metrics and before the callbacks that act on the last step.
 
     Args:
         journal: file of the search.
@@ -32,7 +32,7 @@ class Pruning(StepCallback):
         self.journal, self.number, self.pruner = journal, trial, pruner
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Find the trial, and refuse a search in the wrong direction."""
+        """Load the trial, and refuse a search in the wrong direction."""
         import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
@@ -44,7 +44,7 @@ class Pruning(StepCallback):
             study_name=STUDY,
             storage=storage,
             pruner=_pruner(**self.pruner),
-            sampler=optuna.samplers.RandomSampler(),  # chooses nothing here
+            sampler=optuna.samplers.RandomSampler(),  # not used here
         )
         key = storage.get_trial_id_from_study_id_trial_number(
             storage.get_study_id_from_name(STUDY), self.number
@@ -52,29 +52,29 @@ class Pruning(StepCallback):
         self.trial = optuna.Trial(study, key)
         self._check(trainer, study.direction == optuna.study.StudyDirection.MAXIMIZE)
 
-    def _check(self, trainer: pl.Trainer, upwards: bool) -> None:
-        """Refuse a search that takes the worst for the best, or sees nothing."""
+    def _check(self, trainer: pl.Trainer, maximize: bool) -> None:
+        """Refuse a search in the wrong direction, or without a monitored metric."""
         metrics = _metrics(trainer)
         if metrics is None or metrics.monitor not in metrics.evaluation.ranking:
             raise InputError("metrics: nothing is monitored: choose what a search can judge by")
-        if upwards != metrics.higher_is_better:
-            right = "minimize" if upwards else "maximize"
+        if maximize != metrics.higher_is_better:
+            right = "minimize" if maximize else "maximize"
             raise InputError(f"{metrics.monitor}: set hydra.sweeper.direction={right}")
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Report what is new, and end the run where it is to be ended."""
+        """Report a new evaluation, and stop the run if the pruner says so."""
         metrics = _metrics(trainer)
         if metrics is None or metrics.last.get("step") != game.clock.step:
             return
-        hopeless = trainer.is_global_zero and self._hopeless(metrics, game.clock.step)
-        if trainer.strategy.broadcast(hopeless) and not last:
+        pruned = trainer.is_global_zero and self._is_pruned(metrics, game.clock.step)
+        if trainer.strategy.broadcast(pruned) and not last:
             trainer.should_stop = True
             value = f"{metrics.monitor} {metrics.last[metrics.monitor]:.4g}"
             note = f"{value} at step {game.clock.step}: behind the other trials\n"
             (Path(trainer.default_root_dir) / PRUNED).write_text(note)
 
-    def _hopeless(self, metrics: MetricsCallback, step: int) -> bool:
-        """Report the latest value and return whether the trial should end."""
+    def _is_pruned(self, metrics: MetricsCallback, step: int) -> bool:
+        """Report the latest value and return whether the pruner stops the trial."""
         self.trial.report(metrics.last[metrics.monitor], step)
         return bool(self.trial.should_prune())
 
@@ -83,7 +83,7 @@ def _pruner(name: str, **arguments: Any) -> "BasePruner":
     """Return a pruner of Optuna.
 
     Raises:
-        InputError: if there is none of that name, or it takes other arguments.
+        InputError: if there is no such pruner, or it takes other arguments.
     """
     from optuna import pruners
 

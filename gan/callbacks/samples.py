@@ -1,4 +1,4 @@
-"""Pictures of the same latents through training."""
+"""Pictures of fixed latents during training."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from gan.pictures import picture, save_grid
 class Samples(StepCallback):
     """Write a grid of samples from fixed latents every ``every`` steps and at the end.
 
-    With a conditional generator each column is a class.
+    For a conditional generator each column is a class.
 
     Args:
-        folder: where ``step_00000500.png`` and its like go.
+        folder: of the files, such as ``step_00000500.png``.
         every: steps between two grids.
         rows: of the grid.
         columns: of the grid; a conditional generator has one a class, at most ``columns``.
@@ -30,7 +30,7 @@ class Samples(StepCallback):
         self.folder, self.every, self.rows, self.columns = Path(folder), every, rows, columns
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Write a grid where it is due."""
+        """Write a grid if it is due."""
         assert isinstance(game, LatentGame)
         step = game.clock.step
         due = step % self.every == 0 or last or trainer.should_stop

@@ -1,4 +1,4 @@
-"""What goes wrong with a GAN, and by what it is known."""
+"""Symptoms of failed training, and likely causes of divergence."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,14 +10,14 @@ Readings = Mapping[str, float]
 
 
 @dataclass
-class Chart:
-    """What the doctor has seen of a run.
+class History:
+    """Readings of a run.
 
     Attributes:
-        readings: of the game at each look, the step among them, oldest first.
-        diversity: mean distance between two samples over that between two real images, at each
-            round.
-        coverage: of the metrics so far, if it was measured.
+        readings: of the game at each check, with the step, oldest first.
+        diversity: mean distance between samples divided by that between real images, at each
+            measurement.
+        coverage: at each evaluation, if it is measured.
     """
 
     readings: list[dict[str, float]] = field(default_factory=list)
@@ -37,28 +37,28 @@ class Chart:
 
 
 class Symptom(ABC):
-    """A way to go wrong.
+    """A symptom of failed training.
 
     Attributes:
-        name: by which logs and alerts call it.
-        remedy: what to try.
+        name: in logs and alerts.
+        remedy: settings to try.
     """
 
     name: str
     remedy: str
 
     @abstractmethod
-    def evidence(self, chart: Chart) -> str | None:
-        """Return what speaks for it, or ``None`` where nothing does."""
+    def detect(self, history: History) -> str | None:
+        """Return what shows the symptom, or ``None`` if it is absent."""
 
 
 class ModeCollapse(Symptom):
-    """Samples grow alike.
+    """Samples become similar (mode collapse).
 
     Args:
-        fall: share of the best value so far below which diversity or coverage counts as fallen.
-        least: diversity that a run must have reached after ``rounds``.
-        rounds: of patience at the start, while samples are still alike.
+        fall: share of the best diversity or coverage below which the latest one is a symptom.
+        least: smallest diversity after ``rounds`` measurements.
+        rounds: measurements at the start in which similar samples are no symptom.
     """
 
     name = "mode collapse"
@@ -69,14 +69,14 @@ class ModeCollapse(Symptom):
     def __init__(self, fall: float = 0.5, least: float = 0.2, rounds: int = 5) -> None:
         self.fall, self.least, self.rounds = fall, least, rounds
 
-    def evidence(self, chart: Chart) -> str | None:
-        """Compare the latest diversity and coverage with their best."""
+    def detect(self, history: History) -> str | None:
+        """Return the fall of diversity or coverage below their best value."""
         for name in ("diversity", "coverage"):
-            values: list[float] = getattr(chart, name)
+            values: list[float] = getattr(history, name)
             if values and values[-1] < self.fall * max(values):
                 return f"{name} of samples fell from {max(values):.2f} to {values[-1]:.2f}"
-        if len(chart.diversity) > self.rounds and chart.diversity[-1] < self.least:
-            return f"samples differ {chart.diversity[-1]:.2f} times as much as real images do"
+        if len(history.diversity) > self.rounds and history.diversity[-1] < self.least:
+            return f"samples differ {history.diversity[-1]:.2f} times as much as real images do"
         return None
 
 
@@ -85,29 +85,29 @@ class DeadDiscriminator(Symptom):
 
     Args:
         loss: magnitude that counts as zero.
-        looks: in a row.
+        checks: in a row.
     """
 
     name = "dead discriminator"
     remedy = "regularizers=[r1] with critic_norm=none, or a lower optimizer.discriminator.lr"
 
-    def __init__(self, loss: float = 1e-4, looks: int = 5) -> None:
-        self.loss, self.looks = loss, looks
+    def __init__(self, loss: float = 1e-4, checks: int = 5) -> None:
+        self.loss, self.checks = loss, checks
 
-    def evidence(self, chart: Chart) -> str | None:
-        """Look at its latest adversarial losses."""
-        losses = [r.get("discriminator/adversarial", math.inf) for r in chart.readings]
-        latest = losses[-self.looks :]
-        if len(latest) < self.looks or not all(abs(loss) < self.loss for loss in latest):
+    def detect(self, history: History) -> str | None:
+        """Return the bound that its latest adversarial losses are below."""
+        losses = [r.get("discriminator/adversarial", math.inf) for r in history.readings]
+        latest = losses[-self.checks :]
+        if len(latest) < self.checks or not all(abs(loss) < self.loss for loss in latest):
             return None
-        return f"its loss was below {self.loss:g} in the last {self.looks} looks"
+        return f"its loss was below {self.loss:g} in the last {self.checks} checks"
 
 
 class ExplodingLogits(Symptom):
-    """The discriminator's logits leave all bounds.
+    """The discriminator's logits diverge.
 
     Args:
-        bound: magnitude beyond which they do.
+        bound: largest magnitude of a mean logit.
     """
 
     name = "exploding logits"
@@ -116,9 +116,9 @@ class ExplodingLogits(Symptom):
     def __init__(self, bound: float = 1000.0) -> None:
         self.bound = bound
 
-    def evidence(self, chart: Chart) -> str | None:
-        """Look at the latest mean logits."""
-        latest = Chart(chart.readings[-1:]).largest("logits/")
+    def detect(self, history: History) -> str | None:
+        """Return the largest of the latest mean logits."""
+        latest = History(history.readings[-1:]).largest("logits/")
         return f"the mean logit is {latest:.4g}" if latest > self.bound else None
 
 
@@ -127,36 +127,36 @@ SYMPTOMS = (ModeCollapse, DeadDiscriminator, ExplodingLogits)
 
 @dataclass(frozen=True)
 class Cause:
-    """Why numbers cease to be numbers.
+    """A cause of losses that are not finite.
 
     Attributes:
-        evidence: chart -> what speaks for it, or ``None``.
-        remedy: what to try.
+        detect: returns from the history what shows the cause, or ``None``.
+        remedy: settings to try.
     """
 
-    evidence: Callable[[Chart], str | None]
+    detect: Callable[[History], str | None]
     remedy: str
 
 
-def _scale(chart: Chart) -> str | None:
-    scales = [value for _, value in chart.values("loss_scale/")]
+def _scale(history: History) -> str | None:
+    scales = [value for _, value in history.values("loss_scale/")]
     low = min(scales, default=1)
     return f"float16 overflows even at a loss scale of {low:g}" if low < 1 else None
 
 
-def _rate(chart: Chart) -> str | None:
-    rate = chart.largest("lr/")
+def _rate(history: History) -> str | None:
+    rate = history.largest("lr/")
     return f"the learning rate is {rate:g}" if rate > 0.01 else None
 
 
-def _logits(chart: Chart) -> str | None:
-    logit = chart.largest("logits/")
+def _logits(history: History) -> str | None:
+    logit = history.largest("logits/")
     return f"the mean logit grew to {logit:.3g}" if logit > 1000 else None
 
 
-def _gradients(chart: Chart) -> str | None:
+def _gradients(history: History) -> str | None:
     for player in ("discriminator", "generator"):
-        norms = [value for _, value in chart.values(f"gradient_norm/{player}")]
+        norms = [value for _, value in history.values(f"gradient_norm/{player}")]
         if norms and max(norms) > 100 * median(norms):
             return f"the gradient of the {player} grew to {max(norms):.3g}"
     return None
@@ -168,16 +168,16 @@ CAUSES = (
     Cause(_logits, ExplodingLogits.remedy),
     Cause(_gradients, "set clip_norm.generator and clip_norm.discriminator, or lower the rates"),
     Cause(
-        lambda chart: "no reading before gave a sign",
+        lambda history: "no reading before gave a sign",
         "lower the learning rates, or regularizers=[r1] with critic_norm=none",
     ),
 )
 
 
-def likely_cause(chart: Chart) -> tuple[str, str]:
-    """Return the likely cause of non-finite numbers, and the remedy."""
+def likely_cause(history: History) -> tuple[str, str]:
+    """Return the likely cause of losses that are not finite, and the remedy."""
     for cause in CAUSES:
-        evidence = cause.evidence(chart)
-        if evidence is not None:
-            return evidence, cause.remedy
+        finding = cause.detect(history)
+        if finding is not None:
+            return finding, cause.remedy
     raise AssertionError("the last cause always fits")

@@ -1,4 +1,4 @@
-"""What the step says of itself, into the loggers."""
+"""Losses, logits, gradient norms and rates in the loggers."""
 
 import time
 from typing import Any
@@ -13,8 +13,8 @@ from gan.errors import InputError
 class Telemetry(StepCallback):
     """Log the readings of the first, every ``every``-th and the last step.
 
-    Loss terms, mean logits, norms of the gradients, learning rates, and images a second since the
-    last record (time outside the step, such as evaluation, not counted).
+    Loss terms, mean logits, gradient norms, learning rates, and images per second since the last
+    record (time between steps, such as evaluation, does not count).
 
     Args:
         every: steps between two records.
@@ -30,7 +30,7 @@ class Telemetry(StepCallback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Start the watch and ask for the norms where the step will be logged."""
+        """Start the timer, and request gradient norms if the step will be logged."""
         assert isinstance(pl_module, TwoPlayerGame)
         step = pl_module.clock.step + 1
         last = batch_idx + 1 == trainer.num_training_batches
@@ -38,7 +38,7 @@ class Telemetry(StepCallback):
         self._seen, self._started = pl_module.clock.images, time.perf_counter()
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Log the readings where they are due."""
+        """Log the readings if they are due."""
         due = game.log_due
         readings = {k: float(v) for k, v in game.readings.items()} if due else {}
         self._seconds += time.perf_counter() - self._started

@@ -12,9 +12,9 @@ from gan.algorithms.gan import GAN
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.doctor import Doctor, mean_distance
 from gan.callbacks.symptoms import (
-    Chart,
     DeadDiscriminator,
     ExplodingLogits,
+    History,
     ModeCollapse,
     likely_cause,
 )
@@ -22,6 +22,7 @@ from gan.errors import DivergedError, InputError
 from tests.callbacks.stage import game, metrics, run
 
 FOREVER = range(10**6)
+NORMS = (1, 2, 1, 1, 900, math.nan)
 
 
 class Fragile(GAN):
@@ -94,7 +95,7 @@ def test_rollback_takes_up_the_best_weights_with_lower_rates(tmp_path: Path) -> 
     log = run(players, 40, doctor, scores, best)
     assert players.clock.step == 40
     assert players.is_finite()
-    assert doctor.returns == 1
+    assert doctor.rollback_count == 1
     (title, text), *_ = log.alerts
     assert title == "rollback"
     assert "best.ckpt" in text
@@ -107,13 +108,13 @@ def test_the_weights_after_a_rollback_are_those_of_the_checkpoint(tmp_path: Path
     doctor = Doctor(str(tmp_path), patience=4, rollback=True)
     kept = Checkpoints(str(tmp_path / "checkpoints"), every=20)
     taken: list[dict[str, Tensor]] = []
-    back = doctor._go_back
+    back = doctor._roll_back
 
     def noted(*args: Any) -> None:
         back(*args)
         taken.append({k: v.clone() for k, v in players.state_dict().items()})
 
-    doctor._go_back = noted  # type: ignore[assignment,method-assign]
+    doctor._roll_back = noted  # type: ignore[assignment,method-assign]
     run(players, 30, doctor, kept)
     path = tmp_path / "checkpoints/previous.ckpt"
     there = torch.load(path, weights_only=True)
@@ -126,7 +127,7 @@ def test_rollbacks_are_counted(tmp_path: Path) -> None:
     doctor = Doctor(str(tmp_path), patience=3, rollback=True, rollbacks=2)
     with pytest.raises(DivergedError):
         run(players, 60, doctor, Checkpoints(str(tmp_path / "checkpoints"), every=5))
-    assert doctor.returns == 2
+    assert doctor.rollback_count == 2
 
 
 def test_collapse_is_warned_of_once_until_it_has_gone(
@@ -156,8 +157,10 @@ def test_what_was_seen_is_remembered_over_a_resume(tmp_path: Path) -> None:
     run(game(), 20, whole)
     run(game(), 11, first, Checkpoints(str(tmp_path)))
     run(game(), 20, then, resume=tmp_path / "last.ckpt")
-    assert then.chart.diversity[-4:] == whole.chart.diversity[-4:]
-    assert then.chart.diversity[: len(first.chart.diversity) - 1] == first.chart.diversity[:-1]
+    assert then.history.diversity[-4:] == whole.history.diversity[-4:]
+    assert (
+        then.history.diversity[: len(first.history.diversity) - 1] == first.history.diversity[:-1]
+    )
     assert then.state_dict().keys() == whole.state_dict().keys()
 
 
@@ -166,8 +169,8 @@ def test_mean_distance() -> None:
     assert mean_distance(corners) == pytest.approx((5 + 0 + 5) / 3)
 
 
-def looks(count: int, **reading: float) -> Chart:
-    return Chart([{k.replace("__", "/"): v for k, v in reading.items()} for _ in range(count)])
+def repeated(count: int, **reading: float) -> History:
+    return History([{k.replace("__", "/"): v for k, v in reading.items()} for _ in range(count)])
 
 
 @pytest.mark.parametrize(
@@ -183,35 +186,38 @@ def looks(count: int, **reading: float) -> Chart:
     ],
 )
 def test_mode_collapse(diversity: list[float], coverage: list[float], found: bool) -> None:
-    chart = Chart(diversity=diversity, coverage=coverage)
-    assert (ModeCollapse().evidence(chart) is not None) == found
+    history = History(diversity=diversity, coverage=coverage)
+    assert (ModeCollapse().detect(history) is not None) == found
 
 
 def test_dead_discriminator() -> None:
-    dead = looks(5, discriminator__adversarial=1e-6)
-    assert DeadDiscriminator().evidence(dead) is not None
+    dead = repeated(5, discriminator__adversarial=1e-6)
+    assert DeadDiscriminator().detect(dead) is not None
     dead.readings[2]["discriminator/adversarial"] = 0.3
-    assert DeadDiscriminator().evidence(dead) is None
-    assert DeadDiscriminator().evidence(looks(4, discriminator__adversarial=1e-6)) is None
+    assert DeadDiscriminator().detect(dead) is None
+    assert DeadDiscriminator().detect(repeated(4, discriminator__adversarial=1e-6)) is None
 
 
 def test_exploding_logits() -> None:
-    assert ExplodingLogits().evidence(looks(1, logits__fake=-2000.0)) is not None
-    assert ExplodingLogits().evidence(looks(1, logits__fake=-20.0)) is None
+    assert ExplodingLogits().detect(repeated(1, logits__fake=-2000.0)) is not None
+    assert ExplodingLogits().detect(repeated(1, logits__fake=-20.0)) is None
 
 
 @pytest.mark.parametrize(
-    ("chart", "word"),
+    ("history", "word"),
     [
-        (looks(1, loss_scale__generator=0.25), "float16"),
-        (looks(1, lr__generator=0.5, logits__real=5000.0), "learning rate"),
-        (looks(1, logits__real=5000.0), "logit"),
-        (Chart([{"gradient_norm/generator": n} for n in (1, 2, 1, 1, 900, math.nan)]), "gradient"),
-        (looks(1, logits__real=math.nan), "no reading"),
+        (repeated(1, loss_scale__generator=0.25), "float16"),
+        (repeated(1, lr__generator=0.5, logits__real=5000.0), "learning rate"),
+        (repeated(1, logits__real=5000.0), "logit"),
+        (
+            History([{"gradient_norm/generator": n} for n in (1, 2, 1, 1, 900, math.nan)]),
+            "gradient",
+        ),
+        (repeated(1, logits__real=math.nan), "no reading"),
     ],
 )
-def test_the_likely_cause(chart: Chart, word: str) -> None:
-    evidence, remedy = likely_cause(chart)
+def test_the_likely_cause(history: History, word: str) -> None:
+    evidence, remedy = likely_cause(history)
     assert word in evidence
     assert remedy
 
