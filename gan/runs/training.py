@@ -23,7 +23,7 @@ from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.doctor import Doctor
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.pruning import Pruning
-from gan.callbacks.signals import Departure, Signals
+from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.telemetry import Telemetry
 from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
@@ -60,7 +60,7 @@ def _callbacks(config: DictConfig) -> list[Callback]:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
     signals = Signals()
-    return [*sorted([signals, *chosen], key=_rank), Departure(signals)]
+    return [*sorted([signals, *chosen], key=_rank), Preemption(signals)]
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
