@@ -67,6 +67,10 @@ def sample(options: SampleOptions) -> None:
 
 def _check(options: SampleOptions) -> None:
     """Refuse settings that do not go together."""
+    if options.n < 1:
+        raise InputError(f"n={options.n}: ask for at least one image")
+    if options.seed < 0:
+        raise InputError(f"seed={options.seed}: give a number from 0")
     if options.columns < 1:
         raise InputError(f"columns={options.columns}: give a number from 1")
     if options.langevin < 0 or not 0 < options.langevin_step < float("inf"):

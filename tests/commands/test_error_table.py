@@ -23,6 +23,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan.commands.main import dispatch
 from gan.runs.lock import Lock
 from tests.configs import ROOT
 
@@ -383,9 +384,10 @@ KINDS = [
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run of two steps."""
     place = tmp_path_factory.mktemp("finished")
-    given = [*TINY.split(), "steps=2", "hydra.run.dir=run"]
-    ended = called([str(ROOT / "train.py"), *given], place)
-    assert ended.returncode == 0, ended.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setenv("HYDRA_FULL_ERROR", "0")  # restored afterwards
+        dispatch(["train", *TINY.split(), "steps=2", "hydra.run.dir=run"])
     return place / "run"
 
 

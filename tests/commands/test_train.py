@@ -61,7 +61,7 @@ def table(run: Path) -> list[dict[str, str]]:
 def test_every_model_trains_with_every_loss_or_is_refused(
     config: Compose, tmp_path: Path, model: str, loss: str
 ) -> None:
-    brief = ["data=digits", "data.resolution=8", "steps=20", "batch_size=4", "n_critic=1"]
+    brief = ["data=digits", "data.resolution=8", "steps=8", "batch_size=4", "n_critic=1"]
     brief += ["callbacks.telemetry.every=1", *SMALL.get(model, WIDTHS)]
     node = config(f"model={model}", f"loss={loss}", *brief)
     if loss == "multi_hinge" and "MultiHinge" not in node.conditioning._target_:
@@ -73,19 +73,27 @@ def test_every_model_trains_with_every_loss_or_is_refused(
             train(node)
         return
     train(node)
-    rows, game = table(tmp_path / "run"), gan.load(tmp_path / "run")
-    assert game.clock.step == len(rows) == 20
+    rows, state = table(tmp_path / "run"), weights(tmp_path / "run")
+    assert len(rows) == 8
     terms = [key for key in rows[-1] if key.startswith(("generator/", "discriminator/", "logits/"))]
     assert all(math.isfinite(float(row[key])) for row in rows for key in terms if row[key])
     for player in ("generator", "discriminator"):
-        assert len({row[f"{player}/adversarial"] for row in rows}) > 15
+        assert len({row[f"{player}/adversarial"] for row in rows}) > 5
         assert all(float(row[f"gradient_norm/{player}"]) > 0 for row in rows)
-    assert all(p.isfinite().all() for p in game.parameters())
     seed_everything(node.seed)
     fresh = dict(build(node.model).named_parameters())
-    trained = {n: p for n, p in game.named_parameters() if not n.startswith("averaged")}
-    still = {name for name, p in trained.items() if torch.equal(p, fresh[name])}
+    assert all(state[name].isfinite().all() for name in fresh)
+    trained = {name for name in fresh if not name.startswith("averaged")}
+    still = {name for name in trained if torch.equal(state[name], fresh[name])}
     assert still <= {"discriminator.head.linear.bias"}  # a difference of logits is blind to it
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_can_be_loaded(config: Compose, tmp_path: Path, model: str) -> None:
+    train(config(f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)))
+    game = gan.load(tmp_path / "run")
+    assert game.clock.step == 2
+    assert game.sample(2).isfinite().all()
 
 
 @pytest.mark.parametrize("option", OPTIONS)
