@@ -70,6 +70,15 @@ def load(path: str, name: Any, allowed: Sequence[str] = ()) -> Any:
         InputError: if it may not be named, or its module cannot be imported.
     """
     find(path, name, allowed)
+    return _import(path, name, allowed)
+
+
+def _import(path: str, name: str, allowed: Sequence[str]) -> Any:
+    """Return what ``_target_`` names, which passed :func:`find`, if it is defined where that says.
+
+    Raises:
+        InputError: if it may not be named, or its module cannot be imported.
+    """
     module, _, attribute = name.rpartition(".")
     try:
         found = getattr(import_module(module), attribute)
@@ -119,5 +128,5 @@ def build(node: DictConfig, allowed: Sequence[str] = ()) -> Any:
     check(content, allowed)
     for path, value in _values(content, place):
         if isinstance(value, dict) and "_target_" in value:
-            load(path, value["_target_"], allowed)
+            _import(path, value["_target_"], allowed)
     return instantiate(content, _convert_="all")
