@@ -15,6 +15,7 @@ from datamodules.stream import IndexStream
 
 __all__ = ["Batch", "ImageDataModule"]
 
+MAX_CHANNELS = 3
 CHANGED = ("refuse", "accept")
 
 
@@ -69,6 +70,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.channels = _check_minimum(1, "data.channels", channels)
+        if channels > MAX_CHANNELS:
+            raise DataError(f"data.channels={channels}: give 1 (grey) or 3 (colour)")
+        if root == "":
+            raise DataError("data.root is empty: give a folder, or leave it out")
         self.resolution = _check_minimum(1, "data.resolution", resolution)
         self.num_classes = _check_minimum(0, "data.num_classes", num_classes)
         self.batch_size = _check_minimum(1, "batch_size", batch_size)

@@ -11,7 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from gan.runs.arguments import allow_new_key
+from gan.settings.overrides import allow_new_key
 from gan.settings import resolvers, schema
 from tests.configs import ROOT
 

@@ -16,9 +16,10 @@ from gan.runs.evaluations import Record, Spread, spreads
 from gan.runs.folder import Run
 from gan.settings.groups import CONF
 from gan.settings.groups import options as members
+from gan.settings.names import nearest
 from gan.settings.sampling import Sampling, sampling_changes
 from gan.settings.trust import build
-from gan.settings.validation import check_target, nearest
+from gan.settings.validation import check_target
 
 if TYPE_CHECKING:
     from gan.algorithms.latent import LatentGame

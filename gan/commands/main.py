@@ -15,7 +15,7 @@ from gan.commands.exits import report_errors
 from gan.deferral import defer_torchmetrics
 from gan.errors import InputError
 from gan.settings import renamed
-from gan.settings.validation import nearest
+from gan.settings.names import nearest
 
 TRAIN = "train"
 # Each command is a module of this package that imports no PyTorch before its settings are checked.

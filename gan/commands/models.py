@@ -17,8 +17,8 @@ from gan.errors import InputError
 from gan.settings import resolvers, schema
 from gan.settings.errors import explain
 from gan.settings.groups import CONF, description, options
+from gan.settings.names import nearest
 from gan.settings.trust import build
-from gan.settings.validation import nearest
 
 if TYPE_CHECKING:
     from torch import nn

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import hydra
@@ -11,74 +13,154 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from gan.commands.exits import report_errors
-from gan.runs import arguments
+from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
+from gan.runs.folder import Run, holds_run
 from gan.runs.results import Results
-from gan.runs.resume import AUTO
-from gan.settings import resolvers, schema
+from gan.runs.resume import AUTO, has_checkpoint, resume
+from gan.settings import resolvers, schema, stored
+from gan.settings.cache import check_writable
+from gan.settings.commandline import CommandLine
 from gan.settings.groups import CONF
 from gan.settings.validation import validate
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
+from gan.sweeps.checks import check_sweep
 
 
-def train(config: DictConfig) -> float | None:
+def train(config: DictConfig, stretched: Collection[str] = ()) -> float | None:
     """Train a model on a data set and return the best value of the monitored metric.
+
+    Args:
+        config: settings of the run.
+        stretched: schedules that a resumed run stretches to its new length, by dotted path.
 
     Raises:
         InputError: on bad input, before training.
     """
     validate(config)
-    done = Results.read(Path(config.run_dir)) if config.resume == AUTO else None
-    if done is not None and done.steps >= config.steps:
-        Console().print(f"{config.run_dir} is finished already", soft_wrap=True)
-        return done.score
+    if config.metrics:
+        check_writable(Path(config.cache_dir))
     from gan.runs import training  # imports PyTorch, which a refused config does without
 
-    return training.train(config).score
+    return training.train(config, stretched).score
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run that starts, or goes on, in a folder.
+
+    Attributes:
+        folder: of the run.
+        line: the command line.
+    """
+
+    folder: Path
+    line: CommandLine
+
+    def begin(self, config: DictConfig) -> float | None:
+        """Start a run with a composed config, or resume the one that is in the folder.
+
+        Raises:
+            InputError: on bad input, or if the folder holds a run that is not to be resumed.
+        """
+        if config.resume == AUTO and has_checkpoint(self.folder):
+            return self.resume()
+        if _is_first_process():
+            if config.resume != AUTO and holds_run(self.folder):
+                raise InputError(
+                    f"{self.folder} holds a run already: choose another hydra.run.dir, or resume "
+                    f"it by resume={self.folder}"
+                )
+            validate(config)
+            self._store(config)
+        return train(config)
+
+    def resume(self) -> float | None:
+        """Resume the run in the folder with its stored settings and what is given now.
+
+        Raises:
+            InputError: on bad input, or if it would be another run.
+        """
+        resumed = resume(Run(self.folder), self.line)
+        config, automatic = resumed.config, self.line.value("resume") == AUTO
+        config.resume = AUTO if automatic else str(self.folder)
+        config.allow_targets = self.line.value("allow_targets") or []
+        done = Results.read(self.folder) if automatic else None
+        if done is not None and done.steps >= config.steps:
+            Console().print(f"{self.folder} is finished already", soft_wrap=True)
+            return done.score
+        if _is_first_process():
+            for change in resumed.changes:
+                print(f"changed: {change}", flush=True)
+            self._store(config)
+        return train(config, resumed.stretched)
+
+    def _store(self, config: DictConfig) -> None:
+        """Write the settings to the run folder."""
+        if config.data.get("root"):
+            config.data.root = str(Path(config.data.root).expanduser().absolute())
+        given = [argument for argument in self.line.arguments if "allow_targets" not in argument]
+        stored.save(self.folder, config, given)
+
+
+def _is_first_process() -> bool:
+    """Return whether this is the first of the processes of a run."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"
 
 
 class Task:
     """What Hydra runs for a composed config: a training run, or a job of a sweep.
 
     Args:
-        command: the command line, by which Lightning starts further processes of the run.
+        line: the command line.
+        command: the command line as a whole, by which Lightning starts further processes.
         cleanup: that is told the run folder.
     """
 
-    def __init__(self, command: list[str], cleanup: Cleanup) -> None:
-        self.command, self.cleanup = command, cleanup
+    def __init__(self, line: CommandLine, command: list[str], cleanup: Cleanup) -> None:
+        self.line, self.command, self.cleanup = line, command, cleanup
 
     def __call__(self, config: DictConfig) -> float | None:
         """Train and return the monitored metric; a job of a sweep trains in its own process."""
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             return job.run(config)
         sys.argv = self.command
-        self.cleanup.folder = Path(HydraConfig.get().runtime.output_dir)
-        return report_errors(lambda: train(config))
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        self.cleanup.folder = folder
+        return report_errors(lambda: Start(folder, self.line).begin(config))
 
 
 def main(given: list[str]) -> None:
-    """Run training on the arguments of the command line.
-
-    Hydra reads ``sys.argv``, which holds the arguments alone while it does.
-    """
+    """Run training on the arguments of the command line."""
     program = sys.argv[: len(sys.argv) - len(given)] or ["ganymede"]
-    given = [argument for argument in given if argument != "--debug"]
-    with write_leaderboard(), Cleanup(given) as cleanup:
-        report_errors(lambda: _run_hydra(program, given, cleanup))
+    report_errors(lambda: _run(program, [a for a in given if a != "--debug"]))
 
 
-def _run_hydra(program: list[str], given: list[str], cleanup: Cleanup) -> None:
-    """Let Hydra compose the config and run the task."""
+def _run(program: list[str], given: list[str]) -> None:
+    """Resume a run, or let Hydra compose a config and run the task."""
     resolvers.register()
     schema.register()
     tpe.register()
-    prepared, before = arguments.prepare(given), sys.argv
+    line = CommandLine(given)
+    folder = line.value("resume")
+    with write_leaderboard(), Cleanup(folder or line.value("hydra.run.dir")) as cleanup:
+        if line.flags.multirun:
+            check_sweep(line)
+        if folder in (None, AUTO) or line.shows_config:
+            report_errors(lambda: _run_hydra(program, line, cleanup))
+        else:
+            report_errors(lambda: Start(Path(folder), line).resume())
+
+
+def _run_hydra(program: list[str], line: CommandLine, cleanup: Cleanup) -> None:
+    """Let Hydra compose the config and run the task; it reads ``sys.argv``."""
+    before = sys.argv
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach the caller, who explains them
-    task = Task([*program, *prepared], cleanup)
+    command = [*line.hydra_flags, *line.arguments]
+    task = Task(line, [*program, *command], cleanup)
     try:
-        sys.argv = [program[0], *prepared]
+        sys.argv = [program[0], *command]
         hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(task)()
     finally:
         sys.argv = before

@@ -1,13 +1,11 @@
 """Removal of what a refused command has written."""
 
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from gan.errors import REFUSED
-from gan.runs.resume import AUTO
 
 _DEFAULT = "runs"  # where Hydra makes a folder by default
 
@@ -18,22 +16,19 @@ class Cleanup:
     A run that has trained keeps everything.
 
     Args:
-        arguments: of the command line.
+        folder: of the run, if it is known.
 
     Attributes:
         folder: the run folder, once it is known.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        given = dict(a.split("=", 1) for a in arguments if "=" in a)
-        resumed = given.get("resume", AUTO)
-        named = given.get("hydra.run.dir") if resumed in (AUTO, "null", "") else resumed
-        self.folder = Path(named).absolute() if named else None
-        folder = self.folder or Path(_DEFAULT).absolute()
-        settings = folder / ".hydra"
-        self._existing = {p for p in (settings, folder, *folder.parents) if p.exists()}
+    def __init__(self, folder: str | None) -> None:
+        self.folder = Path(folder).absolute() if folder else None
+        place = self.folder or Path(_DEFAULT).absolute()
+        settings = place / ".hydra"
+        self._existing = {p for p in (settings, place, *place.parents) if p.exists()}
         self._settings = {path: path.read_bytes() for path in settings.glob("*.yaml")}
-        self._trained = self._training_files(folder)
+        self._trained = self._training_files(place)
 
     def __enter__(self) -> "Cleanup":
         """Return the object itself."""

@@ -3,25 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan.errors import InputError
-from gan.settings import resolvers
-from gan.settings.migration import migrate_config, migrate_overrides
+from gan.settings import stored
+from gan.settings.cache import cache_folder
+from gan.settings.migration import migrate_overrides
+
+_SETTINGS = Path(".hydra", "config.yaml")
+_OUTPUTS = ("checkpoints", "metrics.csv", "results.json")  # what training leaves
 
 
-def _settings(path: Path) -> DictConfig | ListConfig:
-    """Return the content of a file that Hydra left in a run folder.
-
-    Raises:
-        InputError: if it is no such file.
-    """
-    try:
-        return OmegaConf.load(path)
-    except Exception as error:  # a broken file fails in any way
-        raise InputError(
-            f"{path} holds no settings of a run: copy it anew, or start another run"
-        ) from error
+def holds_run(folder: Path) -> bool:
+    """Return whether a run was started in a folder, with its settings or without."""
+    left = [*folder.glob("checkpoints/*"), *(folder / name for name in _OUTPUTS[1:])]
+    return (folder / ".hydra").exists() or any(path.exists() for path in left)
 
 
 class Run:
@@ -37,8 +33,16 @@ class Run:
 
     def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()) -> None:
         self.path, self.allow_targets = Path(path), allow_targets
-        if not (self.path / ".hydra" / "config.yaml").is_file():
-            raise InputError(f"{path} is no run folder: it has no .hydra/config.yaml")
+        if not (self.path / _SETTINGS).is_file():
+            raise InputError(f"{path} is no run folder: it has no {_SETTINGS}")
+
+    def settings(self) -> tuple[DictConfig, dict[str, str]]:
+        """Return the settings of the run, and the expressions behind its computed values.
+
+        Raises:
+            InputError: if they cannot be read, or would write outside of the folder.
+        """
+        return stored.load(self.path, str(cache_folder()))
 
     @property
     def config(self) -> DictConfig:
@@ -47,18 +51,15 @@ class Run:
         Raises:
             InputError: if it is none.
         """
-        resolvers.register()
-        path = self.path / ".hydra" / "config.yaml"
-        config = _settings(path)
-        if not isinstance(config, DictConfig) or not config.keys() >= {"model", "data", "metrics"}:
-            raise InputError(f"{path} is no config of a run: name the folder of one")
-        return migrate_config(config)
+        return self.settings()[0]
 
     @property
     def overrides(self) -> list[str]:
         """Return the command line that the run was made with, under the names of today."""
-        stored = _settings(self.path / ".hydra" / "overrides.yaml")
-        return migrate_overrides(str(override) for override in stored)
+        content = stored.read(self.path / ".hydra" / "overrides.yaml")
+        if not isinstance(content, list):
+            raise InputError(f"{self.path}/.hydra/overrides.yaml is no list: copy it again")
+        return migrate_overrides(str(override) for override in content)
 
     def checkpoint(self, *names: str) -> Path:
         """Return the first checkpoint of ``names`` that exists.

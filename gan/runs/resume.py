@@ -1,38 +1,52 @@
-"""Going on with a run: where it stands, and whether it is still the same run."""
+"""Resuming a run: from its stored settings and what is given now, if it stays the same run."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
+from gan.runs.folder import Run
+from gan.settings import stored
+from gan.settings.commandline import CommandLine
+from gan.settings.groups import options
 from gan.settings.migration import migrate_classes
+from gan.settings.validation import validate
 
-# What a run may change when it goes on: its length, where it runs, what it reports.
+# What a run may change when it is resumed: its length, where it runs, what it reports.
 _FREE = {
-    *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "logger", "callbacks"),
-    *("backbone", "metrics", "evaluation", "schedule", "allow_targets", "doctor"),
+    *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "trainer", "logger"),
+    *("callbacks", "backbone", "metrics", "evaluation", "schedule", "allow_targets", "doctor"),
 }
-_FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit"}
+_FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "changed"}
 # Nodes of the model that repeat a node of the top level.
 _REPEATED = {
     *("prior", "averaging", "optimizer", "schedule", "clip_norm", "n_critic", "accumulate"),
     *("nan_to_num", "seed", "loss", "regularizers", "augment"),
 }
+_UNREPORTED = ("resume", "run_dir", "cache_dir", "allow_targets")
+_WHOLE = ("model", "experiment", "sweep")  # groups that set other nodes as well
 _SHOWN = 3
-AUTO = "auto"  # go on if there is something to go on with, start if there is not
+_RESTRETCH = "schedule.restretch"
+AUTO = "auto"  # resume if there is something to resume, start if there is not
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Return whether a run folder has a checkpoint to go on from."""
+    """Return whether a run folder has a checkpoint to resume from."""
     return any((folder / "checkpoints" / f"{name}.ckpt").is_file() for name in ("last", "previous"))
+
+
+def _content(config: DictConfig) -> dict[str, Any]:
+    """Return settings as plain values."""
+    return {str(k): v for k, v in dict(OmegaConf.to_container(config, resolve=True)).items()}  # type: ignore[arg-type]
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
     """Return what makes a run the run it is, as plain values for a checkpoint."""
-    content = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(content, dict)
+    content = _content(config)
     own = {str(k): v for k, v in content.items() if k not in _FREE}
     own["data"] = {k: v for k, v in own["data"].items() if k not in _FREE_DATA}
     own["model"] = {k: v for k, v in own["model"].items() if k not in _REPEATED}
@@ -48,26 +62,133 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return what differs between two identities, a phrase each."""
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
+    """Return what differs between plain settings, a phrase each, by dotted path."""
     before, now = dict(_leaves(old)), dict(_leaves(new))
-    return [
-        f"{key}={now.get(key, 'nothing')} instead of {before.get(key, 'nothing')}"
+    return {
+        key: f"{key}={now.get(key, 'nothing')} instead of {before.get(key, 'nothing')}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
-    ]
+    }
 
 
-def refuse_changes(run: str, old: dict[str, Any] | None, new: dict[str, Any]) -> None:
-    """Refuse to go on with a run as another.
+def refuse_changes(
+    run: str, old: dict[str, Any] | None, new: dict[str, Any], allowed: Collection[str] = ()
+) -> None:
+    """Refuse to resume a run as another.
+
+    Args:
+        run: its folder.
+        old: identity that was stored, or ``None`` if none was.
+        new: identity that is asked for.
+        allowed: dotted paths that may differ.
 
     Raises:
         InputError: with what differs.
     """
-    found = differences(migrate_classes(old), new) if old is not None else []
-    if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    found = {} if old is None else differences(migrate_classes(old), new)
+    phrases = [phrase for path, phrase in found.items() if path not in allowed]
+    if phrases:
+        more = f" and {len(phrases) - _SHOWN} more" if len(phrases) > _SHOWN else ""
         raise InputError(
-            f"resume: {run} was another run: {'; '.join(found[:_SHOWN])}{more}; leave its settings "
-            "as they were, or start a new run"
+            f"resume: {run} was another run: {'; '.join(phrases[:_SHOWN])}{more}; leave its "
+            "settings as they were, or start a new run"
         )
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A run that is to be resumed.
+
+    Attributes:
+        config: its settings, with what is given now.
+        changes: what differs from its stored settings, a phrase each.
+        stretched: dotted paths of schedules that follow the new length.
+    """
+
+    config: DictConfig
+    changes: list[str]
+    stretched: frozenset[str] = frozenset()
+
+
+def resume(run: Run, line: CommandLine) -> Resumption:
+    """Return a run with its stored settings and what is given now.
+
+    Nothing is composed again but the groups that are given.
+
+    Raises:
+        InputError: if something is given that would make it another run, or is no setting.
+    """
+    config, expressions = run.settings()
+    old = _content(config)
+    before = identity(config)
+    given = [o for o in line.parsed if o.input_line not in set(run.overrides)]
+    _apply(config, given, line)
+    expressions |= stored.resolve(config)
+    _make_root_absolute(config)
+    validate(config)
+    refuse_changes(str(run.path), before, identity(config))
+    stretched = frozenset[str]()
+    if line.value(_RESTRETCH):
+        stretched = frozenset(expressions)
+        for path, expression in expressions.items():
+            OmegaConf.update(config, path, expression)
+        stored.resolve(config)
+    new = _content(config)
+    found = differences(old, new)
+    changes = [v for k, v in found.items() if k.split(".")[0] not in _UNREPORTED]
+    if expressions and not stretched and old["steps"] != new["steps"]:
+        changes.append(
+            f"schedules keep the length of {old['steps']} steps: {_RESTRETCH}=true stretches them"
+        )
+    return Resumption(config, changes, stretched)
+
+
+def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> None:
+    """Put overrides into the settings of a run."""
+    groups = [o for o in given if options(o.key_or_group) and not o.is_delete()]
+    for override in groups:
+        if override.key_or_group in _WHOLE:
+            raise InputError(
+                f"resume: {override.input_line} would make it another run: leave it out, or start "
+                "a new run"
+            )
+    if groups:
+        composed = line.compose([str(o.input_line) for o in groups])
+        for override in groups:
+            _take_group(config, composed, override.key_or_group)
+    for override in given:
+        if override not in groups:
+            _apply_value(config, override)
+
+
+def _take_group(config: DictConfig, composed: DictConfig, group: str) -> None:
+    """Replace the node of a group, and what it brings for the evaluation."""
+    for key in (group, "evaluation") if group == "backbone" else (group,):
+        node = composed._get_node(key)
+        assert isinstance(node, DictConfig)
+        config[key] = OmegaConf.create(OmegaConf.to_container(node, resolve=False))
+
+
+def _apply_value(config: DictConfig, override: Override) -> None:
+    """Set or remove one value."""
+    key = override.key_or_group
+    if key.split(".")[0] == "hydra" or key in ("resume", _RESTRETCH):
+        return
+    if override.is_sweep_override():
+        raise InputError(f"{override.input_line}: a resumed run takes one value: choose one")
+    if not override.is_delete():
+        OmegaConf.update(config, key, override.value(), force_add=True)
+        return
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(node, DictConfig) or name not in node:
+        raise InputError(f"{override.input_line}: the run has no {key}: leave it out")
+    del node[name]
+
+
+def _make_root_absolute(config: DictConfig) -> None:
+    """Make the folder of the data absolute, so that any working directory finds it."""
+    root = config.data.get("root")
+    if isinstance(root, str):
+        config.data.root = str(Path(root).expanduser().absolute())

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from rich.console import Console
 from gan.algorithms.precision import scale_losses
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.doctor import Doctor
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.pruning import Pruning
@@ -60,12 +62,14 @@ def _callbacks(config: DictConfig) -> list[Callback]:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
     signals = Signals()
+    chosen.append(DataIdentity())
     return [*sorted([signals, *chosen], key=_rank), Preemption(signals)]
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
     """Return the table and the chosen dashboard."""
-    chosen = [build(config.logger, list(config.allow_targets))] if config.logger else []
+    allowed = list(config.allow_targets)
+    chosen = [build(node, allowed) for node in config.logger.values()]
     for logger in chosen:
         logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
     return [table, *chosen]
@@ -79,6 +83,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     try:
         trainer = pl.Trainer(
             **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
+            **build(config.trainer, list(config.allow_targets)),
             max_epochs=1,
             callbacks=callbacks,
             logger=loggers,
@@ -91,8 +96,8 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
             enable_model_summary=False,
             default_root_dir=config.run_dir,
         )
-    except (MisconfigurationException, ValueError) as error:
-        raise InputError(f"accelerator: {error}") from error
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise InputError(f"accelerator and trainer: Lightning refuses them: {error}") from error
     scale_losses(trainer.strategy)
     return trainer
 
@@ -128,8 +133,14 @@ def _summary(game: TwoPlayerGame, classes: int) -> str:
     return f"game: {type(game).__name__}, {sizes} parameters (G + D), {told}{unused}"
 
 
-def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGame) -> Path | None:
-    """Set table and data to the step of the checkpoint and return its path."""
+def _resume(
+    config: DictConfig,
+    table: Table,
+    datamodule: Any,
+    game: TwoPlayerGame,
+    stretched: Collection[str] = (),
+) -> tuple[Path, dict[str, Any]] | None:
+    """Set table and data to the step of the checkpoint; return its path and its content."""
     automatic = config.resume == AUTO
     folder = config.run_dir if automatic else config.resume
     if folder is None or (automatic and not has_checkpoint(Path(folder))):
@@ -140,14 +151,15 @@ def _resume(config: DictConfig, table: Table, datamodule: Any, game: TwoPlayerGa
         if not usable:
             return None
     path, content = usable[0]
-    refuse_changes(folder, content.get("identity"), identity(config))
-    _check_shapes(folder, content["state_dict"], game.state_dict())
+    refuse_changes(folder, content.get("identity"), identity(config), stretched)
+    checkpoints.check_weights(path, content, game)
     step = _step(content)
     if step >= config.steps:
         raise InputError(f"resume: {folder} has done {step} steps: give a larger steps= than that")
+    _check_data(folder, content, datamodule)
     table.rewind(step)
     datamodule.start_step = step
-    return path
+    return path, content
 
 
 def _step(content: dict[str, Any]) -> int:
@@ -155,12 +167,16 @@ def _step(content: dict[str, Any]) -> int:
     return int(content["clock"]["step"])
 
 
-def _check_shapes(folder: str, old: dict[str, Any], new: dict[str, Any]) -> None:
-    """Refuse a checkpoint of other networks."""
-    if {k: v.shape for k, v in old.items()} != {k: v.shape for k, v in new.items()}:
+def _check_data(folder: str, content: dict[str, Any], datamodule: Any) -> None:
+    """Refuse other training images than those of the checkpoint, unless they are accepted."""
+    known = content.get(DataIdentity.KEY)
+    if known is None or datamodule.changed == "accept":
+        return
+    datamodule.prepare_data()
+    if datamodule.identity() != known:
         raise InputError(
-            f"resume: the networks of {folder} have other shapes than those asked for: "
-            "leave its settings as they were"
+            f"resume: the training images of {folder} have changed since: restore them, or go on "
+            "with data.changed=accept"
         )
 
 
@@ -215,8 +231,12 @@ def results(
     )
 
 
-def train(config: DictConfig) -> Results:
+def train(config: DictConfig, stretched: Collection[str] = ()) -> Results:
     """Train what a checked config describes, and return, write and show the results.
+
+    Args:
+        config: settings of the run.
+        stretched: schedules that may differ from those of the checkpoint, by dotted path.
 
     Raises:
         InputError: on bad input, before training.
@@ -226,10 +246,10 @@ def train(config: DictConfig) -> Results:
             load(path, node["_target_"], list(config.allow_targets))
     folder = Path(config.run_dir)
     with locked(folder), explain_full_disk(folder):
-        return _fit(config)
+        return _fit(config, stretched)
 
 
-def _fit(config: DictConfig) -> Results:
+def _fit(config: DictConfig, stretched: Collection[str]) -> Results:
     """Build the run, train, and write and show the results."""
     _silence()
     pl.seed_everything(config.seed, verbose=False)
@@ -238,15 +258,19 @@ def _fit(config: DictConfig) -> Results:
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
     _check_labels(game, datamodule)
-    checkpoint = _resume(config, table, datamodule, game)
+    checkpoint = _resume(config, table, datamodule, game, stretched)
     _accelerate(game, config.accelerator)
     callbacks = _callbacks(config)
     check_free_space(callbacks, game, config.steps)
-    trainer = _trainer(config, callbacks, _loggers(config, table))
+    trainer = _trainer(config, callbacks, [table])
+    if checkpoint is not None:
+        checkpoints.set_checkpoint(trainer, *checkpoint, game)
+    trainer.loggers = _loggers(config, table)
     if trainer.is_global_zero:
         summary = _summary(game, datamodule.num_classes)
         Console().print(f"run folder: {config.run_dir}\n{summary}", soft_wrap=True, highlight=False)
-    trainer.fit(game, datamodule=datamodule, ckpt_path=checkpoint, weights_only=True)
+    path = None if checkpoint is None else checkpoint[0]
+    trainer.fit(game, datamodule=datamodule, ckpt_path=path, weights_only=True)
     done = results(callbacks, game, config, time.time() - started)
     if trainer.is_global_zero:
         done.save()

@@ -3,42 +3,73 @@
 import errno
 import re
 from dataclasses import fields
-from pathlib import Path
 
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
+    GrammarParseError,
+    InterpolationResolutionError,
     OmegaConfBaseException,
-    ValidationError,
 )
 from yaml import YAMLError
 
 from gan.errors import InputError, causes
 from gan.settings import renamed
+from gan.settings.groups import options
+from gan.settings.names import nearest
 from gan.settings.schema import TrainConfig
-from gan.settings.validation import nearest
 
 _LAUNCHERS = "hydra/launcher/"  # all but the basic one are plugins
+_KEY = re.compile(r"\s*full_key: (\S+)")
 
 
 def _hydra_line(error: Exception) -> str:
-    """Return a message of Hydra or OmegaConf as one line, with the nearest right name."""
+    """Return an error of Hydra or OmegaConf as one line of this project's words."""
     new = _renamed(error)
     if new is not None:
         return new
+    key = getattr(error, "full_key", None)
     if isinstance(error, ConfigKeyError | ConfigAttributeError) and error.key is not None:
         names = error.parent_node or [field.name for field in fields(TrainConfig)]
         return f"{error.full_key}: no such setting; {nearest(str(error.key), map(str, names))}"
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: the command line cannot be read: {str(error).splitlines()[0]}"
-    if isinstance(error, ValidationError) and error.full_key:
-        return f"{error.full_key}: {str(error).splitlines()[0]}"
-    missing = str(getattr(error, "missing_cfg_file", None))
-    if missing.startswith(_LAUNCHERS):
-        return f"{missing} is not among the launchers here: pip install 'ganymede[sweeps]'"
-    message, _, places = str(error).partition("Config search path")
-    return " ".join(message.split()) + _members(error, places)
+    if isinstance(error, InterpolationResolutionError | GrammarParseError) and key:
+        return f"{key}: it refers to a setting that is not there: write its value out"
+    if isinstance(error, OmegaConfBaseException) and key:
+        return f"{key}: this value does not fit there: {nearest(str(key), _top_level())}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _missing(error)
+    if isinstance(error, InstantiationException):
+        return _refused(error)
+    override = re.search(r"Could not override '([^']+)'", str(error))
+    if override:
+        return f"{override[1]}: no such setting; {nearest(override[1], _top_level())}"
+    return " ".join(str(error).partition("Config search path")[0].split())
+
+
+def _top_level() -> list[str]:
+    """Return the settings of the top level."""
+    return [field.name for field in fields(TrainConfig)]
+
+
+def _missing(error: MissingConfigException) -> str:
+    """Return the line for a config, or an option of a group, that is not there."""
+    name = str(error.missing_cfg_file).removesuffix(".yaml")
+    if name.startswith(_LAUNCHERS):
+        return f"{name} is not among the launchers here: pip install 'ganymede[sweeps]'"
+    group, _, option = name.rpartition("/")
+    if not group:
+        return f"--config-name={name}: there is no such file in conf or --config-dir"
+    known = sorted({*(error.options or ()), *options(group)})
+    return f"{group}={option}: no such option; {nearest(option, known)}"
+
+
+def _refused(error: InstantiationException) -> str:
+    """Return the line for a constructor that refused its settings."""
+    cause = causes(error)[-1]
+    key = _KEY.search(str(error))
+    where = key[1] if key else "a setting"
+    return f"{where}: it cannot be built from its settings: {' '.join(str(cause).split())}"
 
 
 def _renamed(error: Exception) -> str | None:
@@ -53,13 +84,13 @@ def _renamed(error: Exception) -> str | None:
     return None
 
 
-def _members(error: Exception, places: str) -> str:
-    """Return the hint at the options of a group that Hydra leaves unsaid, if it does."""
-    place = re.search(r"provider=main, path=file://(\S+)", places)
-    if not isinstance(error, MissingConfigException) or error.options or not place:
-        return ""
-    path = Path(place[1], error.missing_cfg_file or "")
-    return f" {nearest(path.stem, (p.stem for p in path.parent.glob('*.yaml')))}"
+def _yaml_line(error: YAMLError) -> str:
+    """Return the place in a YAML file, or on the command line, that cannot be read."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or not str(mark.name).endswith((".yaml", ".yml")):
+        return "a value of the command line cannot be read: put it in quotes, \"KEY='...'\""
+    problem = getattr(error, "problem", None) or "it is no YAML"
+    return f"{mark.name}, line {mark.line + 1}: {problem}: correct it"
 
 
 def _system_line(error: OSError) -> str | None:
@@ -87,5 +118,5 @@ def explain(error: BaseException) -> str | None:
                 if isinstance(cause, kind):
                     return _hydra_line(cause)
     if isinstance(error, YAMLError):
-        return f"the command line cannot be read: {' '.join(str(error).split())}"
+        return _yaml_line(error)
     return _system_line(error) if isinstance(error, OSError) else None

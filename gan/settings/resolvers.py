@@ -5,10 +5,10 @@ import math
 import os
 import re
 
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from gan.devices import visible_gpus
+from gan.settings.cache import cache_folder
 from gan.settings.start import run_start, start_time
 
 _LONGEST = 180  # characters of a folder's name before its hash
@@ -36,17 +36,12 @@ def workers() -> int:
     return len(visible_gpus()) or os.cpu_count() or 1
 
 
-def of_a_run(value: str, mode: RunMode) -> str | None:
-    """Return ``value``, or ``None`` in a sweep and in all but the first process of a run."""
-    return None if mode == RunMode.MULTIRUN or os.environ.get("RANK", "0") != "0" else value
-
-
 def register() -> None:
     """Register the resolvers with OmegaConf.
 
     ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
     ``${product:a,b,...}``, ``${quotient:a,b}``, ``${job_folder:OVERRIDES}``, ``${workers:}`` and
-    ``${of_a_run:X,${hydra.mode}}`` (X, or null in a sweep).
+    ``${cache_folder:}``.
     """
     OmegaConf.register_new_resolver("began", start_time, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: run_start()[1], replace=True)
@@ -54,7 +49,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)
-    OmegaConf.register_new_resolver("of_a_run", of_a_run, replace=True)
+    OmegaConf.register_new_resolver("cache_folder", lambda: str(cache_folder()), replace=True)
 
 
 register()  # for workers of a launcher, which only unpickle the task

@@ -1,15 +1,17 @@
-"""The typed top level of the config."""
+"""The settings of a training run that no class of its own takes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+MANY = ("regularizers", "metrics", "callbacks", "logger")  # groups of which any number is chosen
+
 
 @dataclass
 class TrainConfig:
-    """What ``train.py`` reads: short knobs, then one node a group of ``conf/``."""
+    """The top level: short settings, then one node a group of ``conf/``."""
 
     steps: int = MISSING
     batch_size: int = MISSING
@@ -23,11 +25,11 @@ class TrainConfig:
     progressive: bool = MISSING
     burn_in: float = MISSING
     accumulate: int = MISSING
-    clip_norm: Any = MISSING
     nan_to_num: bool = MISSING
-    doctor: Any = MISSING
     run_dir: str = MISSING
     cache_dir: str = MISSING
+    clip_norm: Any = MISSING
+    doctor: Any = MISSING
     model: Any = MISSING
     loss: Any = MISSING
     regularizers: Any = MISSING
@@ -46,8 +48,59 @@ class TrainConfig:
     callbacks: Any = MISSING
     logger: Any = MISSING
     accelerator: Any = MISSING
+    trainer: Any = MISSING
+
+
+@dataclass
+class Accelerator:
+    """The node ``accelerator``."""
+
+    accelerator: str = MISSING
+    devices: int | str | list[int] = MISSING
+    strategy: Any = MISSING
+    precision: str | int = MISSING
+    sync_batchnorm: bool = MISSING
+    channels_last: bool = MISSING
+    compile: bool = MISSING
+
+
+@dataclass
+class Players:
+    """A node with one entry for each of the two networks."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class ClipNorm:
+    """The node ``clip_norm``: largest gradient norms."""
+
+    generator: float | None = MISSING
+    discriminator: float | None = MISSING
+
+
+# Nodes at the top level that must be there; ``doctor`` may be null.
+GROUPS = tuple(f.name for f in fields(TrainConfig) if f.type is Any and f.name != "doctor")
+
+
+def _name(kind: type) -> str:
+    """Return the dotted name of a class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+# The class whose parameters are the keys of a node that has no ``_target_``.
+NODES = {
+    "": _name(TrainConfig),
+    "accelerator": _name(Accelerator),
+    "optimizer": _name(Players),
+    "schedule": _name(Players),
+    "clip_norm": _name(ClipNorm),
+    "trainer": "pytorch_lightning.trainer.trainer.Trainer",
+}
 
 
 def register() -> None:
-    """Make the schema known to Hydra as ``schema``."""
-    ConfigStore.instance().store(name="schema", node=TrainConfig)
+    """Make the top level known to Hydra as ``schema``; the values are checked after composing."""
+    untyped = {f.name: MISSING if f.default is MISSING else None for f in fields(TrainConfig)}
+    ConfigStore.instance().store(name="schema", node=untyped)

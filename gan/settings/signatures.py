@@ -12,10 +12,12 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
-Node = ast.ClassDef | ast.FunctionDef
-Types = tuple[type, ...]
+from gan.settings.annotations import type_of
+from gan.settings.types import Type
 
-_SCALARS: dict[str, type] = {kind.__name__: kind for kind in (bool, int, float, str)}
+Node = ast.ClassDef | ast.FunctionDef
+_MODULE = "torch.nn.modules.module"  # of torch.nn.Module
+OWN = ("gan", "datamodules")  # packages of this project
 
 
 class UnreadableError(Exception):
@@ -68,11 +70,11 @@ class Signature:
     """What a constructor or a function takes.
 
     Attributes:
-        parameters: names, each with the scalar types that it accepts; none stands for any value.
+        parameters: names, each with the values that it takes.
         open: whether other keywords are taken as well.
     """
 
-    parameters: dict[str, Types] = field(default_factory=dict)
+    parameters: dict[str, Type] = field(default_factory=dict)
     open: bool = False
 
 
@@ -270,13 +272,15 @@ def signature(definition: Definition) -> Signature:
     The constructors of a class are followed through its bases as long as they take ``**kwargs``.
     """
     if isinstance(definition.node, ast.FunctionDef):
-        return _signature_of(definition.node)
+        return _signature_of(definition.module, definition.node)
     own = _constructor(definition)
     if own is not None and not own.open:
         return own
     found, known = Signature(), False
     for kind in _lineage(definition):
         constructor = Signature(open=True) if kind is None else _constructor(kind)
+        if kind is not None and kind.module.name == _MODULE:
+            return found  # it declares **kwargs and refuses them
         if constructor is None:
             continue
         known = True
@@ -292,7 +296,7 @@ def _constructor(definition: Definition) -> Signature | None:
     assert isinstance(node, ast.ClassDef)
     for statement in reversed(node.body):
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            return _signature_of(statement, skipped=1)
+            return _signature_of(definition.module, statement, skipped=1)
     return _fields(definition) if _is_dataclass(definition) else None
 
 
@@ -301,59 +305,35 @@ def _is_dataclass(definition: Definition) -> bool:
     return any("dataclass" in ast.unparse(node) for node in definition.node.decorator_list)
 
 
-def _signature_of(node: ast.FunctionDef, skipped: int = 0) -> Signature:
+def _signature_of(module: Module, node: ast.FunctionDef, skipped: int = 0) -> Signature:
     """Return what a function takes, without its first ``skipped`` parameters."""
     given = [*node.args.posonlyargs, *node.args.args][skipped:] + node.args.kwonlyargs
-    parameters = {argument.arg: _types(argument.annotation) for argument in given}
+    parameters = {argument.arg: _type(module, argument.annotation) for argument in given}
     return Signature(parameters, open=node.args.kwarg is not None)
 
 
 def _fields(definition: Definition) -> Signature:
     """Return what the constructor of a dataclass takes: its fields and those of its bases."""
-    parameters: dict[str, Types] = {}
-    for kind in reversed(_lineage(definition)):
-        for node in kind.node.body if kind is not None and _is_dataclass(kind) else []:
+    parameters: dict[str, Type] = {}
+    lineage = [kind for kind in _lineage(definition) if kind is not None and _is_dataclass(kind)]
+    for kind in reversed(lineage):
+        for node in kind.node.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 hidden = node.value is not None and "init=False" in ast.unparse(node.value)
                 if not hidden and "ClassVar" not in ast.unparse(node.annotation):
-                    parameters[node.target.id] = _types(node.annotation)
+                    parameters[node.target.id] = _type(kind.module, node.annotation)
     return Signature(parameters)
 
 
-def _types(annotation: ast.expr | None) -> Types:
-    """Return the scalar types of an annotation, none if it admits anything else.
-
-    Tensors among them do not count: a config has none.
-    """
-    kinds: list[type] = []
-    parts = [] if annotation is None else [*_alternatives(annotation)]
-    for part in parts:
-        name = ast.unparse(part)
-        if name == "None":
-            kinds.append(type(None))
-        elif name in _SCALARS:
-            kinds.append(_SCALARS[name])
-        elif name.rpartition(".")[2] != "Tensor":
-            return ()
-    return tuple(kinds)
+def _type(module: Module, annotation: ast.expr | None) -> Type:
+    """Return the values that an annotation in a module admits."""
+    return type_of(annotation, lambda node: _is_own_class(module, node))
 
 
-def _alternatives(annotation: ast.expr) -> Iterator[ast.expr]:
-    """Yield the members of a union, or the annotation itself."""
-    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        yield from _alternatives(ast.parse(annotation.value, mode="eval").body)
-    elif isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
-        yield from _alternatives(annotation.left)
-        yield from _alternatives(annotation.right)
-    elif isinstance(annotation, ast.Subscript):
-        name = ast.unparse(annotation.value).rpartition(".")[2]
-        inner = annotation.slice
-        if name not in ("Optional", "Union"):
-            yield annotation
-            return
-        for member in inner.elts if isinstance(inner, ast.Tuple) else [inner]:
-            yield from _alternatives(member)
-        if name == "Optional":
-            yield ast.Constant(None)
-    else:
-        yield annotation
+def _is_own_class(module: Module, node: ast.expr) -> bool:
+    """Return whether a name means a class of this project in a module."""
+    try:
+        found = _followed(module, node, frozenset())
+    except (LookupError, UnreadableError):
+        return False
+    return found.is_class and found.module.name.split(".")[0] in OWN

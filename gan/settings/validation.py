@@ -1,81 +1,113 @@
 """Checks of a composed config before anything is built."""
 
-import difflib
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from gan.errors import InputError
-from gan.settings import renamed, trust
-from gan.settings.signatures import Signature, Types, signature
+from gan.settings import renamed, signatures, trust
+from gan.settings.names import nearest
+from gan.settings.schema import GROUPS, MANY, NODES
+from gan.settings.signatures import Signature
+from gan.settings.trainer import refuse_replaced
+from gan.settings.types import ANYTHING, Type
 
-_SCALARS = (bool, int, float, str, type(None))
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
-_CHOOSE_MANY = ("regularizers", "metrics", "callbacks")
+_PARTIAL = ("optimizer.generator", "optimizer.discriminator", "critic_norm", "minibatch")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the right name, or at all of them."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(choices) or 'none'}"
+def _join(path: str, key: object) -> str:
+    """Return the dotted path of a key of a node."""
+    return f"{path}.{key}" if path else str(key)
 
 
-def nodes(config: Any, path: str = "") -> Iterator[tuple[str, DictConfig]]:
-    """Yield every dictionary of a config with its dotted path, but for interpolations."""
-    if isinstance(config, DictConfig):
-        yield path, config
-        for key in config:
-            node = config._get_node(key)
-            if isinstance(node, DictConfig) and not node._is_interpolation():
-                yield from nodes(node, f"{path}.{key!s}" if path else str(key))
+def nodes(config: DictConfig, path: str = "") -> Iterator[tuple[str, DictConfig]]:
+    """Yield every node that is written in a config, not interpolated, with its dotted path."""
+    yield path, config
+    for key in config:
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_interpolation() and not node._is_none():
+            yield from nodes(node, _join(path, key))
 
 
-def _accepts(types: Types, value: Any) -> bool:
-    """Return whether a scalar is of one of the types; without types everything is accepted."""
-    if not types or not isinstance(value, _SCALARS):
-        return True
-    if isinstance(value, bool):
-        return bool in types
-    return isinstance(value, types) or (float in types and isinstance(value, int))
-
-
-def _named(types: Types) -> str:
-    """Return types as an annotation names them."""
-    return " | ".join("None" if kind is type(None) else kind.__name__ for kind in types)
-
-
-def _signature(path: str, name: Any, allowed: list[str]) -> Signature:
+def _signature_of(path: str, name: Any, allowed: list[str]) -> Signature:
     """Return what the class or function that a node names takes.
 
     Its source file is read; the module of one without source is imported.
     """
     definition = trust.find(path, name, allowed)
     if definition is not None:
-        return signature(definition)
-    given = inspect.signature(trust.load(path, name, allowed)).parameters.values()
-    keywords = [p.name for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return Signature(dict.fromkeys(keywords, ()), any(p.kind == p.VAR_KEYWORD for p in given))
+        return signatures.signature(definition)
+    parameters = inspect.signature(trust.load(path, name, allowed)).parameters.values()
+    keywords = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return Signature(
+        dict.fromkeys(keywords, ANYTHING), any(p.kind == p.VAR_KEYWORD for p in parameters)
+    )
+
+
+def _check_keys(path: str, node: DictConfig, taken: Signature) -> None:
+    """Refuse keys that are not taken, and values of other types; convert numbers such as 1e3."""
+    for key in map(str, node):
+        expected = taken.parameters.get(key)
+        if key in _DIRECTIVES:
+            continue
+        if expected is None and not taken.open:
+            where, hint = _join(path, key), nearest(key, taken.parameters)
+            raise InputError(f"{where}: no such setting; {hint}")
+        # an interpolation points to a value that is checked in its own place
+        if expected is None or OmegaConf.is_missing(node, key):
+            continue
+        if not OmegaConf.is_interpolation(node, key):
+            _check_value(path, node, key, expected)
+
+
+def _check_value(path: str, node: DictConfig, key: str, expected: Type) -> None:
+    """Refuse a value of another type, or convert it."""
+    value = node[key]
+    if expected.accepts(value):
+        return
+    converted = expected.convert(value)
+    if not expected.accepts(converted):
+        raise InputError(f"{_join(path, key)}={_written(value)}: give {expected.name}")
+    with read_write(node), open_dict(node):
+        node[key] = converted
+
+
+def _written(value: Any) -> str:
+    """Return a value as a command line has it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
-    taken = _signature(path, node["_target_"], allowed)
-    for key in set(node) - _DIRECTIVES:
-        types = taken.parameters.get(str(key))
-        if types is None:
-            if not taken.open:
-                hint = nearest(str(key), taken.parameters)
-                raise InputError(f"{path}.{key}: no such setting; {hint}")
-            continue
-        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
-            continue  # what an interpolation points at is checked in its own place
-        value = node[key]
-        if not _accepts(types, value):
-            raise InputError(f"{path}.{key}={value}: give a value of type {_named(types)}")
+    _check_keys(path, node, _signature_of(path, node["_target_"], allowed))
+    if bool(node.get("_partial_", False)) != (path in _PARTIAL):
+        raise InputError(f"{path}._partial_: it is set by the group's yaml: leave it out")
+
+
+def _check_groups(config: DictConfig) -> None:
+    """Refuse groups of which nothing, or something that is no node, is chosen."""
+    for group in map(str, config):
+        node = config[group]
+        if isinstance(node, DictConfig):
+            for name in node if group in MANY else ():
+                _check_member(group, str(name), node[name])
+        elif group in MANY or group in GROUPS:
+            raise InputError(f"{group}={_written(node)}: give its keys, {group}.KEY=VALUE")
+
+
+def _check_member(group: str, name: str, member: Any) -> None:
+    """Refuse a member of a choose-many group that was not chosen."""
+    if not isinstance(member, DictConfig) or "_target_" not in member:
+        raise InputError(
+            f"{group}.{name} is not chosen: add it to {group}=[...], or drop what is set of it by "
+            f"~{group}.{name}"
+        )
 
 
 def _check_numbers(config: DictConfig) -> None:
@@ -94,23 +126,23 @@ def _check_numbers(config: DictConfig) -> None:
 def validate(config: DictConfig) -> None:
     """Refuse a config with missing, unknown, mistyped or untrusted values.
 
+    Whole numbers that are written as floats, such as 1e3, become whole numbers.
+
     Raises:
         InputError: with the dotted path, what is wrong and the nearest right name.
     """
+    renamed.refuse(f"{group}.{name}" for group in MANY for name in config.get(group) or ())
+    refuse_replaced(config)
+    _check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
     _check_numbers(config)
-    renamed.refuse(f"{group}.{name}" for group in _CHOOSE_MANY for name in config[group])
-    for group in _CHOOSE_MANY:
-        for name, node in config[group].items():
-            if not isinstance(node, DictConfig) or "_target_" not in node:
-                raise InputError(
-                    f"{group}.{name} is not chosen: add it to {group}=[...], or drop what is set "
-                    f"of it by ~{group}.{name}"
-                )
+    _check_groups(config)
     allowed = list(config.allow_targets)
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)
     for path, node in nodes(config):
         if "_target_" in node:
             check_target(path, node, allowed)
+        elif path in NODES:
+            _check_keys(path, node, signatures.signature(signatures.find(NODES[path])))

@@ -7,10 +7,12 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -94,8 +96,16 @@ class Job:
         gpus: that it needs; ``None`` for all.
     """
 
-    def __init__(self, folder: Path, overrides: list[str], steps: int, gpus: int | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        overrides: list[str],
+        steps: int,
+        gpus: int | None,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.folder, self.overrides, self.steps, self.gpus = folder, overrides, steps, gpus
+        self.flags = list(flags)
 
     @classmethod
     def of(cls, config: DictConfig) -> "Job":
@@ -107,13 +117,14 @@ class Job:
             [str(override) for override in hydra.overrides.task],
             config.steps,
             0 if node.accelerator == "cpu" else count,
+            _config_flags(hydra),
         )
 
     @property
     def command(self) -> list[str]:
         """Return the command of the run, which starts or resumes it."""
-        folder = f"hydra.run.dir={self.folder}"
-        return [sys.executable, str(MAIN), "train", *self.overrides, folder, f"resume={AUTO}"]
+        folder = [f"hydra.run.dir={self.folder}", f"resume={AUTO}"]
+        return [sys.executable, str(MAIN), "train", *self.flags, *self.overrides, *folder]
 
     def run(self) -> Outcome:
         """Run the job unless it has ended already, and return its outcome, a failure included.
@@ -212,6 +223,16 @@ class Job:
         reason = "" if outcome.reason is None else f": {outcome.reason}"
         line = f"{self.folder}: {outcome.state} after {outcome.seconds:.0f} s{score}{reason}"
         print(line, file=sys.stderr if outcome.state in FAILURES else sys.stdout, flush=True)
+
+
+def _config_flags(hydra: Any) -> list[str]:
+    """Return the flags and the search path that tell another process where the configs are."""
+    folders = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
+    flags = [f"--config-dir={folder}" for folder in folders]
+    if hydra.job.config_name != "train":
+        flags.append(f"--config-name={hydra.job.config_name}")
+    places = ",".join(f"'{place}'" for place in hydra.searchpath)
+    return [*flags, f"hydra.searchpath=[{places}]"] if places else flags
 
 
 def _last_error(log: Path, start: int) -> str:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.callbacks.trial import STUDY
 from gan.errors import InputError
-from gan.runs.arguments import allow_new_key
+from gan.settings.overrides import allow_new_key
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.signals import FORWARDER
 

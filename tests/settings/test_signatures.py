@@ -35,6 +35,8 @@ def inspected(kind: type) -> tuple[set[str], bool]:
     known: set[str] = set()
     constructors = [vars(k)["__init__"] for k in inspect.getmro(kind)[:-1] if "__init__" in vars(k)]
     for constructor in constructors:
+        if constructor is torch.nn.Module.__init__:  # it declares **kwargs and refuses them
+            return known, False
         given = list(inspect.signature(constructor).parameters.values())[1:]
         named = [p for p in given if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
         known |= {parameter.name for parameter in named}

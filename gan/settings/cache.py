@@ -1,0 +1,41 @@
+"""The folder of what one run computes for the next: classifier weights, statistics."""
+
+import os
+from pathlib import Path
+
+from gan.errors import InputError
+
+_VARIABLE = "GANYMEDE_CACHE"
+
+
+def cache_folder() -> Path:
+    """Return the folder by default: ``$GANYMEDE_CACHE``, or one below the home folder.
+
+    Raises:
+        InputError: if there is no home folder.
+    """
+    named = os.environ.get(_VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    home = os.environ.get("HOME")
+    if not home:
+        raise InputError(f"there is no HOME for a cache: give cache_dir=DIR, or set {_VARIABLE}")
+    return Path(home, ".cache", "ganymede").absolute()
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder, or refuse one in which nothing can be written.
+
+    Raises:
+        InputError: with the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror
+    else:
+        reason = None if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
+    if reason is not None:
+        raise InputError(
+            f"{folder}: {reason}: it is for caches: give another by cache_dir=DIR or {_VARIABLE}"
+        )

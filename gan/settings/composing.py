@@ -1,0 +1,35 @@
+"""Composing configs of ``conf/`` outside of Hydra's own command line."""
+
+from collections.abc import Sequence
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from omegaconf import DictConfig
+
+from gan.settings import resolvers, schema
+from gan.settings.groups import CONF
+
+
+def compose(
+    arguments: Sequence[str],
+    name: str = "train",
+    folders: Sequence[str] = (),
+    with_hydra: bool = False,
+) -> DictConfig:
+    """Return the config that overrides make.
+
+    Args:
+        arguments: the overrides.
+        name: of the primary config.
+        folders: further ones that hold configs, absolute.
+        with_hydra: keep the node ``hydra``.
+
+    Raises:
+        Exception: what Hydra raises where they do not compose.
+    """
+    resolvers.register()
+    schema.register()
+    places = ",".join(f"'file://{folder}'" for folder in folders)
+    search = [f"hydra.searchpath=[{places}]"] if folders else []
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra_compose(name, [*search, *arguments], return_hydra_config=with_hydra)

@@ -1,0 +1,97 @@
+"""Overrides of the command line, parsed and checked before Hydra composes a config."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString, Sweep
+from hydra.errors import OverrideParseException
+
+from gan.errors import InputError
+from gan.settings.groups import options
+from gan.settings.schema import MANY
+
+# Settings whose value is a path: any character is allowed, with quotes or without.
+PATHS = (
+    *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", "cache_dir"),
+    *("data.root", "backbone.weights"),
+)
+_OPTIONAL = ("experiment", "sweep")  # groups of which nothing may be chosen
+
+
+def quote(argument: str, sweep: bool = False) -> str:
+    """Return an override with a path in quotes, as Hydra's grammar needs them.
+
+    Args:
+        argument: ``KEY=VALUE``; other settings, and paths that are quoted, stay as they are.
+        sweep: several values may be given, with commas between them.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in PATHS or value in ("", "null"):
+        return argument
+    quoted = re.fullmatch(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", value)
+    if quoted or (sweep and "," in value) or value.startswith("${"):
+        return argument
+    value = os.path.expanduser(value)
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)
+    return f"{key}='{escaped}'"
+
+
+def allow_new_key(argument: str) -> str:
+    """Return an override that may add a dotted key which no yaml names.
+
+    A key may name an argument of a constructor. The config is checked against the constructors
+    afterwards, so that a misspelt key is still refused.
+    """
+    key = argument.split("=", 1)[0]
+    plain = key[:1].isalpha() and "." in key and "/" not in key and not key.startswith("hydra.")
+    return f"++{argument}" if "=" in argument and plain else argument
+
+
+def parse(arguments: Iterable[str]) -> Iterator[Override]:
+    """Yield the overrides that arguments mean.
+
+    Raises:
+        InputError: if Hydra's grammar cannot read one.
+    """
+    parser = OverridesParser.create()
+    for argument in arguments:
+        key, equals, _ = argument.partition("=")
+        if not key or not (equals or key.startswith("~")):
+            raise InputError(f"{argument}: give a setting with its value, KEY=VALUE")
+        try:
+            yield from parser.parse_overrides([argument])
+        except OverrideParseException as error:
+            raise InputError(
+                f"{argument}: its value cannot be read: put it in quotes, \"{key}='...'\", if it "
+                "holds blanks, brackets, commas or ="
+            ) from error
+
+
+def check(overrides: Iterable[Override]) -> None:
+    """Refuse overrides that Hydra would refuse in words of its own, or take silently.
+
+    Raises:
+        InputError: on a group set to nothing or to a list, and on a setting that is taken out.
+    """
+    for override in overrides:
+        key = override.key_or_group
+        if override.is_delete() and "." not in key and key not in _OPTIONAL:
+            raise InputError(f"~{key}: it cannot be left out: give another value, {key}=...")
+        if options(key) and not override.is_delete():
+            _check_choice(key, override)
+
+
+def _check_choice(group: str, override: Override) -> None:
+    """Refuse a choice of a group that names nothing, or several where one is chosen."""
+    value, known = override.value(), ", ".join(options(group))
+    if isinstance(value, Sweep) or (value is None and group in _OPTIONAL):
+        return
+    if isinstance(value, list):
+        if group not in (*MANY, *_OPTIONAL):
+            raise InputError(f"{group} takes one option, not a list: {known}")
+    elif not isinstance(value, str | QuotedString):
+        given = "null" if value is None else str(value)
+        remedy = f"give a list, {group}=[] for none" if group in MANY else f"choose one of {known}"
+        raise InputError(f"{group}={given}: {remedy}")

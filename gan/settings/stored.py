@@ -1,0 +1,165 @@
+"""Settings as a run stores them, and as a later command reads them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan.errors import InputError
+from gan.settings import resolvers
+from gan.settings.migration import migrate_config
+
+_COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
+_LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
+_MOST_BYTES = 4 * 2**20
+_MOST_NODES = 100_000
+# Keys that say where something is written; a run writes below its own folder alone.
+_FOLDERS = ("folder", "save_dir", "journal")
+EXPRESSIONS = "expressions.yaml"
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each plain value of plain settings with its dotted path."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _leaves(value, f"{path}[{index}]")
+    else:
+        yield path, node
+
+
+def resolve(config: DictConfig) -> dict[str, str]:
+    """Replace what resolvers compute by its value, in place; references to other nodes stay.
+
+    Returns:
+        The expressions that depend on the length of the run, by dotted path.
+    """
+    expressions, values = {}, {}
+    for path, raw in _leaves(OmegaConf.to_container(config, resolve=False)):
+        if isinstance(raw, str) and _COMPUTED.search(raw):
+            values[path] = OmegaConf.select(config, path)
+            if _LENGTH.fullmatch(raw) and "steps" in raw:
+                expressions[path] = raw
+    for path, value in values.items():
+        OmegaConf.update(config, path, value)
+    return expressions
+
+
+def save(folder: Path, config: DictConfig, arguments: list[str]) -> None:
+    """Write the settings of a run, resolved, to its ``.hydra`` folder.
+
+    Args:
+        folder: of the run.
+        config: its settings; computed values are replaced in place.
+        arguments: its overrides.
+    """
+    expressions = resolve(config)
+    place = folder / ".hydra"
+    place.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, place / "config.yaml")
+    OmegaConf.save(OmegaConf.create(arguments), place / "overrides.yaml")
+    OmegaConf.save(OmegaConf.create({"expressions": expressions}), place / EXPRESSIONS)
+
+
+def read(path: Path) -> Any:
+    """Return the plain content of a YAML file of a run folder.
+
+    Raises:
+        InputError: if it is no such file, or is made to be slow to read.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise ValueError(path)
+        text = path.read_text(encoding="utf-8-sig")
+        nodes = yaml.compose(text, Loader=yaml.SafeLoader)
+        if _size(nodes, _MOST_NODES) > _MOST_NODES:
+            raise ValueError(path)
+        return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    except Exception as error:  # a broken file fails in any way
+        raise InputError(
+            f"{path} holds no settings of a run: copy it again, or start another run"
+        ) from error
+
+
+def _size(node: Any, most: int) -> int:
+    """Return how many nodes a YAML document has once its aliases are expanded, up to ``most``."""
+    waiting, count = [node], 0
+    while waiting and count <= most:
+        current = waiting.pop()
+        count += 1
+        if isinstance(current, yaml.MappingNode):
+            waiting += [part for pair in current.value for part in pair]
+        elif isinstance(current, yaml.SequenceNode):
+            waiting += current.value
+    return count
+
+
+def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
+    """Return the stored settings of a run, and the expressions behind its computed values.
+
+    Where the run is, and where caches are, is never taken from the folder; nor is trust in classes
+    of other packages.
+
+    Args:
+        folder: of the run.
+        cache_dir: of this user.
+
+    Raises:
+        InputError: if it is no run folder, or would write elsewhere.
+    """
+    resolvers.register()
+    path = folder / ".hydra" / "config.yaml"
+    content = read(path)
+    if not isinstance(content, dict) or not content.keys() >= {"model", "data", "metrics"}:
+        raise InputError(f"{path} is no config of a run: name the folder of one")
+    content |= {"run_dir": str(folder.absolute()), "cache_dir": cache_dir, "allow_targets": []}
+    content |= {"resume": None}
+    content.pop("hydra", None)
+    content.setdefault("trainer", {})
+    config = migrate_config(OmegaConf.create(content))
+    _check_expressions(path, config)
+    try:
+        found = resolve(config)
+        _check_folders(path, OmegaConf.to_container(config, resolve=True))
+    except OmegaConfBaseException as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}: copy it again") from error
+    return config, found | _expressions(folder)
+
+
+def _check_expressions(path: Path, config: DictConfig) -> None:
+    """Refuse resolvers that read anything but the settings themselves."""
+    for key, raw in _leaves(OmegaConf.to_container(config, resolve=False)):
+        for name in re.findall(r"\$\{([\w.]+):", raw) if isinstance(raw, str) else ():
+            if name not in ("product", "quotient", "oc.select"):
+                raise InputError(f"{path}: {key} computes {name}: write its value there")
+
+
+def _check_folders(path: Path, content: Any) -> None:
+    """Refuse settings that would write outside of the run folder or the cache."""
+    inside = Path(content["run_dir"])
+    for key, value in _leaves({k: content.get(k) for k in ("callbacks", "doctor", "logger")}):
+        if key.rpartition(".")[2] in _FOLDERS and isinstance(value, str):
+            place = Path(value)
+            if not place.is_relative_to(inside) or ".." in place.parts:
+                raise InputError(f"{path}: {key}={value} is outside the run folder: remove it")
+    for key, value in _leaves({k: content.get(k) for k in ("backbone", "evaluation")}):
+        if key.rpartition(".")[2] == "cache" and value != content["cache_dir"]:
+            raise InputError(f"{path}: {key}={value} is not the cache_dir of this user: remove it")
+
+
+def _expressions(folder: Path) -> dict[str, str]:
+    """Return the stored expressions that depend on the length of the run."""
+    path = folder / ".hydra" / EXPRESSIONS
+    if not path.exists():
+        return {}
+    content = read(path)
+    stored = content.get("expressions") if isinstance(content, dict) else None
+    if not isinstance(stored, dict):
+        raise InputError(f"{path} holds no expressions: copy it again, or remove it")
+    return {str(k): v for k, v in stored.items() if isinstance(v, str) and _LENGTH.fullmatch(v)}

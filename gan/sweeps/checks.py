@@ -1,0 +1,66 @@
+"""Checks of the settings of a sweep before its first job."""
+
+from collections.abc import Iterator
+
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    RangeSweep,
+)
+from omegaconf import open_dict
+
+from gan.settings import overrides
+from gan.settings.commandline import CommandLine
+from gan.settings.validation import validate
+
+
+def check_sweep(line: CommandLine) -> None:
+    """Refuse settings that would make a job fail at its start.
+
+    Each value of each setting is checked once, together with the first values of the others.
+
+    Raises:
+        InputError: with what is wrong.
+        Exception: what Hydra raises where the settings do not compose.
+    """
+    fixed = [str(o.input_line) for o in line.parsed if not o.is_sweep_override()]
+    swept = {o: _values(o) for o in line.parsed if o.is_sweep_override()}
+    first = line.compose(fixed, with_hydra=True)
+    params = first.hydra.sweeper.get("params") or {}
+    searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
+    for override in overrides.parse(searched):
+        if override.is_sweep_override():
+            swept[override] = _values(override)
+        else:
+            fixed.append(str(override.input_line))
+    for arguments in _variants(fixed, [values for values in swept.values() if values]):
+        config = line.compose(arguments)
+        with open_dict(config):
+            config.run_dir = "sweep"  # that of each job is known later
+        validate(config)
+
+
+def _values(override: Override) -> list[str]:
+    """Return the values of a setting that are to be checked, as overrides."""
+    value, key = override.value(), override.get_key_element()
+    if isinstance(value, IntervalSweep):
+        return [f"{key}={value.start}", f"{key}={value.end}"]
+    if isinstance(value, RangeSweep):
+        numbers = list(value.range())
+        return [f"{key}={numbers[0]}", f"{key}={numbers[-1]}"]
+    if isinstance(value, Glob) or not isinstance(value, ChoiceSweep):
+        return []
+    found = list(override.sweep_string_iterator())
+    numeric = all(isinstance(item, int | float) for item in value.list)
+    return [f"{key}={text}" for text in (found[:1] + found[-1:] if numeric else found)]
+
+
+def _variants(fixed: list[str], swept: list[list[str]]) -> Iterator[list[str]]:
+    """Yield overrides so that each value occurs once, beside the first values of the others."""
+    first = [values[0] for values in swept]
+    yield [*fixed, *first]
+    for index, values in enumerate(swept):
+        for value in values[1:]:
+            yield [*fixed, *first[:index], value, *first[index + 1 :]]
