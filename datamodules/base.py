@@ -42,6 +42,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     Attributes:
         name: the name of the data set, as in `data=mnist`.
         splits: the names of the splits.
+        may_download: missing files of a published data set are downloaded.
         start_step: the first step of the training loader; a resumed run sets it.
 
     Raises:
@@ -50,6 +51,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     name: str
     splits: tuple[str, ...] = ("train", "test")
+    may_download: bool = True
 
     def __init__(
         self,

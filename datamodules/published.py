@@ -54,6 +54,11 @@ class PublishedDataModule(ImageDataModule):
                 f"{missing[0]}: not found, and data.verify=false disables downloads:"
                 f" copy the {split} files of {self.name} there, or set data.verify=true"
             )
+        if missing and not self.may_download:
+            raise DataError(
+                f"{missing[0]}: not found: give data.root=DIR, where the {split} files of "
+                f"{self.name} are now"
+            )
         if missing:
             every = set(chain.from_iterable(self.files.values()))
             with staged_download(self.name, self.root, every) as folder:

@@ -10,6 +10,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from gan.commands.keys import dotted
 from gan.devices import find_device
 from gan.errors import InputError
 from gan.runs.evaluations import Record, Spread, spreads
@@ -49,6 +50,7 @@ class EvaluateOptions:
         truncation: bound of the absolute value of each number of a latent.
         standing: number of batches for new statistics of batch normalisation; 0 keeps them.
         psi: truncation of styles towards their mean, such as 0.7: less variety, better images.
+        data_root: where the data are now; by default where they were.
         allow_targets: further packages whose classes the config of the run may name.
     """
 
@@ -66,6 +68,7 @@ class EvaluateOptions:
     truncation: float | None = None
     standing: int = 0
     psi: float | None = None
+    data_root: str | None = dotted("data.root")
     allow_targets: list[str] = field(default_factory=list)
 
 
@@ -134,7 +137,7 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     model_metrics = {k: m for k, m in metrics.items() if isinstance(m, ModelMetric)}
     return Assessment(
         run.path,
-        build(stored.data, options.allow_targets),
+        run.data(options.data_root),
         _evaluation(options, config, metrics),
         {} if options.metrics is None else model_metrics,
         find_device(options.device),

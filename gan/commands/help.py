@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gan.commands.keys import KEY
 from gan.settings.groups import defaults, options
 from gan.settings.knobs import knobs
 
@@ -59,7 +60,12 @@ def show_options(name: str, function: Callable[..., None], kind: type) -> None:
     console, table = Console(highlight=False), _table("setting", "type", "default", "meaning")
     meanings = attributes(kind)
     for field in fields(kind):
-        cells = (field.name, _type_name(field.type), _default(field), meanings[field.name])
+        cells = (
+            field.metadata.get(KEY, field.name),
+            _type_name(field.type),
+            _default(field),
+            meanings[field.name],
+        )
         table.add_row(*map(escape, cells))
     console.print(f"ganymede {name} key=value ...\n\n{inspect.getdoc(function)}\n", markup=False)
     console.print(table)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from gan import __version__
 from gan.commands import help as pages
 from gan.commands.exits import report_errors
+from gan.commands.keys import keys
 from gan.deferral import defer_torchmetrics
 from gan.errors import InputError
 from gan.settings import renamed
@@ -56,7 +57,7 @@ class Command:
             InputError: on an unknown, missing or mistyped setting.
         """
         schema = OmegaConf.structured(self.options)
-        known = {str(key) for key in schema}
+        known = keys(self.options)
         renamed.refuse(pairs, known)
         for pair in pairs:
             key, equals, _ = pair.partition("=")
@@ -64,7 +65,8 @@ class Command:
                 raise InputError(f"{self.name}: {pair}: no such setting; {nearest(key, known)}")
             if not equals:
                 raise InputError(f"{self.name}: {pair}: give a value, {pair}=...")
-        options = OmegaConf.merge(schema, OmegaConf.from_dotlist(pairs))
+        plain = [f"{known[key]}={value}" for key, _, value in (p.partition("=") for p in pairs)]
+        options = OmegaConf.merge(schema, OmegaConf.from_dotlist(plain))
         for key in sorted(OmegaConf.missing_keys(options)):
             raise InputError(f"{self.name}: {key} is not set: add {key}=... to the command")
         self.function(OmegaConf.to_object(options))

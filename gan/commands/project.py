@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import MISSING
 
+from gan.commands.keys import dotted
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -42,6 +43,7 @@ class ProjectOptions:
         gif: also write the search as an animation, beside the picture.
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         checkpoint: "best" or "last"; by default the best if there is one.
+        data_root: where the data are now; by default where they were.
         allow_targets: packages whose classes the run's config may name besides this project's.
     """
 
@@ -60,6 +62,7 @@ class ProjectOptions:
     gif: bool = True
     device: str | None = None
     checkpoint: str | None = None
+    data_root: str | None = dotted("data.root")
     allow_targets: list[str] = field(default_factory=list)
 
 
@@ -101,7 +104,8 @@ def _problem(options: ProjectOptions) -> "tuple[LatentGame, Problem, Tensor | No
     game = load(options.run, options.checkpoint, options.allow_targets)
     game = game.to(find_device(options.device))
     run = Run(options.run, options.allow_targets)
-    source = Source(options.image, options.index, options.mask, options.hole)
+    given = (options.image, options.index, options.mask, options.hole)
+    source = Source(*given, options.data_root)
     problem, label = read_problem(
         run, game, source, options.noise, options.corrupt, options.label, options.seed
     )

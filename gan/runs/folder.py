@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -9,6 +10,7 @@ from gan.errors import InputError
 from gan.settings import stored
 from gan.settings.cache import cache_folder
 from gan.settings.migration import migrate_overrides
+from gan.settings.trust import build
 
 _SETTINGS = Path(".hydra", "config.yaml")
 _OUTPUTS = ("checkpoints", "metrics.csv", "results.json")  # what training leaves
@@ -52,6 +54,22 @@ class Run:
             InputError: if it is none.
         """
         return self.settings()[0]
+
+    def data(self, root: str | None = None) -> Any:
+        """Return the data set of the run, which is not downloaded again.
+
+        Args:
+            root: where its files are now; by default where they were.
+
+        Raises:
+            InputError: if its settings are wrong.
+        """
+        node = self.config.data
+        if root is not None:
+            node.root = str(Path(root).expanduser().absolute())
+        module = build(node, self.allow_targets)
+        module.may_download = False
+        return module
 
     @property
     def overrides(self) -> list[str]:

@@ -12,7 +12,6 @@ from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
 from gan.pictures import read_picture
 from gan.runs.folder import Run
-from gan.settings.trust import build
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,14 @@ class Source:
         index: instead, the number of an image of the run's test split.
         mask: picture that is white at known pixels.
         hole: instead, the unknown pixels: [top, left, height, width].
+        data_root: where the data of the run are now; ``None`` is where they were.
     """
 
     image: str | None = None
     index: int | None = None
     mask: str | None = None
     hole: Sequence[int] | None = None
+    data_root: str | None = None
 
     def read(self, run: Run, shape: torch.Size) -> tuple[Tensor, int | None]:
         """Return the image (1, C, H, W) in [-1, 1], and its label if it is known.
@@ -43,7 +44,7 @@ class Source:
         """
         if self.image is not None:
             return read_picture("image", self.image, shape), None
-        dataset: ImageDataset = build(run.config.data, run.allow_targets)
+        dataset: ImageDataset = run.data(self.data_root)
         split, index = dataset.split("test"), self.index
         assert index is not None
         if not 0 <= index < len(split):

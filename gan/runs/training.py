@@ -169,6 +169,7 @@ def _step(content: dict[str, Any]) -> int:
 
 def _check_data(folder: str, content: dict[str, Any], datamodule: Any) -> None:
     """Refuse other training images than those of the checkpoint, unless they are accepted."""
+    datamodule.may_download = False
     known = content.get(DataIdentity.KEY)
     if known is None or datamodule.changed == "accept":
         return
