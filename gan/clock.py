@@ -1,7 +1,17 @@
 """The clock of a run: steps and images seen."""
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TypedDict
+
+from gan.structure import Count
+
+
+class ClockState(TypedDict):
+    """The counts of a :class:`Clock` in a checkpoint."""
+
+    step: Count
+    images: Count
 
 
 @dataclass
@@ -21,11 +31,11 @@ class Clock:
         self.step += 1
         self.images += images
 
-    def state_dict(self) -> dict[str, int]:
+    def state_dict(self) -> ClockState:
         """Return the two counts as plain integers."""
-        return asdict(self)
+        return {"step": self.step, "images": self.images}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: ClockState) -> None:
         """Set the two counts from :meth:`state_dict`."""
         self.step, self.images = state["step"], state["images"]
 

@@ -10,6 +10,7 @@ from torch.nn.functional import max_pool2d, pad
 
 from gan.backbones.pixels import to_uint8
 from gan.errors import InputError
+from gan.files import open_file, replacement
 
 _SMALLEST = 512  # minimum size of a grid in pixels, reached by an integer scale
 _SIDE = 512  # height and width of a scatter plot in pixels
@@ -96,8 +97,8 @@ def scatter_plot(points: Tensor) -> Tensor:
 
 def save_grid(grid: Tensor, path: Path) -> None:
     """Write a picture (3, H, W) of uint8 as a PNG file; create its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grid.permute(1, 2, 0).numpy()).save(path)
+    with replacement(path) as part:
+        Image.fromarray(grid.permute(1, 2, 0).numpy()).save(part, "PNG")
 
 
 def forth_and_back(film: Tensor) -> Tensor:
@@ -106,11 +107,12 @@ def forth_and_back(film: Tensor) -> Tensor:
 
 
 def save_animation(film: Tensor, path: Path) -> None:
-    """Write images (frames, n, C, H, W) as an endless animation, the n of a frame in a grid."""
+    """Write images (frames, n, C, H, W) as an endless GIF, the n of a frame in a grid."""
     columns = min(film.shape[1], 4)
     frames = [picture(images, columns).permute(1, 2, 0).numpy() for images in film]
     first, *others = [Image.fromarray(frame) for frame in frames]
-    first.save(path, save_all=True, append_images=others, duration=_FRAME, loop=0)
+    with replacement(path) as part:
+        first.save(part, "GIF", save_all=True, append_images=others, duration=_FRAME, loop=0)
 
 
 def read_picture(setting: str, path: str, shape: torch.Size) -> Tensor:
@@ -126,7 +128,7 @@ def read_picture(setting: str, path: str, shape: torch.Size) -> Tensor:
     """
     channels, height, width = shape
     try:
-        with Image.open(path) as opened:
+        with open_file(Path(path)) as file, Image.open(file) as opened:
             deep = opened.mode.startswith(("I", "F"))
             image = opened.convert(_MODES[channels])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch_fidelity.feature_extractor_dinov2 import MODEL_METADATA, FeatureExtractorDinoV2
 
+from gan.archives import READ_ERRORS
 from gan.backbones.base import Backbone
-from gan.backbones.cache import READ_ERRORS
 from gan.backbones.dataset import ImageDataset
 from gan.backbones.weights import (
     DOWNLOAD_ERRORS,

@@ -2,18 +2,22 @@
 
 import time
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from gan.archives import READ_ERRORS, Dense
 from gan.backbones import cache
 from gan.backbones.base import Backbone
 from gan.backbones.classifier import Classifier, Training, accuracy
 from gan.backbones.dataset import ImageDataset, Split
 from gan.errors import InputError
+from gan.structure import Range, StructureError, check
 
 MIN_RESOLUTION = 8  # pixels
+_Accuracy = Annotated[float, Range(0, 1)]
 
 
 class DomainBackbone(Backbone):
@@ -100,16 +104,28 @@ class DomainBackbone(Backbone):
 
     def _load(self, path: Path, dataset: ImageDataset) -> bool:
         """Load the classifier of a file, and return whether the file holds one."""
-        content = cache.load(path) or {}
+        content = self._read(path) or {}
         net = self._network(dataset)
+        weights = {name: Dense(value, torch.isfinite) for name, value in net.state_dict().items()}
         try:
-            net.load_state_dict(content["state"])
-            self.accuracy = float(content["accuracy"])
-            self.accuracy_split = str(content["accuracy_split"])
-        except (RuntimeError, KeyError, TypeError):
+            check(content.get("state"), weights, "state")
+            check(content.get("accuracy"), _Accuracy, "accuracy")
+            check(content.get("accuracy_split"), str, "accuracy_split")
+        except StructureError:
             return False
+        net.load_state_dict(content["state"])
+        self.accuracy, self.accuracy_split = content["accuracy"], content["accuracy_split"]
         self.net = net
         return True
+
+    def _read(self, path: Path) -> cache.Content | None:
+        """Return the content of the file of the cache or of the user, or None if it has none."""
+        if not self.weights:
+            return cache.load(path)
+        try:
+            return cache.read(path)
+        except READ_ERRORS:
+            return None
 
     def _train(self, path: Path, dataset: ImageDataset, device: torch.device) -> None:
         """Train on the train split, measure the accuracy, write the file."""

@@ -13,7 +13,8 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor, nn
 
-from gan.backbones.cache import READ_ERRORS, read
+from gan import archives
+from gan.archives import READ_ERRORS
 from gan.errors import InputError
 
 TIMEOUT = 10.0  # seconds
@@ -136,11 +137,14 @@ class WeightsFile:
             InputError: the file holds something else.
         """
         try:
-            content = read(self.path)
+            content = archives.load(self.path)
         except READ_ERRORS as error:
             raise self.error("it is no whole file of tensors") from error
         if not isinstance(content, dict) or not all(map(torch.is_tensor, content.values())):
             raise self.error("it is no state dict")
+        for name, value in content.items():
+            if not archives.is_dense(value) or not value.isfinite().all():
+                raise self.error(f"{name} is not dense and finite")
         return content
 
     def load_into(self, net: nn.Module) -> None:

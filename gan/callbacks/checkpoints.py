@@ -64,6 +64,8 @@ class Checkpoints(StepCallback):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{name}.part"
+        if trainer.is_global_zero:
+            part.unlink(missing_ok=True)  # a link would be followed
         trainer.save_checkpoint(part)
         if not trainer.is_global_zero:
             return

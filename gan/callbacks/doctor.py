@@ -1,17 +1,16 @@
 """The training doctor: detects failures of training, warns of them, and stops a diverged run."""
 
-import json
 import logging
 import math
-import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan import processes
+from gan import archives, processes, records
+from gan.algorithms.checkpoint import check_game, check_optimizers, current_version
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
@@ -19,6 +18,7 @@ from gan.callbacks.checkpoints import BY_QUALITY
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.symptoms import SYMPTOMS, History, likely_cause
 from gan.errors import DivergedError, InputError
+from gan.structure import Count
 
 _log = logging.getLogger(__name__)
 _SAMPLES = 64  # samples whose distances are measured
@@ -28,6 +28,16 @@ _KEPT = 20  # readings in the history
 def mean_distance(images: Tensor) -> float:
     """Return the mean Euclidean distance between two of the images (n, C, H, W)."""
     return float(torch.pdist(images.float().flatten(1)).mean())
+
+
+class _State(TypedDict):
+    """The state in a checkpoint."""
+
+    readings: list[dict[str, float]]
+    diversity: list[float]
+    warned: list[str]
+    returns: Count
+    next: Count
 
 
 class Doctor(StepCallback):
@@ -108,26 +118,34 @@ class Doctor(StepCallback):
         del self.history.readings[:-_KEPT]
         if self._nonfinite < (1 if last else self.patience):
             return
-        if (
-            self.rollback
-            and not last
-            and self.rollback_count < self.rollbacks
-            and self._checkpoint()
-        ):
-            self._roll_back(trainer, game)
-        else:
+        allowed = self.rollback and not last and self.rollback_count < self.rollbacks
+        restored = self._read_checkpoint(game) if allowed else None
+        if restored is None:
             raise DivergedError(self._diagnose(trainer, game))
+        self._roll_back(trainer, game, *restored)
 
-    def _checkpoint(self) -> Path | None:
-        """Return the best checkpoint, or the last one without metrics."""
-        paths = (self.folder / "checkpoints" / name for name in BY_QUALITY)
-        return next((path for path in paths if path.is_file()), None)
+    def _checkpoints(self) -> list[Path]:
+        """Return the checkpoints, best first."""
+        paths = [self.folder / "checkpoints" / name for name in BY_QUALITY]
+        return [path for path in paths if path.is_file()]
 
-    def _roll_back(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
-        """Restore the weights of the best checkpoint, with lower learning rates."""
-        path = self._checkpoint()
-        assert path is not None
-        content = torch.load(path, map_location=game.device, weights_only=True)
+    def _read_checkpoint(self, game: TwoPlayerGame) -> tuple[Path, dict[str, Any]] | None:
+        """Return the best checkpoint that is whole and of this game, with its content."""
+        for path in self._checkpoints():
+            try:
+                content = current_version(archives.read(path))
+                check_game(content, game)
+                check_optimizers(content["optimizer_states"], game)
+            except archives.READ_ERRORS as error:
+                _log.warning(f"{path} cannot be restored: {error}")
+            else:
+                return path, content
+        return None
+
+    def _roll_back(
+        self, trainer: pl.Trainer, game: TwoPlayerGame, path: Path, content: dict[str, Any]
+    ) -> None:
+        """Restore the weights of a checkpoint, with lower learning rates."""
         game.load_state_dict(content["state_dict"])
         self.rollback_count += 1
         for optimizer, state in zip(trainer.optimizers, content["optimizer_states"], strict=True):
@@ -145,7 +163,7 @@ class Doctor(StepCallback):
     def _diagnose(self, trainer: pl.Trainer, game: TwoPlayerGame) -> str:
         """Write ``diagnosis.json`` and return its summary in one line."""
         cause, remedy = likely_cause(self.history)
-        good = self._checkpoint()
+        good = next(iter(self._checkpoints()), None)
         report = {
             "step": game.clock.step,
             "what": f"losses or gradients were not finite for {int(self._nonfinite)} steps",
@@ -160,9 +178,7 @@ class Doctor(StepCallback):
         }
         path = self.folder / "diagnosis.json"
         if trainer.is_global_zero:
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(report, indent=2) + "\n")
-            os.replace(part, path)
+            records.write(path, report)
         kept = f"; {good} is good" if good else ""
         return f"step {game.clock.step}: {report['what']}; {cause}: {remedy}; see {path}{kept}"
 
@@ -202,7 +218,7 @@ class Doctor(StepCallback):
             if log_alert is not None:
                 log_alert(title, text)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> _State:  # type: ignore[override]
         """Return the state by which a resumed run gives the same warnings."""
         return {
             "readings": self.history.readings,
@@ -212,7 +228,7 @@ class Doctor(StepCallback):
             "next": self._next,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: _State) -> None:  # type: ignore[override]
         """Restore the state."""
         self.history = History(state_dict["readings"], state_dict["diversity"])
         self.warned, self.rollback_count = set(state_dict["warned"]), state_dict["returns"]

@@ -1,7 +1,7 @@
 """Evaluation in training and at its end."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pytorch_lightning as pl
@@ -11,6 +11,12 @@ from torch import Tensor
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.metrics.evaluation import SEED, Evaluation
+
+
+class _State(TypedDict):
+    """The state in a checkpoint."""
+
+    history: list[dict[str, float]]
 
 
 class MetricsCallback(StepCallback):
@@ -130,10 +136,10 @@ class MetricsCallback(StepCallback):
             count = min(size, self.evaluation.num_fakes - index * size)
             yield fakes[:count], labels[:count] if conditional and labels is not None else None
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> _State:  # type: ignore[override]
         """Return the history."""
         return {"history": self.history}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: _State) -> None:  # type: ignore[override]
         """Restore the history."""
         self.history = state_dict["history"]

@@ -1,10 +1,10 @@
 """The table of all logged numbers in the run folder."""
 
 import csv
-import os
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from gan.errors import InputError
+from gan.files import open_file, replacement
 from gan.metrics.evaluation import protocol
 
 _INTERVAL = 5.0  # seconds between two writes, at least
@@ -58,8 +59,10 @@ class Table(Logger):
         if not self.path.exists():
             return
         try:
-            with self.path.open(newline="") as file:
+            with TextIOWrapper(open_file(self.path), encoding="utf-8", newline="") as file:
                 rows = {int(row["step"]): row for row in csv.DictReader(file, strict=True)}
+            if any(None in row for row in rows.values()):
+                raise ValueError("a row is longer than the head")
         except (csv.Error, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.path} is no table of a run: move it away") from error
         self.rows = {k: v for k, v in rows.items() if k <= step}
@@ -88,12 +91,10 @@ class Table(Logger):
         if not self._unsaved:
             return
         columns = list(dict.fromkeys(name for row in self.rows.values() for name in row))
-        part = self.path.with_suffix(".part")
-        with part.open("w", newline="") as file:
+        with replacement(self.path) as part, part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows[step] for step in sorted(self.rows))
-        os.replace(part, self.path)
         self._saved, self._unsaved = time.monotonic(), False
 
     @rank_zero_only

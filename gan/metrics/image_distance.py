@@ -9,8 +9,9 @@ from torch.nn.functional import normalize
 from torch_fidelity.sample_similarity_lpips import URL_VGG16_LPIPS, SampleSimilarityLPIPS
 from torchvision.models import VGG16_Weights
 
+from gan import archives
+from gan.archives import READ_ERRORS
 from gan.backbones.base import Backbone
-from gan.backbones.cache import READ_ERRORS, read
 from gan.backbones.weights import (
     DOWNLOAD_ERRORS,
     LOAD_ERRORS,
@@ -135,7 +136,7 @@ class LPIPS(ImageDistance):
                 f"({first_fault(error)}); copy it there, or leave similarity out"
             ) from error
         try:
-            read(path)
+            archives.load(path)
         except READ_ERRORS as error:
             raise self._error() from error
 

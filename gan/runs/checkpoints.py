@@ -1,66 +1,127 @@
 """Checkpoints of a run folder, and the games that they restore."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
 
-import torch
+import pytorch_lightning as pl
+from lightning_fabric.plugins import TorchCheckpointIO
 
+from gan import archives
+from gan.algorithms.checkpoint import check_game, check_training, current_version
 from gan.algorithms.latent import LatentGame
-from gan.algorithms.two_player import rename_entries
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.clock import ClockState
 from gan.errors import InputError
 from gan.runs.folder import Run, names_of
 from gan.settings.trust import build
+from gan.structure import StructureError, check
 
 _PARTS = {"clock", "loops", "optimizer_states", "random", "state_dict"}  # of a checkpoint
+Content = dict[str, Any]
 
 
-def read(path: Path) -> dict[str, Any]:
+class DamagedError(InputError):
+    """A checkpoint is not as it was written."""
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn the error about an entry of a checkpoint into one line for the user."""
+    try:
+        yield
+    except StructureError as error:
+        raise InputError(
+            f"{path}: {error}: copy the run folder anew, or leave its settings as they were"
+        ) from error
+
+
+def read(path: Path) -> Content:
     """Return the content of a checkpoint, on the CPU, its checksums verified.
 
     Code that a pickle may hold is not run.
 
     Raises:
-        InputError: if it is not whole, or not this project's.
+        DamagedError: if it is not whole.
+        InputError: if it is no checkpoint of this project.
     """
     try:
-        with ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                raise BadZipFile
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        foreign = not content.keys() >= _PARTS
+        content = archives.read(path)
     except Exception as error:  # a broken file fails in any way
-        raise InputError(
-            f"{path} is not a whole checkpoint: copy it anew, or start another run"
+        reason = " ".join(str(error).split()[:20]) or type(error).__name__
+        raise DamagedError(
+            f"{path} is not a whole checkpoint ({reason}): copy it anew, or start another run"
         ) from error
-    if foreign:
+    if not isinstance(content, dict) or not content.keys() >= _PARTS:
         raise InputError(f"{path} is a checkpoint of another program: name a run of this one")
-    rename_entries(content["state_dict"])
-    return content
+    with _named(path):
+        check(content["state_dict"], dict, "state_dict")
+        check(content["clock"], ClockState, "clock")
+    return current_version(content)
 
 
-def latest(run: Run) -> list[tuple[Path, dict[str, Any]]]:
+def latest(run: Run) -> list[tuple[Path, Content]]:
     """Return the last checkpoint and the one before, if they are whole, with their content.
 
     A damaged one is reported on the standard output.
 
     Raises:
-        InputError: if neither is whole.
+        InputError: if neither is whole, or one holds what no run writes.
     """
     folder = run.checkpoint("last", "previous").parent
     whole, damaged = [], []
     for path in (folder / f"{name}.ckpt" for name in ("last", "previous")):
-        if path.is_file():
+        if path.exists():
             try:
                 whole.append((path, read(path)))
-            except InputError as error:
+            except DamagedError as error:
                 damaged.append(error)
     if not whole:
         raise damaged[0]
     for reason in damaged:
         print(f"{reason}; going on from {whole[0][0]}")
     return whole
+
+
+class _LoadedCheckpoint(TorchCheckpointIO):
+    """Gives Lightning a checkpoint that was read and checked before, once.
+
+    Args:
+        content: of the checkpoint.
+    """
+
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self._content = content
+
+    def load_checkpoint(self, *args: Any, **options: Any) -> Content:
+        """Return the content, whatever the path, and release its memory here."""
+        content, self._content = self._content, {}
+        return content
+
+
+def check_weights(path: Path, content: Content, game: TwoPlayerGame[Any]) -> None:
+    """Refuse a checkpoint whose weights are not those of a game.
+
+    Raises:
+        InputError: with the first entry that differs.
+    """
+    with _named(path):
+        check_game(content, game)
+
+
+def set_checkpoint(
+    trainer: pl.Trainer, path: Path, content: Content, game: TwoPlayerGame[Any]
+) -> None:
+    """Let a trainer load the content of a checkpoint.
+
+    Raises:
+        InputError: if it holds what such a trainer does not write.
+    """
+    with _named(path):
+        check_training(content, game, trainer)
+    trainer.strategy.checkpoint_io = _LoadedCheckpoint(content)
 
 
 def load_game(run: Run, *names: str) -> LatentGame:
@@ -77,10 +138,11 @@ def load_game(run: Run, *names: str) -> LatentGame:
     if not isinstance(game, LatentGame):
         raise InputError(f"{run.path}: its model is no game that can be sampled from")
     content = read(path)
+    check_weights(path, content, game)
     try:
         game.load_state_dict(content["state_dict"])
         game.on_load_checkpoint(content)
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except (RuntimeError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path} is not of the networks that {run.path} describes: copy the folder anew"
         ) from error

@@ -1,15 +1,13 @@
 """The file of all evaluations of a run."""
 
-import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from gan.errors import InputError
+from gan import records
 
 
 @dataclass
@@ -81,13 +79,9 @@ class Evaluations:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.records: list[Record] = []
-        if path.exists():
-            try:
-                content = json.loads(path.read_text())
-                self.records = [Record(**record) for record in content["records"]]
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(f"{path} is no evaluation: move it away") from error
+        expected = {"summary": list, "records": list[Record]}
+        content = records.read(path, expected, "evaluation")
+        self.records = [Record(**record) for record in content["records"]] if content else []
 
     def find(self, weights: str, seed: int, protocol: str) -> Record | None:
         """Return the record of an earlier evaluation, or ``None``."""
@@ -98,9 +92,7 @@ class Evaluations:
         """Append a record and write the file atomically."""
         self.records.append(record)
         content = {"summary": self.summary(), "records": [asdict(r) for r in self.records]}
-        part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(part, self.path)
+        records.write(self.path, content)
 
     def groups(self) -> list[list[Record]]:
         """Return the records in groups that differ only in their seed."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from gan.files import refuse_link
+
 
 class Lock:
     """A lock on a file, which the operating system releases with the last process that holds it.
@@ -16,12 +18,16 @@ class Lock:
     Args:
         path: of the file, created if it is missing and never removed.
         pause: called between two attempts; it may raise an exception to stop waiting.
+
+    Raises:
+        InputError: if the file is a link.
     """
 
     def __init__(self, path: Path, pause: Callable[[], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.pause = pause
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        refuse_link(path)
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
     def acquire(self) -> bool:
         """Take the lock if it is free, and return whether it was free."""

@@ -1,7 +1,5 @@
 """The results of a run: ``results.json``."""
 
-import json
-import os
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gan.errors import InputError
+from gan import records
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
 
@@ -76,13 +74,8 @@ class Results:
         Raises:
             InputError: if the file holds something else.
         """
-        path = folder / "results.json"
-        if not path.exists():
-            return None
-        try:
-            return cls(**json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{path} is no result of a run: move it away") from error
+        content = records.read(folder / "results.json", cls, "result of a run")
+        return None if content is None else cls(**content)
 
     @property
     def score(self) -> float | None:
@@ -91,10 +84,7 @@ class Results:
 
     def save(self) -> None:
         """Write ``results.json``, whole or not at all."""
-        path = Path(self.run) / "results.json"
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        os.replace(part, path)
+        records.write(Path(self.run) / "results.json", asdict(self))
 
     def show(self) -> None:
         """Print a small table and where everything lies."""

@@ -14,6 +14,7 @@ from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError, causes
+from gan.files import refuse_links
 from gan.runs.lock import Lock
 from gan.runs.resume import has_checkpoint
 
@@ -29,11 +30,12 @@ def locked(folder: Path) -> Iterator[None]:
     The first process of a run locks it for all processes of the run.
 
     Raises:
-        InputError: if another process holds it.
+        InputError: if another process holds it, or a link in it leads out of it.
     """
     if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         yield
         return
+    refuse_links(folder)
     path = folder / ".hydra" / "lock"
     lock = Lock(path, pause=lambda: None)
     try:
