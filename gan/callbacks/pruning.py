@@ -11,6 +11,7 @@ from gan.callbacks.base import StepCallback
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.trial import PRUNED, STUDY
 from gan.errors import InputError
+from gan.files import write_text
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -71,7 +72,7 @@ class Pruning(StepCallback):
             trainer.should_stop = True
             value = f"{metrics.monitor} {metrics.last[metrics.monitor]:.4g}"
             note = f"{value} at step {game.clock.step}: behind the other trials\n"
-            (Path(trainer.default_root_dir) / PRUNED).write_text(note)
+            write_text(Path(trainer.default_root_dir) / PRUNED, note)
 
     def _is_pruned(self, metrics: MetricsCallback, step: int) -> bool:
         """Report the latest value and return whether the pruner stops the trial."""

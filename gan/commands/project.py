@@ -9,6 +9,7 @@ from omegaconf import MISSING
 from gan.commands.keys import dotted
 from gan.commands.paths import picture_path
 from gan.errors import InputError
+from gan.files import replacement
 from gan.runs.folder import check_run
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def project(options: ProjectOptions) -> None:
     projection = compute_images(space, latents[-1])
     sheet = problem.sheet(projection).cpu()
     save_grid(picture(sheet, len(sheet)), out)
-    torch.save(space.inputs(latents[-1]).cpu().clone(), out.with_suffix(".pt"))
+    with replacement(out.with_suffix(".pt")) as part:
+        torch.save(space.inputs(latents[-1]).cpu().clone(), part)
     written = [out, out.with_suffix(".pt")]
     if options.gif:
         written.append(out.with_suffix(".gif"))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan.clock import Clock
 from gan.errors import InputError
+from gan.files import read_text, write_text
 from gan.metrics.evaluation import protocol
 
 
@@ -61,7 +62,7 @@ class WeightsAndBiases(WandbLogger):
         del self._wandb_init["anonymous"]
         self._id_file = Path(save_dir) / "wandb" / "run_id"
         if self._id_file.exists():
-            self._wandb_init |= {"id": self._id_file.read_text(), "resume": "allow"}
+            self._wandb_init |= {"id": read_text(self._id_file).strip(), "resume": "allow"}
         if offline():
             self._wandb_init["mode"] = "offline"
 
@@ -71,8 +72,7 @@ class WeightsAndBiases(WandbLogger):
         """Return the W&B run, offline if the server does not answer."""
         if self._experiment is None:
             self._experiment = self._start()
-            self._id_file.parent.mkdir(parents=True, exist_ok=True)
-            self._id_file.write_text(self._experiment.id)
+            write_text(self._id_file, self._experiment.id)
             self._experiment.define_metric("step")
             self._experiment.define_metric("images")
             self._experiment.define_metric("*", step_metric="step")

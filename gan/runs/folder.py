@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gan.errors import InputError
+from gan.files import refuse_links
 from gan.settings import stored
 from gan.settings.cache import cache_folder
 from gan.settings.migration import migrate_overrides
@@ -30,13 +31,14 @@ class Run:
         allow_targets: packages whose classes its config may name besides this project's.
 
     Raises:
-        InputError: if there is no run at ``path``.
+        InputError: if there is no run at ``path``, or a link in it leads out of it.
     """
 
     def __init__(self, path: str | Path, allow_targets: Sequence[str] = ()) -> None:
         self.path, self.allow_targets = Path(path), allow_targets
         if not (self.path / _SETTINGS).is_file():
             raise InputError(f"{path} is no run folder: it has no {_SETTINGS}")
+        refuse_links(self.path)
 
     def settings(self) -> tuple[DictConfig, dict[str, str]]:
         """Return the settings of the run, and the expressions behind its computed values.
@@ -87,7 +89,7 @@ class Run:
         """
         folder = self.path / "checkpoints"
         for name in names:
-            if (folder / f"{name}.ckpt").is_file():
+            if (folder / f"{name}.ckpt").exists():
                 return folder / f"{name}.ckpt"
         wanted = " or ".join(f"{name}.ckpt" for name in names)
         found = ", ".join(sorted(path.name for path in folder.glob("*.ckpt")))

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan.errors import InputError
+from gan.files import refuse_links, write_text
 from gan.settings import resolvers
 from gan.settings.migration import migrate_config
 
@@ -58,13 +59,18 @@ def save(folder: Path, config: DictConfig, arguments: list[str]) -> None:
         folder: of the run.
         config: its settings; computed values are replaced in place.
         arguments: its overrides.
+
+    Raises:
+        InputError: if a link in the folder leads out of it.
     """
-    expressions = resolve(config)
-    place = folder / ".hydra"
-    place.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, place / "config.yaml")
-    OmegaConf.save(OmegaConf.create(arguments), place / "overrides.yaml")
-    OmegaConf.save(OmegaConf.create({"expressions": expressions}), place / EXPRESSIONS)
+    refuse_links(folder)
+    contents = {
+        EXPRESSIONS: OmegaConf.create({"expressions": resolve(config)}),
+        "config.yaml": config,
+        "overrides.yaml": OmegaConf.create(arguments),
+    }
+    for name, content in contents.items():
+        write_text(folder / ".hydra" / name, OmegaConf.to_yaml(content))
 
 
 def read(path: Path) -> Any:

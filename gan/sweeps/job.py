@@ -1,6 +1,5 @@
 """One job of a sweep: a training run in a process of its own, and its outcome."""
 
-import json
 import math
 import os
 import re
@@ -17,9 +16,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from gan import records
 from gan.callbacks.trial import PRUNED
 from gan.devices import visible_gpus
 from gan.errors import DIVERGED, REQUEUE, InputError
+from gan.files import open_file, read_text
 from gan.runs.lock import Lock
 from gan.runs.results import Results
 from gan.runs.resume import AUTO
@@ -73,17 +74,14 @@ class Outcome:
     @classmethod
     def read(cls, folder: Path) -> "Outcome | None":
         """Return the outcome of the job in a folder, if there is any."""
-        path = folder / "job.json"
-        if not path.exists():
+        content = records.read(folder / "job.json", cls, "outcome of a job")
+        if content is None:
             return None
-        content = json.loads(path.read_text())
-        return cls(**{**content, "state": State(content["state"])})
+        return cls(**{**content, "state": State(content.get("state", State.RUNNING))})
 
     def save(self, folder: Path) -> None:
         """Write ``job.json``, whole or not at all."""
-        part = folder / "job.part"
-        part.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        os.replace(part, folder / "job.json")
+        records.write(folder / "job.json", asdict(self))
 
 
 class Job:
@@ -213,7 +211,7 @@ class Job:
         if results.steps >= self.steps:
             return replace(outcome, state=State.FINISHED)
         if pruned.exists():
-            return replace(outcome, state=State.PRUNED, reason=pruned.read_text().strip())
+            return replace(outcome, state=State.PRUNED, reason=read_text(pruned).strip())
         reason = f"stopped at step {results.steps} of {self.steps}"
         return replace(outcome, state=State.PREEMPTED, reason=reason)
 
@@ -237,7 +235,7 @@ def _config_flags(hydra: Any) -> list[str]:
 
 def _last_error(log: Path, start: int) -> str:
     """Return the last error in a log from byte ``start`` on, or else its last line."""
-    with log.open("rb") as file:
+    with open_file(log) as file:
         file.seek(max(start, log.stat().st_size - _TAIL))
         lines = re.split(r"[\r\n]+", file.read().decode(errors="replace").strip())
     explained = [line.removeprefix(_PREFIX) for line in lines if line.startswith(_PREFIX)]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column as Heading
 from rich.table import Table
 
+from gan.files import replacement
 from gan.runs.evaluations import Spread
 from gan.runs.results import Results
 from gan.sweeps.job import Outcome, State
@@ -118,7 +119,7 @@ class Leaderboard:
         """Write ``leaderboard.csv``."""
         names = [f"{key} [{protocol}]" for key, protocol in self.columns]
         head = ["job", *self.varying, _SEED, "state", "reason", *names, "best_step", "seconds"]
-        with self.path.open("w", newline="") as file:
+        with replacement(self.path) as part, part.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(head)
             writer.writerows(self._cells(row) for group in self.groups for row in group)

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from gan.errors import INTERRUPTED, REQUEUE
+from gan.files import open_to_append
 
 FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 _REPEAT = 1.0  # seconds in which a second signal of the same kind is ignored
@@ -131,7 +132,7 @@ def _start(
     command: Sequence[str], environment: Mapping[str, str], log: Path, descriptors: Sequence[int]
 ) -> "subprocess.Popen[bytes]":
     """Start a command in a session of its own, its output appended to a file."""
-    with log.open("ab") as output:
+    with open_to_append(log) as output:
         return subprocess.Popen(
             command,
             env=environment,
