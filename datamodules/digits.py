@@ -1,5 +1,6 @@
 """The handwritten digits of scikit-learn."""
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ TRAIN_SHARE = 0.8
 _FILE = "datasets/data/digits.csv.gz"  # in scikit-learn, whose import takes a second
 
 
+@cache
 def _read() -> tuple[Tensor, Tensor]:
     """Return the levels, (1797, 8, 8) of float64 from 0 to 16, and the labels, (1797,) of int64."""
     spec = find_spec("sklearn")

@@ -34,6 +34,9 @@ SMALL = {
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
 NEEDING_TWO_LOGITS = "loss=multi_hinge and conditioning=multi_hinge need each other"
 TERMLESS = {"top_k", "weight_clip"}
+BRIEF = ["backbone=domain", "evaluation.min_fakes=2"]  # a backbone that is trained for moments
+BRIEF += ["backbone.training._target_=gan.backbones.classifier.Training"]
+BRIEF += ["backbone.training.rounds=[25]"]
 EARLY = {  # what changes nothing in the first two steps
     "lecam": ["regularizers.lecam.start=0"],
     "top_k": ["regularizers.top_k.epoch_images=1"],
@@ -205,9 +208,7 @@ def test_colour_conditional_and_accumulated(config: Compose, tmp_path: Path) -> 
 
 
 def test_the_run_folder_is_evidence(config: Compose, tmp_path: Path) -> None:
-    node = config(
-        *TINY, "backbone=domain", "evaluation.num_fakes=200", "evaluation.min_fakes=2", "steps=3"
-    )
+    node = config(*TINY, *BRIEF, "evaluation.num_fakes=200", "steps=3")
     score = train(node)
     run = tmp_path / "run"
     results = json.loads((run / "results.json").read_text())
@@ -232,7 +233,9 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    "players", [TINY, ["data=digits", "model=mlp", "loss=wgan_gp"]], ids=["dcgan", "mlp"]
+    "players",
+    [TINY, ["data=digits", "model=mlp", "loss=wgan_gp", *PERCEPTRONS]],
+    ids=["dcgan", "mlp"],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
     config: Compose, tmp_path: Path, players: list[str]
@@ -301,7 +304,7 @@ def test_a_broken_checkpoint_is_named(config: Compose, tmp_path: Path) -> None:
 
 
 def test_loaded_samples_are_those_of_the_run(config: Compose, tmp_path: Path) -> None:
-    train(config(*TINY, "backbone=domain", "evaluation.num_fakes=100", "evaluation.min_fakes=2"))
+    train(config(*TINY, *BRIEF, "evaluation.num_fakes=100"))
     best = gan.load(tmp_path / "run")
     last = gan.load(tmp_path / "run", checkpoint="last")
     assert torch.equal(best.sample(5, seed=1), last.sample(5, seed=1))
