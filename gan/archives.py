@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gan.files import open_file
-from gan.structure import Leaf, show
+from gan.structure import PLAIN, Leaf, show
 
 # Errors of `read` for a truncated or foreign file.
 READ_ERRORS = (
@@ -21,8 +21,7 @@ READ_ERRORS = (
     *(LookupError, TypeError, AttributeError, AssertionError, MemoryError, struct.error),
     *(NotImplementedError, OverflowError),
 )
-_CONTAINERS = (dict, OrderedDict, list, tuple)
-_PLAIN = (str, int, float, bool, type(None), Tensor)
+_DEEPEST = 50  # dictionaries and lists within one another
 
 
 def read(path: Path) -> Any:
@@ -65,18 +64,18 @@ def _check_entries(archive: ZipFile, size: int) -> int:
 
 
 def _check_values(content: Any, most: int) -> None:
-    """Refuse values of other types, and more values than bytes, by shared containers."""
-    waiting, count = [content], 0
+    """Refuse values of other types, deep nesting, and more values than bytes by shared ones."""
+    waiting, count = [(content, 0)], 0
     while waiting:
-        value = waiting.pop()
+        value, depth = waiting.pop()
         count += 1
-        if count > most:
-            raise ValueError("it holds more values than bytes")
+        if count > most or depth > _DEEPEST:
+            raise ValueError("it holds more values than bytes, or nests them too deeply")
         if type(value) in (dict, OrderedDict):
-            waiting += [*value.keys(), *value.values()]
+            waiting += [(inner, depth + 1) for pair in value.items() for inner in pair]
         elif type(value) in (list, tuple):
-            waiting += value
-        elif type(value) not in _PLAIN:
+            waiting += [(inner, depth + 1) for inner in value]
+        elif type(value) not in PLAIN and not isinstance(value, Tensor):
             raise ValueError(f"it holds {show(value)}")
 
 

@@ -1,5 +1,6 @@
 """Files that are read without waiting, and written whole without following a link."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -21,10 +22,16 @@ def _open_regular(path: Path, flags: int) -> int:
         InputError: if it is no regular file.
         OSError: if it cannot be opened.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    fault = InputError(f"{path} is not a regular file: replace or delete it")
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe without a reader
+            raise fault from error
+        raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InputError(f"{path} is not a regular file: replace or delete it")
+        raise fault
     return descriptor
 
 

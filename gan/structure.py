@@ -9,6 +9,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+PLAIN = (str, int, float, bool, NoneType)
 _EXACT = 2**53  # up to here, every whole number is a float
 
 
@@ -35,6 +36,25 @@ class Range(Leaf):
         if self.low <= value <= self.high:
             return None
         return f"is {show(value)}, not a number from {self.low:g} to {self.high:g}"
+
+
+class Settings(Leaf):
+    """A dictionary of plain values, and of dictionaries and lists of these."""
+
+    def fault(self, value: Any) -> str | None:
+        """Return what else there is, or ``None``."""
+        if not isinstance(value, dict):
+            return f"is {show(value)}, not a dictionary"
+        waiting: list[Any] = [value]
+        while waiting:
+            inner = waiting.pop()
+            if isinstance(inner, dict):
+                waiting += [*inner.keys(), *inner.values()]
+            elif isinstance(inner, list | tuple):
+                waiting += inner
+            elif type(inner) not in PLAIN:
+                return f"holds {show(inner)}"
+        return None
 
 
 Count = Annotated[int, Range(0, _EXACT)]

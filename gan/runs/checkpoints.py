@@ -1,5 +1,6 @@
 """Checkpoints of a run folder, and the games that they restore."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from gan.clock import ClockState
 from gan.errors import InputError
 from gan.runs.folder import Run, names_of
 from gan.settings.trust import build
-from gan.structure import StructureError, check
+from gan.structure import Settings, StructureError, check
 
 _PARTS = {"clock", "loops", "optimizer_states", "random", "state_dict"}  # of a checkpoint
 Content = dict[str, Any]
@@ -37,6 +38,11 @@ def _named(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    """Return the first words of an error."""
+    return textwrap.shorten(str(error), 100, placeholder=" ...") or type(error).__name__
+
+
 def read(path: Path) -> Content:
     """Return the content of a checkpoint, on the CPU, its checksums verified.
 
@@ -49,15 +55,17 @@ def read(path: Path) -> Content:
     try:
         content = archives.read(path)
     except Exception as error:  # a broken file fails in any way
-        reason = " ".join(str(error).split()[:20]) or type(error).__name__
         raise DamagedError(
-            f"{path} is not a whole checkpoint ({reason}): copy it anew, or start another run"
+            f"{path} is not a whole checkpoint ({_reason(error)}): copy it anew, or start another "
+            "run"
         ) from error
     if not isinstance(content, dict) or not content.keys() >= _PARTS:
         raise InputError(f"{path} is a checkpoint of another program: name a run of this one")
     with _named(path):
         check(content["state_dict"], dict, "state_dict")
         check(content["clock"], ClockState, "clock")
+        if content.get("identity") is not None:
+            check(content["identity"], Settings(), "identity")
     return current_version(content)
 
 
@@ -144,7 +152,7 @@ def load_game(run: Run, *names: str) -> LatentGame:
         game.on_load_checkpoint(content)
     except (RuntimeError, LookupError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} is not of the networks that {run.path} describes: copy the folder anew"
+            f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
     return game.eval().requires_grad_(False)
 
