@@ -20,6 +20,14 @@ class DivergedError(RuntimeError):
     """
 
 
+def extra(name: str) -> str:
+    """Return how to install an extra of this project.
+
+    The name "ganymede" belongs to another project on the Python package index.
+    """
+    return f"run pip install '.[{name}]' in the source folder of this project"
+
+
 def causes(error: BaseException | None) -> list[BaseException]:
     """Return the error and the errors that it was raised from, outermost first."""
     chain = []

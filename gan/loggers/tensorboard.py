@@ -7,7 +7,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from gan.clock import Clock
-from gan.errors import InputError
+from gan.errors import InputError, extra
 
 
 class TensorBoard(TensorBoardLogger):
@@ -24,9 +24,7 @@ class TensorBoard(TensorBoardLogger):
         try:
             import_module("torch.utils.tensorboard")
         except ImportError as error:
-            raise InputError(
-                f"logger=tensorboard: {error}: pip install 'ganymede[tensorboard]'"
-            ) from error
+            raise InputError(f"logger=tensorboard: {error}: {extra('tensorboard')}") from error
         super().__init__(save_dir, name="tensorboard", version="")
 
     @rank_zero_only

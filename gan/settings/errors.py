@@ -14,7 +14,7 @@ from omegaconf.errors import (
 )
 from yaml import YAMLError
 
-from gan.errors import InputError, causes
+from gan.errors import InputError, causes, extra
 from gan.settings import renamed
 from gan.settings.groups import options
 from gan.settings.names import nearest
@@ -56,7 +56,7 @@ def _missing(error: MissingConfigException) -> str:
     """Return the line for a config, or an option of a group, that is not there."""
     name = str(error.missing_cfg_file).removesuffix(".yaml")
     if name.startswith(_LAUNCHERS):
-        return f"{name} is not among the launchers here: pip install 'ganymede[sweeps]'"
+        return f"{name} is not among the launchers here: {extra('sweeps')}"
     group, _, option = name.rpartition("/")
     if not group:
         return f"--config-name={name}: there is no such file in conf or --config-dir"

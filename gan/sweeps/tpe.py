@@ -14,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from gan.callbacks.trial import STUDY
-from gan.errors import InputError
+from gan.errors import InputError, extra
 from gan.settings.overrides import allow_new_key
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.signals import FORWARDER
@@ -98,7 +98,7 @@ class TPESweeper(Sweeper):
         try:
             import optuna
         except ImportError as error:
-            raise InputError("a search needs Optuna: pip install 'ganymede[sweeps]'") from error
+            raise InputError(f"a search needs Optuna: {extra('sweeps')}") from error
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
         from optuna.study import StudyDirection

@@ -217,7 +217,7 @@ def test_the_grammar_is_hydras(text: str, distribution: BaseDistribution) -> Non
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(InputError, match=r"pip install 'ganymede\[sweeps\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[sweeps\]'"):
         run(tmp_path)
 
 
@@ -233,4 +233,4 @@ def test_a_missing_launcher_is_named(tmp_path: Path) -> None:
         compose("hydra/launcher=absent")
     line = explain(caught.value)
     assert line is not None
-    assert line.endswith("pip install 'ganymede[sweeps]'")
+    assert line.endswith("pip install '.[sweeps]' in the source folder of this project")
