@@ -71,23 +71,16 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: str = "refuse",
     ) -> None:
         super().__init__()
-        self.channels = _check_minimum(1, "data.channels", channels)
-        if channels > MAX_CHANNELS:
-            raise DataError(f"data.channels={channels}: give 1 (grey) or 3 (colour)")
-        if root == "":
-            raise DataError("data.root is empty: give a folder, or leave it out")
-        self.resolution = _check_minimum(1, "data.resolution", resolution)
-        self.num_classes = _check_minimum(0, "data.num_classes", num_classes)
-        self.batch_size = _check_minimum(1, "batch_size", batch_size)
-        self.steps = _check_minimum(1, "steps", steps)
-        self.n_critic = _check_minimum(1, "n_critic", n_critic)
-        self.seed = _check_minimum(0, "seed", seed)
-        self.workers = _check_minimum(0, "data.workers", workers)
-        self.memory_limit = _check_minimum(0, "data.memory_limit", memory_limit)
-        self.root = Path(f"data/{self.name}" if root is None else root).expanduser()
-        if changed not in CHANGED:
-            raise DataError(f"data.changed={changed}: give {' or '.join(CHANGED)}")
-        self.changed = changed
+        self.channels = _check_range("data.channels", channels, 1, MAX_CHANNELS)
+        self.resolution = _check_range("data.resolution", resolution, 1)
+        self.num_classes = _check_range("data.num_classes", num_classes, 0)
+        self.batch_size = _check_range("batch_size", batch_size, 1)
+        self.steps = _check_range("steps", steps, 1)
+        self.n_critic = _check_range("n_critic", n_critic, 1)
+        self.seed = _check_range("seed", seed, 0)
+        self.workers = _check_range("data.workers", workers, 0)
+        self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
+        self.root, self.changed = _check_root(root, self.name), _check_changed(changed)
         self.flip, self.verify, self.start_step = flip, verify, 0
         self._splits: dict[str, Split] = {}
 
@@ -207,8 +200,23 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return data
 
 
-def _check_minimum(least: int, name: str, value: int) -> int:
-    """Return ``value`` if it is at least ``least``; otherwise, raise DataError."""
-    if value < least:
-        raise DataError(f"{name}={value}: must be at least {least}")
+def _check_range(name: str, value: int, least: int, most: int | None = None) -> int:
+    """Return ``value`` if it is in a range; otherwise, raise DataError."""
+    if value < least or (most is not None and value > most):
+        limit = "" if most is None else f" and at most {most}"
+        raise DataError(f"{name}={value}: must be at least {least}{limit}")
     return value
+
+
+def _check_root(root: str | None, name: str) -> Path:
+    """Return the folder of the files, by default that of the data set's name."""
+    if root == "":
+        raise DataError("data.root is empty: give a folder, or leave it out")
+    return Path(f"data/{name}" if root is None else root).expanduser()
+
+
+def _check_changed(changed: str) -> str:
+    """Return what is to be done about changed data, if it is known."""
+    if changed not in CHANGED:
+        raise DataError(f"data.changed={changed}: give {' or '.join(CHANGED)}")
+    return changed

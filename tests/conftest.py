@@ -11,8 +11,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from gan.settings.overrides import allow_new_key
 from gan.settings import resolvers, schema
+from gan.settings.overrides import allow_new_key
 from tests.configs import ROOT
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

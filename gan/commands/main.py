@@ -17,6 +17,8 @@ from gan.deferral import defer_torchmetrics
 from gan.errors import InputError
 from gan.settings import renamed
 from gan.settings.names import nearest
+from gan.settings.signatures import find, signature
+from gan.settings.validation import check_keys
 
 TRAIN = "train"
 # Each command is a module of this package that imports no PyTorch before its settings are checked.
@@ -66,7 +68,11 @@ class Command:
             if not equals:
                 raise InputError(f"{self.name}: {pair}: give a value, {pair}=...")
         plain = [f"{known[key]}={value}" for key, _, value in (p.partition("=") for p in pairs)]
-        options = OmegaConf.merge(schema, OmegaConf.from_dotlist(plain))
+        values = OmegaConf.from_dotlist(plain)
+        check_keys(
+            "", values, signature(find(f"{self.options.__module__}.{self.options.__name__}"))
+        )
+        options = OmegaConf.merge(schema, values)
         for key in sorted(OmegaConf.missing_keys(options)):
             raise InputError(f"{self.name}: {key} is not set: add {key}=... to the command")
         self.function(OmegaConf.to_object(options))

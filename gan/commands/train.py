@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,11 +18,12 @@ from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run, holds_run
 from gan.runs.results import Results
-from gan.runs.resume import AUTO, has_checkpoint, resume
+from gan.runs.resume import AUTO, has_checkpoint, make_root_absolute, resume
 from gan.settings import resolvers, schema, stored
 from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import CONF
+from gan.settings.overrides import parse
 from gan.settings.validation import validate
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
@@ -93,15 +95,28 @@ class Start:
         if _is_first_process():
             for change in resumed.changes:
                 print(f"changed: {change}", flush=True)
-            self._store(config)
+            self._store(config, Run(self.folder).overrides, resumed.expressions)
         return train(config, resumed.stretched)
 
-    def _store(self, config: DictConfig) -> None:
-        """Write the settings to the run folder."""
-        if config.data.get("root"):
-            config.data.root = str(Path(config.data.root).expanduser().absolute())
-        given = [argument for argument in self.line.arguments if "allow_targets" not in argument]
-        stored.save(self.folder, config, given)
+    def _store(
+        self,
+        config: DictConfig,
+        before: Sequence[str] = (),
+        expressions: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Write the settings to the run folder.
+
+        Args:
+            config: settings of the run.
+            before: overrides that were given when it was started.
+            expressions: behind its computed values.
+        """
+        make_root_absolute(config)
+        unstored = ("allow_targets", "resume", "hydra", "schedule.restretch")
+        given = {o.key_or_group: str(o.input_line) for o in self.line.parsed}
+        earlier = {o.key_or_group: str(o.input_line) for o in parse(before)}
+        merged = {k: v for k, v in (earlier | given).items() if not k.startswith(unstored)}
+        stored.save(self.folder, config, list(merged.values()), expressions)
 
 
 def _is_first_process() -> bool:

@@ -6,29 +6,32 @@ from pathlib import Path
 from types import TracebackType
 
 from gan.errors import REFUSED
-
-_DEFAULT = "runs"  # where Hydra makes a folder by default
+from gan.settings.start import run_start
+from gan.settings.stored import FILES
 
 
 class Cleanup:
-    """Removes what Hydra wrote for a refused run, and restores the files that it replaced.
+    """Removes what a refused run wrote, and restores the settings that it replaced.
 
-    A run that has trained keeps everything.
+    A run that has trained keeps everything. Files of others are never removed: a folder that was
+    there before, or may have been, loses the settings of the refused run alone.
 
     Args:
-        folder: of the run, if it is known.
+        folder: of the run, if the command line names it.
 
     Attributes:
-        folder: the run folder, once it is known.
+        folder: of the run, absolute and without links, once it is known.
     """
 
     def __init__(self, folder: str | None) -> None:
-        self.folder = Path(folder).absolute() if folder else None
-        place = self.folder or Path(_DEFAULT).absolute()
-        settings = place / ".hydra"
-        self._existing = {p for p in (settings, place, *place.parents) if p.exists()}
-        self._settings = {path: path.read_bytes() for path in settings.glob("*.yaml")}
-        self._trained = self._training_files(place)
+        self._named = Path(folder).resolve() if folder else None
+        self.folder = self._named
+        places = [self._named, *self._named.parents] if self._named else []
+        self._existing = {place for place in places if place.exists()}
+        before = self._named / ".hydra" if self._named else Path()
+        paths = [before / name for name in FILES] if self._named else []
+        self._settings = {path: path.read_bytes() for path in paths if path.is_file()}
+        self._trained = self._training_files(self._named)
 
     def __enter__(self) -> "Cleanup":
         """Return the object itself."""
@@ -42,27 +45,38 @@ class Cleanup:
     ) -> None:
         """Restore the disk after a refused run."""
         refused = isinstance(error, SystemExit) and error.code == REFUSED
-        if not refused or self.folder is None:
-            return
-        if self._training_files(self.folder) == self._trained:
-            self._restore(self.folder)
+        if refused and self.folder is not None:
+            folder = self.folder.resolve()
+            before = self._trained if folder == self._named else {}
+            if self._training_files(folder) == before:
+                self._restore(folder)
 
     @staticmethod
-    def _training_files(folder: Path) -> dict[Path, int]:
+    def _training_files(folder: Path | None) -> dict[Path, int]:
         """Return the files that training writes, with their times of modification."""
+        if folder is None:
+            return {}
         files = [*folder.glob("checkpoints/*.ckpt"), folder / "metrics.csv"]
         return {path: path.stat().st_mtime_ns for path in files if path.exists()}
 
+    def _is_new(self, folder: Path) -> bool:
+        """Return whether the folder was certainly not there before this command."""
+        if folder == self._named:
+            return folder not in self._existing
+        return folder.name.endswith(f"-{run_start()[1]}")
+
     def _restore(self, folder: Path) -> None:
-        """Write back the old settings and remove new folders."""
-        for path, content in self._settings.items():
-            if path.read_bytes() != content:
-                path.write_bytes(content)
-        for made in (folder, folder / ".hydra"):
-            if made not in self._existing:
-                shutil.rmtree(made, ignore_errors=True)
-        for parent in folder.parents:
-            if parent in self._existing:
+        """Write back the old settings; remove a new folder, or else the new settings."""
+        if self._is_new(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder == self._named:
+            for path in (folder / ".hydra" / name for name in FILES):
+                if path in self._settings:
+                    path.write_bytes(self._settings[path])
+                else:
+                    path.unlink(missing_ok=True)
+        for place in (folder / ".hydra", folder, *folder.parents):
+            if place in self._existing:
                 break
-            with suppress(OSError):
-                parent.rmdir()
+            with suppress(OSError):  # there is something in it
+                place.rmdir()

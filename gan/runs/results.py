@@ -14,7 +14,7 @@ PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-
 
 
 def commit() -> str | None:
-    """Return the commit of the source tree, ``+`` at the end if it was changed since."""
+    """Return the commit of the source tree, with ``+`` at the end if it has changes."""
     here = Path(__file__).parent
     git = ["git", "-C", str(here)]
     try:
@@ -31,20 +31,21 @@ class Results:
 
     Attributes:
         run: the run folder.
-        name: of the run, if it was given one.
+        name: of the run, or ``None``.
         steps: generator updates done.
         images: real images shown to the discriminator.
-        images_per_second: of the last record in training.
-        seconds: from the start of this command to its end.
+        images_per_second: in the last record of training.
+        seconds: run time of the command.
         seed: of the run.
-        monitor: name of the metric by which the best checkpoint was chosen.
+        monitor: name of the metric by which the best checkpoint is chosen.
         final: the metrics of the last step.
         best: the metrics of the best step.
-        baseline: the same metrics of real images that the model never saw, if there are any.
-        protocols: of each metric that ranks models; under different ones they do not compare.
-        stamp: how all metrics here were measured.
-        versions: of the packages that can change a number.
-        commit: of the source tree; ``+`` marks changes since.
+        baseline: the same metrics of real images that are not used in training.
+        protocols: short name of the protocol of each metric that ranks models; values under
+            different protocols cannot be compared.
+        stamp: protocol of all metrics.
+        versions: of the packages that can change a result.
+        commit: of the source tree; ``+`` marks uncommitted changes.
         hardware: the device.
         higher_is_better: of the monitored metric.
     """
@@ -69,7 +70,7 @@ class Results:
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":
-        """Return the results of a run that has any.
+        """Return the results of a run, or ``None`` if it has none.
 
         Raises:
             InputError: if the file holds something else.
@@ -83,11 +84,11 @@ class Results:
         return self.best.get(self.monitor) if self.monitor else None
 
     def save(self) -> None:
-        """Write ``results.json``, whole or not at all."""
+        """Write ``results.json`` atomically."""
         records.write(Path(self.run) / "results.json", asdict(self))
 
     def show(self) -> None:
-        """Print a small table and where everything lies."""
+        """Print a small table, and the paths of the run folder and the latest samples."""
         table = Table(title=f"{self.steps} steps, {self.images} images, {self.seconds:.0f} s")
         for column in ("metric", "last", "best", "unseen reals"):
             table.add_column(column, justify="left" if column == "metric" else "right")

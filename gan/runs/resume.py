@@ -103,11 +103,13 @@ class Resumption:
     Attributes:
         config: its settings, with what is given now.
         changes: what differs from its stored settings, a phrase each.
+        expressions: behind values that depend on the length of the run, by dotted path.
         stretched: dotted paths of schedules that follow the new length.
     """
 
     config: DictConfig
     changes: list[str]
+    expressions: dict[str, str]
     stretched: frozenset[str] = frozenset()
 
 
@@ -120,28 +122,35 @@ def resume(run: Run, line: CommandLine) -> Resumption:
         InputError: if something is given that would make it another run, or is no setting.
     """
     config, expressions = run.settings()
-    old = _content(config)
-    before = identity(config)
+    old, before = _content(config), identity(config)
     given = [o for o in line.parsed if o.input_line not in set(run.overrides)]
     _apply(config, given, line)
     expressions |= stored.resolve(config)
-    _make_root_absolute(config)
+    make_root_absolute(config)
     validate(config)
     refuse_changes(str(run.path), before, identity(config))
-    stretched = frozenset[str]()
-    if line.value(_RESTRETCH):
-        stretched = frozenset(expressions)
-        for path, expression in expressions.items():
-            OmegaConf.update(config, path, expression)
-        stored.resolve(config)
-    new = _content(config)
+    stretched = frozenset(expressions if line.value(_RESTRETCH) else ())
+    for path in stretched:
+        OmegaConf.update(config, path, expressions[path])
+    stored.resolve(config)
+    changes = _changes(old, _content(config), expressions, stretched)
+    return Resumption(config, changes, expressions, stretched)
+
+
+def _changes(
+    old: dict[str, Any],
+    new: dict[str, Any],
+    expressions: Collection[str],
+    stretched: Collection[str],
+) -> list[str]:
+    """Return what differs from the stored settings of a run, a phrase each."""
     found = differences(old, new)
     changes = [v for k, v in found.items() if k.split(".")[0] not in _UNREPORTED]
     if expressions and not stretched and old["steps"] != new["steps"]:
         changes.append(
             f"schedules keep the length of {old['steps']} steps: {_RESTRETCH}=true stretches them"
         )
-    return Resumption(config, changes, stretched)
+    return changes
 
 
 def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> None:
@@ -175,8 +184,6 @@ def _apply_value(config: DictConfig, override: Override) -> None:
     key = override.key_or_group
     if key.split(".")[0] == "hydra" or key in ("resume", _RESTRETCH):
         return
-    if override.is_sweep_override():
-        raise InputError(f"{override.input_line}: a resumed run takes one value: choose one")
     if not override.is_delete():
         OmegaConf.update(config, key, override.value(), force_add=True)
         return
@@ -187,7 +194,7 @@ def _apply_value(config: DictConfig, override: Override) -> None:
     del node[name]
 
 
-def _make_root_absolute(config: DictConfig) -> None:
+def make_root_absolute(config: DictConfig) -> None:
     """Make the folder of the data absolute, so that any working directory finds it."""
     root = config.data.get("root")
     if isinstance(root, str):

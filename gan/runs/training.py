@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import textwrap
 import time
 import warnings
 from collections.abc import Collection
@@ -97,7 +98,8 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
             default_root_dir=config.run_dir,
         )
     except (MisconfigurationException, ValueError, TypeError) as error:
-        raise InputError(f"accelerator and trainer: Lightning refuses them: {error}") from error
+        reason = textwrap.shorten(str(error), 180, placeholder=" ...")
+        raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
     scale_losses(trainer.strategy)
     return trainer
 

@@ -42,6 +42,11 @@ class CommandLine:
         self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
         self.parsed: list[Override] = list(overrides.parse(self.arguments))
         overrides.check(self.parsed)
+        for override in self.parsed:
+            if override.is_sweep_override() and not self.flags.multirun:
+                raise InputError(
+                    f"{override.input_line}: several values are a sweep: add -m, or choose one"
+                )
 
     @staticmethod
     def _flags(arguments: Sequence[str]) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from gan.settings import resolvers, schema
@@ -31,5 +32,10 @@ def compose(
     schema.register()
     places = ",".join(f"'file://{folder}'" for folder in folders)
     search = [f"hydra.searchpath=[{places}]"] if folders else []
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra_compose(name, [*search, *arguments], return_hydra_config=with_hydra)
+    running, before = GlobalHydra.instance(), GlobalHydra.instance().hydra
+    running.clear()  # this may be called by what Hydra runs
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra_compose(name, [*search, *arguments], return_hydra_config=with_hydra)
+    finally:
+        running.hydra = before

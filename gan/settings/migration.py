@@ -68,7 +68,9 @@ def migrate_classes(value: Any) -> Any:
     """Return plain settings with the classes that ``_target_`` names under today's names."""
     if isinstance(value, dict):
         return {
-            key: _CLASSES.get(inner, inner) if key == "_target_" else migrate_classes(inner)
+            key: _CLASSES.get(inner, inner)
+            if key == "_target_" and isinstance(inner, str)
+            else migrate_classes(inner)
             for key, inner in value.items()
         }
     return [migrate_classes(inner) for inner in value] if isinstance(value, list) else value

@@ -1,8 +1,9 @@
 """Settings as a run stores them, and as a later command reads them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ _MOST_NODES = 100_000
 # Keys that say where something is written; a run writes below its own folder alone.
 _FOLDERS = ("folder", "save_dir", "journal")
 EXPRESSIONS = "expressions.yaml"
+FILES = ("config.yaml", "overrides.yaml", EXPRESSIONS)  # of the folder .hydra
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -52,22 +54,28 @@ def resolve(config: DictConfig) -> dict[str, str]:
     return expressions
 
 
-def save(folder: Path, config: DictConfig, arguments: list[str]) -> None:
+def save(
+    folder: Path,
+    config: DictConfig,
+    arguments: Sequence[str],
+    expressions: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write the settings of a run, resolved, to its ``.hydra`` folder.
 
     Args:
         folder: of the run.
         config: its settings; computed values are replaced in place.
         arguments: its overrides.
+        expressions: behind values that were computed before, by dotted path.
 
     Raises:
         InputError: if a link in the folder leads out of it.
     """
     refuse_links(folder)
     contents = {
-        EXPRESSIONS: OmegaConf.create({"expressions": resolve(config)}),
+        EXPRESSIONS: OmegaConf.create({"expressions": {**expressions, **resolve(config)}}),
         "config.yaml": config,
-        "overrides.yaml": OmegaConf.create(arguments),
+        "overrides.yaml": OmegaConf.create(list(arguments)),
     }
     for name, content in contents.items():
         write_text(folder / ".hydra" / name, OmegaConf.to_yaml(content))

@@ -48,7 +48,7 @@ def _signature_of(path: str, name: Any, allowed: list[str]) -> Signature:
     )
 
 
-def _check_keys(path: str, node: DictConfig, taken: Signature) -> None:
+def check_keys(path: str, node: DictConfig, taken: Signature) -> None:
     """Refuse keys that are not taken, and values of other types; convert numbers such as 1e3."""
     for key in map(str, node):
         expected = taken.parameters.get(key)
@@ -85,7 +85,7 @@ def _written(value: Any) -> str:
 
 def check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
     """Refuse unknown parameters and wrong types for the class that a node names."""
-    _check_keys(path, node, _signature_of(path, node["_target_"], allowed))
+    check_keys(path, node, _signature_of(path, node["_target_"], allowed))
     if bool(node.get("_partial_", False)) != (path in _PARTIAL):
         raise InputError(f"{path}._partial_: it is set by the group's yaml: leave it out")
 
@@ -133,7 +133,7 @@ def validate(config: DictConfig) -> None:
     """
     renamed.refuse(f"{group}.{name}" for group in MANY for name in config.get(group) or ())
     refuse_replaced(config)
-    _check_keys("", config, signatures.signature(signatures.find(NODES[""])))
+    check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
@@ -145,4 +145,4 @@ def validate(config: DictConfig) -> None:
         if "_target_" in node:
             check_target(path, node, allowed)
         elif path in NODES:
-            _check_keys(path, node, signatures.signature(signatures.find(NODES[path])))
+            check_keys(path, node, signatures.signature(signatures.find(NODES[path])))

@@ -26,13 +26,13 @@ def check_sweep(line: CommandLine) -> None:
         Exception: what Hydra raises where the settings do not compose.
     """
     fixed = [str(o.input_line) for o in line.parsed if not o.is_sweep_override()]
-    swept = {o: _values(o) for o in line.parsed if o.is_sweep_override()}
+    swept = {o.key_or_group: _values(o) for o in line.parsed if o.is_sweep_override()}
     first = line.compose(fixed, with_hydra=True)
     params = first.hydra.sweeper.get("params") or {}
     searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
     for override in overrides.parse(searched):
         if override.is_sweep_override():
-            swept[override] = _values(override)
+            swept[override.key_or_group] = _values(override)
         else:
             fixed.append(str(override.input_line))
     for arguments in _variants(fixed, [values for values in swept.values() if values]):

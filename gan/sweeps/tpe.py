@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _PRIME = 1_000_003  # seeds of trials far apart
+_DEFINITION = "question"  # key in the journal
 _CALLBACK = "gan.callbacks.pruning.Pruning"
 
 
@@ -64,7 +65,7 @@ class TPESweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Get the launcher ready."""
+        """Create the launcher."""
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -86,15 +87,15 @@ class TPESweeper(Sweeper):
         found = parser.parse_overrides([*given, *arguments])
         overrides = {override.key_or_group: override for override in found}
         study, launched = self._study(overrides), 0
-        while FORWARDER.received is None and (batch := self._proposed(study, overrides)):
+        while FORWARDER.received is None and (batch := self._propose(study, overrides)):
             jobs = [self._job(overrides, trial) for trial in batch]
             returns = self.launcher.launch(jobs, initial_job_idx=launched)
             launched += len(batch)
             for trial, job in zip(batch, returns, strict=True):
-                _tell(study, trial, job)
+                _report(study, trial, job)
 
     def _study(self, overrides: Mapping[str, Override]) -> "Study":
-        """Return the search as it stands."""
+        """Return the search of the sweep folder, new or as it was left."""
         try:
             import optuna
         except ImportError as error:
@@ -113,33 +114,33 @@ class TPESweeper(Sweeper):
             direction=StudyDirection[self.direction.upper()],
             load_if_exists=True,
         )
-        question = self._question(overrides)
-        if study.user_attrs.setdefault("question", question) != question:
+        definition = self._definition(overrides)
+        if study.user_attrs.setdefault(_DEFINITION, definition) != definition:
             raise InputError(
                 f"{self.journal.parent} holds another search: choose another hydra.sweep.dir, or "
                 "leave its settings as they were"
             )
-        study.set_user_attr("question", question)
+        study.set_user_attr(_DEFINITION, definition)
         return study
 
-    def _question(self, overrides: Mapping[str, Override]) -> list[str]:
-        """Return what makes the search the search it is."""
+    def _definition(self, overrides: Mapping[str, Override]) -> list[str]:
+        """Return the settings that a continued search must not change."""
         free = self.config.hydra.job.config.override_dirname.exclude_keys
         lines = [str(o.input_line) for key, o in sorted(overrides.items()) if key not in free]
         return [f"hydra.sweeper.direction={self.direction}", *lines]
 
-    def _proposed(self, study: "Study", overrides: Mapping[str, Override]) -> list["FrozenTrial"]:
-        """Return the next trials: those that were cut short, then new ones."""
+    def _propose(self, study: "Study", overrides: Mapping[str, Override]) -> list["FrozenTrial"]:
+        """Return the next trials: unfinished ones, then new ones."""
         from optuna.samplers import TPESampler
 
         arguments = {str(key): value for key, value in self.sampler.items()}
         trials = study.get_trials()
-        cut = [trial for trial in trials if not trial.state.is_finished()]
-        count = min(self.n_jobs, self.n_trials - len(trials) + len(cut))
+        unfinished = [trial for trial in trials if not trial.state.is_finished()]
+        count = min(self.n_jobs, self.n_trials - len(trials) + len(unfinished))
         space = {k: _distribution(o) for k, o in overrides.items() if o.is_sweep_override()}
         if not space:
             raise InputError("hydra.sweeper.params is empty: give a search space")
-        for number in range(len(trials), len(trials) + count - len(cut)):
+        for number in range(len(trials), len(trials) + count - len(unfinished)):
             seed = (self.seed * _PRIME + number) % 2**32
             study.sampler = TPESampler(seed=seed, **arguments)
             study.ask(space)
@@ -156,7 +157,7 @@ class TPESweeper(Sweeper):
 
 
 def _distribution(override: Override) -> "BaseDistribution":
-    """Return what a sweep of Hydra's grammar means to the sampler."""
+    """Return the distribution of a sweep in Hydra's grammar."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     value = override.value()
@@ -172,8 +173,8 @@ def _distribution(override: Override) -> "BaseDistribution":
     return FloatDistribution(float(low or 0), float(high or 0), log, step)
 
 
-def _tell(study: "Study", trial: "FrozenTrial", job: JobReturn) -> None:
-    """Tell the search what became of a trial; one that was cut short stays open."""
+def _report(study: "Study", trial: "FrozenTrial", job: JobReturn) -> None:
+    """Report the outcome of a trial to the search; an unfinished trial stays open."""
     from optuna.trial import TrialState
 
     assert job.hydra_cfg is not None
@@ -187,5 +188,5 @@ def _tell(study: "Study", trial: "FrozenTrial", job: JobReturn) -> None:
 
 
 def register() -> None:
-    """Make the sweeper known to Hydra, which takes plugins by names of its own package alone."""
+    """Register the sweeper with Hydra, which accepts only plugins of the package hydra_plugins."""
     Plugins.instance().class_name_to_class["hydra_plugins.ganymede.TPESweeper"] = TPESweeper

@@ -5,6 +5,7 @@ import pytest
 
 from gan import __version__
 from gan.commands import help as pages
+from gan.commands.keys import KEY
 from gan.commands.main import COMMANDS, TRAIN, Command, dispatch
 from gan.settings.knobs import knobs
 from tests.configs import ROOT, options
@@ -37,7 +38,7 @@ def test_every_command_in_its_group(
 
 def test_every_module_of_a_command_is_listed() -> None:
     modules = {path.stem for path in (ROOT / "gan" / "commands").glob("*.py")}
-    shared = {"__init__", "main", "help", "exits", "paths", "assessment"}
+    shared = {"__init__", "main", "help", "exits", "paths", "keys", "assessment"}
     assert modules - shared == set(COMMANDS)
 
 
@@ -49,7 +50,8 @@ def test_every_setting_has_type_default_and_meaning(
     kind = Command.load(name).options
     assert set(pages.attributes(kind)) == {field.name for field in fields(kind)}
     for field in fields(kind):
-        (row,) = (line for line in lines if line.split()[:1] == [field.name])
+        key = field.metadata.get(KEY, field.name)
+        (row,) = (line for line in lines if line.split()[:1] == [key])
         cells = re.split(r" {2,}", row.strip())
         assert len(cells) == 4, row
         assert len(cells[3]) > 5

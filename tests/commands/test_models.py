@@ -180,7 +180,7 @@ def test_reasons_are_those_of_training() -> None:
         ModelConfig("dcgan", "cifar10", "conditioning=class_norm").game()
     assert reason == str(caught.value.__cause__)
     assert "set conditioning=projection" in reason
-    assert "loss/nothing" in models._composes("dcgan", "cifar10", "loss", "nothing")
+    assert "loss=nothing: no such option" in models._composes("dcgan", "cifar10", "loss", "nothing")
 
 
 def test_faults_of_the_program_are_no_refusals(monkeypatch: pytest.MonkeyPatch) -> None:

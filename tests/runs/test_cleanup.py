@@ -3,12 +3,13 @@ from pathlib import Path
 import pytest
 
 from gan.runs.cleanup import Cleanup
+from gan.settings.start import run_start
 
 REFUSED = 2
 
 
 def hydra(folder: Path, content: str = "new") -> None:
-    """Write what Hydra does before a run is looked at."""
+    """Write the settings of a run."""
     (folder / ".hydra").mkdir(parents=True, exist_ok=True)
     (folder / ".hydra" / "config.yaml").write_text(content)
 
@@ -27,52 +28,74 @@ def play(folder: Path, cleanup: Cleanup, status: int, trained: bool) -> None:
         raise SystemExit(status)
 
 
-def run(folder: Path, *arguments: str, status: int = REFUSED, trained: bool = False) -> None:
+def run(
+    folder: Path, named: Path | None = None, status: int = REFUSED, trained: bool = False
+) -> None:
     with pytest.raises(SystemExit):
-        play(folder, Cleanup(arguments), status, trained)
+        play(folder, Cleanup(str(named) if named else None), status, trained)
 
 
 def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
-    run(folder, f"hydra.run.dir={folder}")
+    run(folder, folder)
     assert names(tmp_path) == set()
 
 
 def test_a_folder_without_a_name_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run(tmp_path / "runs" / "today" / "now")
+    own = f"now-{run_start()[1]}"
+    run(tmp_path / "runs" / "today" / own)
     assert names(tmp_path) == set()
     hydra(tmp_path / "runs" / "today" / "before")
     before = names(tmp_path)
-    run(tmp_path / "runs" / "today" / "now")
+    run(tmp_path / "runs" / "today" / own)
     assert names(tmp_path) == before
+
+
+def test_a_folder_that_may_have_been_there_keeps_its_files(tmp_path: Path) -> None:
+    """One that a config names and the command line does not."""
+    folder = tmp_path / "results"
+    (folder / "of_others").mkdir(parents=True)
+    (folder / "thesis.txt").write_text("words")
+    run(folder)
+    assert {"thesis.txt", "of_others"} <= names(folder)
+
+
+@pytest.mark.parametrize("spelling", ["{}/", "{}/../run", "link"])
+def test_a_folder_in_any_spelling(
+    spelling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hydra(tmp_path / "run", "old")
+    (tmp_path / "link").symlink_to("run")
+    run(tmp_path / "run", Path(spelling.format(tmp_path / "run")))
+    assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
 
 
 def test_what_was_there_stays(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    run(tmp_path / "empty", f"hydra.run.dir={tmp_path / 'empty'}")
+    run(tmp_path / "empty", tmp_path / "empty")
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "notes.txt").touch()
-    run(tmp_path / "used", f"hydra.run.dir={tmp_path / 'used'}")
+    run(tmp_path / "used", tmp_path / "used")
     assert names(tmp_path) == {"empty", "used", "used/notes.txt"}
 
 
-@pytest.mark.parametrize("name", ["resume={}", "hydra.run.dir={} resume=auto"])
-def test_settings_are_put_back(name: str, tmp_path: Path) -> None:
+def test_settings_are_put_back(tmp_path: Path) -> None:
     hydra(tmp_path / "run", "old")
-    run(tmp_path / "run", *name.format(tmp_path / "run").split())
+    run(tmp_path / "run", tmp_path / "run")
     assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
 
 
 @pytest.mark.parametrize(("status", "trained"), [(0, False), (75, False), (REFUSED, True)])
 def test_a_run_that_trained_keeps_everything(status: int, trained: bool, tmp_path: Path) -> None:
     hydra(tmp_path / "run", "old")
-    run(tmp_path / "run", f"resume={tmp_path / 'run'}", status=status, trained=trained)
+    run(tmp_path / "run", tmp_path / "run", status=status, trained=trained)
     assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "new"
 
 
 def test_a_refusal_before_hydra_changes_nothing(tmp_path: Path) -> None:
     hydra(tmp_path / "run", "old")
-    with pytest.raises(SystemExit), Cleanup([f"hydra.run.dir={tmp_path / 'run'}"]):
+    with pytest.raises(SystemExit), Cleanup(str(tmp_path / "run")):
         raise SystemExit(REFUSED)
     assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
