@@ -1,14 +1,18 @@
-"""Errors of a command as one line and an exit status."""
+"""Errors and signals that end a command: one line and an exit status."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from gan.errors import DIVERGED, REFUSED, DivergedError
+from gan.errors import DIVERGED, REFUSED, REQUEUE, DivergedError
 from gan.settings.errors import explain
 
 Result = TypeVar("Result")
+_PREEMPTED: list[int] = []  # signals received before training
 DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -26,8 +30,34 @@ def report_errors(command: Callable[[], Result]) -> Result:
         print(f"ganymede: {error}", file=sys.stderr)
         raise SystemExit(DIVERGED) from None
     except Exception as error:  # every fault is either explained or raised again
+        if _PREEMPTED:  # a library has made an error of the exit
+            raise SystemExit(REQUEUE) from None
         line = explain(error)
         if DEBUG or line is None:
             raise
         print(f"ganymede: {line}", file=sys.stderr)
         raise SystemExit(REFUSED) from None
+
+
+@contextmanager
+def exit_on_preemption() -> Iterator[None]:
+    """End the process with the status for a requeue on SIGTERM and SIGUSR1, inside the context.
+
+    A run in training replaces the handlers by those that write a checkpoint first.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        _PREEMPTED.append(number)
+        raise SystemExit(REQUEUE)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        _PREEMPTED.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)

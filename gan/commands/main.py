@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from gan import __version__
 from gan.commands import help as pages
-from gan.commands.exits import report_errors
+from gan.commands.exits import exit_on_preemption, report_errors
 from gan.commands.keys import keys
 from gan.deferral import defer_torchmetrics
 from gan.errors import InputError
@@ -111,9 +111,10 @@ def _train(given: list[str]) -> None:
     if {"--help", "-h"} & set(given):
         pages.show_training()
         return
-    from gan.commands import train
+    with exit_on_preemption():
+        from gan.commands import train
 
-    train.main(given)
+        train.main(given)
 
 
 def main(arguments: list[str] | None = None) -> None:

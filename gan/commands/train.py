@@ -130,7 +130,7 @@ class Task:
     Args:
         line: the command line.
         command: the command line as a whole, by which Lightning starts further processes.
-        cleanup: that is told the run folder.
+        cleanup: that gets the run folder.
     """
 
     def __init__(self, line: CommandLine, command: list[str], cleanup: Cleanup) -> None:

@@ -56,7 +56,7 @@ def read(path: Path) -> Content:
         content = archives.read(path)
     except Exception as error:  # a broken file fails in any way
         raise DamagedError(
-            f"{path} is not a whole checkpoint ({_reason(error)}): copy it anew, or start another "
+            f"{path} is not a whole checkpoint ({_reason(error)}): copy it again, or start another "
             "run"
         ) from error
     if not isinstance(content, dict) or not content.keys() >= _PARTS:

@@ -130,9 +130,9 @@ def _summary(game: TwoPlayerGame, classes: int) -> str:
     networks = (game.generator, game.discriminator)
     sizes = " + ".join(f"{sum(p.numel() for p in n.parameters()):,}" for n in networks)
     known = getattr(game.generator, "num_classes", 0)
-    told = f"told the label, one of {known}" if known else "unconditional"
+    labels = f"conditional on {known} labels" if known else "unconditional"
     unused = f", the data's {classes} classes unused" if classes and not known else ""
-    return f"game: {type(game).__name__}, {sizes} parameters (G + D), {told}{unused}"
+    return f"game: {type(game).__name__}, {sizes} parameters (G + D), {labels}{unused}"
 
 
 def _resume(
