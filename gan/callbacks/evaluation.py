@@ -68,10 +68,11 @@ class MetricsCallback(StepCallback):
     @property
     def best(self) -> dict[str, float]:
         """Return the record of the best monitored value, empty before the first."""
-        if not self.history:
+        records = [record for record in self.history if self.monitor in record]
+        if not records:
             return {}
         best: dict[str, float] = self.evaluation.best_of(self.monitor)(
-            self.history, key=lambda record: record[self.monitor]
+            records, key=lambda record: record[self.monitor]
         )
         return best
 
@@ -106,9 +107,12 @@ class MetricsCallback(StepCallback):
             logger.log_metrics({**record, **self._records()}, step=game.clock.step)
 
     def _records(self) -> dict[str, float]:
-        """Return the best value so far of each metric, by which a dashboard can sort runs."""
+        """Return the best value so far of each metric, by which a dashboard can sort runs.
+
+        Records from before the run was resumed may be of other metrics.
+        """
         return {
-            f"best/{key}": self.evaluation.best_of(key)(record[key] for record in self.history)
+            f"best/{key}": self.evaluation.best_of(key)(r[key] for r in self.history if key in r)
             for key in self.evaluation.ranking
         }
 

@@ -57,7 +57,7 @@ class Pruning(StepCallback):
         """Refuse a search in the wrong direction, or without a monitored metric."""
         metrics = _metrics(trainer)
         if metrics is None or metrics.monitor not in metrics.evaluation.ranking:
-            raise InputError("metrics: nothing is monitored: choose a metric that the search minimises or maximises")
+            raise InputError("metrics: nothing is monitored: choose a metric for the search")
         if maximize != metrics.higher_is_better:
             right = "minimize" if maximize else "maximize"
             raise InputError(f"{metrics.monitor}: set hydra.sweeper.direction={right}")

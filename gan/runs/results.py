@@ -93,8 +93,8 @@ class Results:
         for column in ("metric", "last", "best", "unseen reals"):
             table.add_column(column, justify="left" if column == "metric" else "right")
         for name in sorted(set(self.final) - {"step", "images"}):
-            real = f"{self.baseline[name]:.3f}" if name in self.baseline else ""
-            table.add_row(name, f"{self.final[name]:.3f}", f"{self.best[name]:.3f}", real)
+            sources = (self.final, self.best, self.baseline)
+            table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
         table.add_row("step", f"{self.steps}", f"{self.best.get('step', self.steps):.0f}")
         console = Console()
         console.print(table)

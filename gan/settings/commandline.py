@@ -2,7 +2,9 @@
 
 import argparse
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -11,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan.errors import InputError
+from gan.files import open_file
 from gan.settings import overrides, renamed
 from gan.settings.composing import compose
 from gan.settings.groups import options
@@ -37,6 +40,7 @@ class CommandLine:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.flags = self._flags(arguments)
+        _check_folder(self.flags.config_dir)
         given = [overrides.quote(a, self.flags.multirun) for a in self.flags.overrides]
         renamed.refuse(given)
         self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
@@ -104,6 +108,20 @@ class CommandLine:
             return OmegaConf.select(tree, key)
         except OmegaConfBaseException as error:
             raise InputError(f"{key}: {str(error).splitlines()[0]}: write the value out") from error
+
+
+def _check_folder(folder: str | None) -> None:
+    """Refuse a folder of configs that is not there, or holds one that Hydra misreads."""
+    if folder is None:
+        return
+    if not Path(folder).is_dir():
+        raise InputError(f"--config-dir={folder}: there is no such folder: correct it")
+    for path in Path(folder).rglob("*.yaml"):
+        with open_file(path) as file:
+            if file.read(len(BOM_UTF8)) == BOM_UTF8:
+                raise InputError(
+                    f"{path}: it begins with a byte-order mark: save it as UTF-8 without one"
+                )
 
 
 def _run_folder(argument: str) -> str:

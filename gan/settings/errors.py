@@ -42,6 +42,9 @@ def _hydra_line(error: Exception) -> str:
     if isinstance(error, InstantiationException):
         return _refused(error)
     override = re.search(r"Could not override '([^']+)'", str(error))
+    if override and "@" in override[1]:
+        group = override[1].partition("@")[0]
+        return f"override /{group}: begin that file with the line # @package _global_"
     if override:
         return f"{override[1]}: no such setting; {nearest(override[1], _top_level())}"
     return " ".join(str(error).partition("Config search path")[0].split())

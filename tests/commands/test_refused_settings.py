@@ -181,3 +181,41 @@ def test_one_line_and_no_trace(
     assert words in line
     assert not any(library in line.lower() for library in LIBRARIES), line
     assert _files(tmp_path) == set()
+
+
+OWN = {
+    "tab": (b"steps: 2\n\tseed: 1\n", "own.yaml, line 2:"),
+    "twice": (b"steps: 2\nsteps: 3\n", "found duplicate key steps"),
+    "mark": (b"\xef\xbb\xbf# @package _global_\nsteps: 2\n", "begins with a byte-order mark"),
+    "unknown": (b"# @package _global_\nstesp: 2\n", "stesp: no such setting; did you mean 'steps'"),
+    "earlier": (b"# @package _global_\nmetrics: {every: 3}\n", "is called evaluation.every now"),
+    "type": (b"# @package _global_\nsteps: many\n", "steps=many: give a whole number"),
+    "package": (b"defaults:\n  - override /loss: hinge\n", "begin that file with the line"),
+    "option": (
+        b"# @package _global_\ndefaults:\n  - override /loss: hing\n",
+        "loss=hing: no such option; did you mean 'hinge'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_configs_of_the_user_s_own(
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content, words = OWN[kind]
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "own.yaml").write_bytes(content)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    run = tmp_path / "run"
+    arguments = ["train", f"--config-dir={tmp_path / 'conf'}", "model=mlp", "experiment=own"]
+    arguments += [f"hydra.run.dir={run}", f"cache_dir={tmp_path / 'cache'}"]
+    monkeypatch.setattr(sys, "argv", ["ganymede", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert end.value.code == 2
+    assert words in line
+    assert not run.exists()
