@@ -20,6 +20,11 @@ class DivergedError(RuntimeError):
     """
 
 
+def printable(text: str) -> str:
+    """Return a text with "?" for control characters, to which a terminal would react."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def extra(name: str) -> str:
     """Return how to install an extra of this project.
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gan.errors import InputError
+from gan.errors import InputError, printable
 from gan.files import read_text, write_text
 from gan.structure import check
 
@@ -24,13 +24,22 @@ def read(path: Path, expected: Any, meaning: str) -> Any:
     if not os.path.lexists(path):
         return None
     try:
-        content = json.loads(read_text(path))
+        content = _printable(json.loads(read_text(path)))
         check(content, expected, path.name)
     except InputError:
         raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no {meaning} ({error}): move it away") from error
     return content
+
+
+def _printable(value: Any) -> Any:
+    """Return plain values without control characters in their texts."""
+    if isinstance(value, dict):
+        return {printable(key): _printable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_printable(inner) for inner in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def write(path: Path, content: Any) -> None:

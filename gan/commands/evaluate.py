@@ -206,7 +206,7 @@ def evaluate(options: EvaluateOptions) -> None:
         if table is not None:
             console.print(table)
     console.print(f"protocol {first[0].protocol}: " + _protocol(first[0]), soft_wrap=True)
-    console.print(f"written: {assessment.evaluations.path}", soft_wrap=True)
+    console.print(f"written: {assessment.evaluations.path}", markup=False, soft_wrap=True)
 
 
 def _protocol(record: Record) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from gan.errors import DIVERGED, REFUSED, REQUEUE, DivergedError
+from gan.errors import DIVERGED, REFUSED, REQUEUE, DivergedError, printable
 from gan.settings.errors import explain
 
 Result = TypeVar("Result")
@@ -27,7 +27,7 @@ def report_errors(command: Callable[[], Result]) -> Result:
     try:
         return command()
     except DivergedError as error:
-        print(f"ganymede: {error}", file=sys.stderr)
+        print(f"ganymede: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(DIVERGED) from None
     except Exception as error:  # every fault is either explained or raised again
         if _PREEMPTED:  # a library has made an error of the exit
@@ -35,7 +35,7 @@ def report_errors(command: Callable[[], Result]) -> Result:
         line = explain(error)
         if DEBUG or line is None:
             raise
-        print(f"ganymede: {line}", file=sys.stderr)
+        print(f"ganymede: {printable(line)}", file=sys.stderr)
         raise SystemExit(REFUSED) from None
 
 

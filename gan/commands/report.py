@@ -2,6 +2,7 @@
 
 import csv
 import glob
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from omegaconf import MISSING
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gan.errors import InputError
@@ -58,9 +60,9 @@ def _trained(run: Path) -> Iterator[Entry]:
     results = Results.read(run)
     if results is not None and results.protocols:
         best, protocols = results.best, results.protocols
-        cells = {(key, name): Spread.of([best[key]]) for key, name in protocols.items()}
+        cells = {(k, name): Spread.of([best[k]]) for k, name in protocols.items() if k in best}
         stamps = dict.fromkeys(protocols.values(), results.stamp)
-        yield Entry(str(run), "training, best", int(best["step"]), cells, stamps)
+        yield Entry(str(run), "training, best", results.best_step, cells, stamps)
 
 
 def _evaluated(run: Path) -> Iterator[Entry]:
@@ -107,7 +109,8 @@ def _write(path: Path, rows: list[Entry], columns: list[Column]) -> None:
 
 def _legend(stamps: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield a line on each protocol."""
-    for name, stamp in sorted(stamps.items()):
+    for name, entries in sorted(stamps.items()):
+        stamp = defaultdict(lambda: "unknown", entries)
         yield (
             f"[{name}] {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} "
             f"fakes against {stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']} "
@@ -125,10 +128,10 @@ def report(options: ReportOptions) -> None:
     rows = [row for row in rows if any(column in row.cells for column in columns)]
     table = Table("run", "where", "step")
     for key, name in columns:
-        table.add_column(f"{key}\n\\[{name}]", justify="right")
+        table.add_column(escape(f"{key}\n[{name}]"), justify="right")
     for row in rows:
         cells = [str(row.cells.get(column, "")) for column in columns]
-        table.add_row(row.run, row.source, str(row.step), *cells)
+        table.add_row(escape(row.run), escape(row.source), str(row.step), *cells)
     console = Console()
     console.print(table)
     used = {name for _, name in columns}
@@ -137,4 +140,4 @@ def report(options: ReportOptions) -> None:
         console.print(line, markup=False, soft_wrap=True)
     if options.out is not None:
         _write(Path(options.out), rows, columns)
-        console.print(f"written: {options.out}", soft_wrap=True)
+        console.print(f"written: {options.out}", markup=False, soft_wrap=True)

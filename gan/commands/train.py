@@ -11,7 +11,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.console import Console
 
 from gan.commands.exits import report_errors
 from gan.errors import InputError
@@ -90,7 +89,7 @@ class Start:
         config.allow_targets = self.line.value("allow_targets") or []
         done = Results.read(self.folder) if automatic else None
         if done is not None and done.steps >= config.steps:
-            Console().print(f"{self.folder} is finished already", soft_wrap=True)
+            print(f"{self.folder} is finished already")
             return done.score
         if _is_first_process():
             for change in resumed.changes:

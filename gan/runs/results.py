@@ -1,5 +1,6 @@
 """The results of a run: ``results.json``."""
 
+import math
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,6 +84,12 @@ class Results:
         """Return the best value of the monitored metric."""
         return self.best.get(self.monitor) if self.monitor else None
 
+    @property
+    def best_step(self) -> int:
+        """Return the step of the best metrics, or the last without any."""
+        step = self.best.get("step", self.steps)
+        return int(step) if math.isfinite(step) else self.steps
+
     def save(self) -> None:
         """Write ``results.json`` atomically."""
         records.write(Path(self.run) / "results.json", asdict(self))
@@ -95,10 +102,10 @@ class Results:
         for name in sorted(set(self.final) - {"step", "images"}):
             sources = (self.final, self.best, self.baseline)
             table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
-        table.add_row("step", f"{self.steps}", f"{self.best.get('step', self.steps):.0f}")
+        table.add_row("step", f"{self.steps}", f"{self.best_step}")
         console = Console()
         console.print(table)
         pictures = sorted((Path(self.run) / "samples").glob("*.png"))
         if pictures:
-            console.print(f"samples:    {pictures[-1]}", soft_wrap=True)
-        console.print(f"run folder: {self.run}", soft_wrap=True)
+            console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
+        console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)

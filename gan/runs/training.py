@@ -271,7 +271,8 @@ def _fit(config: DictConfig, stretched: Collection[str]) -> Results:
     trainer.loggers = _loggers(config, table)
     if trainer.is_global_zero:
         summary = _summary(game, datamodule.num_classes)
-        Console().print(f"run folder: {config.run_dir}\n{summary}", soft_wrap=True, highlight=False)
+        text = f"run folder: {config.run_dir}\n{summary}"
+        Console().print(text, markup=False, soft_wrap=True, highlight=False)
     path = None if checkpoint is None else checkpoint[0]
     trainer.fit(game, datamodule=datamodule, ckpt_path=path, weights_only=True)
     done = results(callbacks, game, config, time.time() - started)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column as Heading
 from rich.table import Table
 
@@ -130,19 +131,19 @@ class Leaderboard:
         yield from (row.settings.get(key, "") for key in (*self.varying, _SEED))
         yield from (row.outcome.state, row.outcome.reason or "")
         yield from (row.values.get(column, "") for column in self.columns)
-        yield "" if row.results is None else row.results.best.get("step", row.results.steps)
+        yield "" if row.results is None else row.results.best_step
         yield round(row.outcome.seconds, 1)
 
     def show(self) -> None:
         """Print mean and deviation of each group over seeds, and why a job did not finish."""
-        table = Table(*(Heading(key, overflow="fold") for key in self.varying), "finished")
+        table = Table(*(Heading(escape(key), overflow="fold") for key in self.varying), "finished")
         for key, protocol in self.columns:
-            table.add_column(f"{key}\n\\[{protocol}]", justify="right")
+            table.add_column(escape(f"{key}\n[{protocol}]"), justify="right")
         for group in self.groups:
             finished = [row for row in group if row.outcome.state == State.FINISHED]
             spreads = (_spread(group, column) for column in self.columns)
             table.add_row(
-                *(_rounded(group[0].settings.get(key, "")) for key in self.varying),
+                *(escape(_rounded(group[0].settings.get(key, ""))) for key in self.varying),
                 f"{len(finished)} of {len(group)}",
                 *("" if spread is None else str(spread) for spread in spreads),
             )
