@@ -20,7 +20,6 @@ from gan.structure import Count, Finite, Leaf, Range, StructureError, check, che
 
 _Rate = Annotated[float, Range(0, 1e9)]
 _Scale = Annotated[float, Range(1e-30, 1e30)]
-_CUDA_STATE = torch.zeros(16, dtype=torch.uint8)  # as `torch.cuda.get_rng_state` returns
 _FLAGS = ("foreach", "fused", "capturable", "differentiable")  # how an optimizer is computed
 _OLD_SCALE = "native_amp_scaling_state"  # read by Lightning from files of its earlier versions
 
@@ -175,17 +174,18 @@ def _loops(trainer: pl.Trainer, step: int) -> dict[str, Any]:
 
 
 def _check_random(states: Any) -> None:
-    """Compare the random states of all processes with those that generators have."""
+    """Compare the random states of all processes with those that generators have.
+
+    The state of a GPU, if there is one, is checked by its generator.
+    """
     check(states, list, "random")
-    expected = [Dense(torch.get_rng_state(), None), Dense(_CUDA_STATE, None)]
+    expected = [Dense(torch.get_rng_state(), None), Tensor]
     for rank, state in enumerate(states):
         name = f"random[{rank}]"
         check(state, list, name)
         check(state, expected[: len(state)] or expected, name)
         try:
             torch.Generator().set_state(state[0])
-            if len(state) > 1 and torch.cuda.is_available():
-                torch.Generator("cuda").set_state(state[1])
         except RuntimeError as error:
             raise StructureError(f"{name} is no state of a random generator") from error
 

@@ -265,10 +265,19 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
             torch.manual_seed(keyed_seed(self.seed, self.clock.step, rank))
 
     def _set_random_state(self, states: list[Tensor]) -> None:
-        """Set the random state of the CPU and, if it was stored, of the device."""
+        """Set the random state of the CPU and, if it was stored, of the device.
+
+        Raises:
+            InputError: if the device refuses it.
+        """
         torch.set_rng_state(states[0].cpu())
         if self.device.type == "cuda" and len(states) > 1:
-            torch.cuda.set_rng_state(states[1].cpu(), self.device)
+            try:
+                torch.cuda.set_rng_state(states[1].cpu(), self.device)
+            except (RuntimeError, TypeError) as error:
+                raise InputError(
+                    "resume: the checkpoint holds no random state of a GPU: copy it anew"
+                ) from error
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the clock and the random state of each process."""

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 import gan
 from gan.algorithms.gan import GAN
+from gan.algorithms.precision import PlayerwiseScaling
 from gan.callbacks.doctor import Doctor
 from gan.commands.main import dispatch
 from gan.commands.train import train
+from gan.errors import InputError
 from gan.runs import checkpoints
 from gan.settings.errors import explain
 from gan.settings.trust import build
@@ -359,9 +361,33 @@ def test_attributes_of_the_weights_are_not_read(run: Path) -> None:
 
 def test_another_version_of_lightning_is_not_converted(run: Path, config: DictConfig) -> None:
     strange = {"pytorch-lightning_version": "none", "native_amp_scaling_state": 3, "epoch": "x"}
-    write(run, read(run) | strange)
+    path = write(run, read(run) | strange)
+    assert "native_amp_scaling_state" not in checkpoints.read(path)
     train(config)
     assert read(run)["clock"]["step"] == 4
+
+
+SCALES: dict[str, Any] = {
+    "scale": -1.0,
+    "_growth_tracker": "x",
+    "growth_factor": 1e9,
+    "growth_interval": 0,
+    "more": 1,
+}
+
+
+@pytest.mark.parametrize("key", SCALES)
+def test_loss_scales(key: str, run: Path, game: GAN, doctored: pl.Trainer) -> None:
+    doctored.strategy.precision_plugin = PlayerwiseScaling("cpu")
+    content = read(run)
+    content["PlayerwiseScaling"] = doctored.precision_plugin.state_dict()
+    content["PlayerwiseScaling"]["1"] |= {"scale": 1024.0, "_growth_tracker": 7}
+    path = write(run, content)
+    checkpoints.set_checkpoint(doctored, path, checkpoints.read(path), game)
+    content["PlayerwiseScaling"]["1"][key] = SCALES[key]
+    write(run, content)
+    with pytest.raises(InputError, match=rf"PlayerwiseScaling\.1.*{key}"):
+        checkpoints.set_checkpoint(doctored, path, checkpoints.read(path), game)
 
 
 def test_an_earlier_version_is_read(run: Path, config: DictConfig) -> None:
