@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from gan.errors import InputError
 
+_MAX_TEXT = 2**28  # bytes
 _READ, _APPEND = os.O_RDONLY, os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
@@ -49,11 +50,15 @@ def read_text(path: Path) -> str:
     """Return the text of a regular file in UTF-8.
 
     Raises:
-        InputError: if it is no regular file.
+        InputError: if it is no regular file, or far too large.
         OSError: if it cannot be opened.
         ValueError: if it is no text.
     """
     with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size > _MAX_TEXT:
+            raise InputError(
+                f"{path} has more than {_MAX_TEXT:,} bytes: it is none of this project"
+            )
         return file.read().decode()
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from gan.errors import DIVERGED, REFUSED, REQUEUE, DivergedError, printable
+from gan.errors import DIVERGED, INTERRUPTED, REFUSED, REQUEUE, DivergedError, printable
 from gan.settings.errors import explain
 
 Result = TypeVar("Result")
-_PREEMPTED: list[int] = []  # signals received before training
+_PREEMPTED: list[int] = []  # exit statuses of signals before training
 DEBUG = "--debug" in sys.argv or os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
@@ -31,7 +31,7 @@ def report_errors(command: Callable[[], Result]) -> Result:
         raise SystemExit(DIVERGED) from None
     except Exception as error:  # every fault is either explained or raised again
         if _PREEMPTED:  # a library has made an error of the exit
-            raise SystemExit(REQUEUE) from None
+            raise SystemExit(_PREEMPTED[0]) from None
         line = explain(error)
         if DEBUG or line is None:
             raise
@@ -41,19 +41,20 @@ def report_errors(command: Callable[[], Result]) -> Result:
 
 @contextmanager
 def exit_on_preemption() -> Iterator[None]:
-    """End the process with the status for a requeue on SIGTERM and SIGUSR1, inside the context.
+    """End the process on a signal inside the context, without a traceback.
 
-    A run in training replaces the handlers by those that write a checkpoint first.
+    SIGTERM and SIGUSR1 give the status for a requeue, SIGINT (Ctrl-C) that of an interruption. A
+    run in training replaces the handlers by those that write a checkpoint first.
     """
 
     def leave(number: int, frame: object) -> None:
-        _PREEMPTED.append(number)
-        raise SystemExit(REQUEUE)
+        _PREEMPTED.append(INTERRUPTED if number == signal.SIGINT else REQUEUE)
+        raise SystemExit(_PREEMPTED[0])
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = {number: signal.signal(number, leave) for number in numbers}
     try:
         yield

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run, holds_run
 from gan.runs.results import Results
-from gan.runs.resume import AUTO, has_checkpoint, make_root_absolute, resume
+from gan.runs.resume import AUTO, Resumption, has_checkpoint, make_root_absolute, resume
 from gan.settings import resolvers, schema, stored
 from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
@@ -29,12 +29,12 @@ from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
 
 
-def train(config: DictConfig, stretched: Collection[str] = ()) -> float | None:
+def train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
     """Train a model on a data set and return the best value of the monitored metric.
 
     Args:
         config: settings of the run.
-        stretched: schedules that a resumed run stretches to its new length, by dotted path.
+        resumed: what is known of a run that is resumed.
 
     Raises:
         InputError: on bad input, before training.
@@ -44,7 +44,7 @@ def train(config: DictConfig, stretched: Collection[str] = ()) -> float | None:
         check_writable(Path(config.cache_dir))
     from gan.runs import training  # imports PyTorch, which a refused config does without
 
-    return training.train(config, stretched).score
+    return training.train(config, resumed).score
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,16 @@ class Start:
                     f"{self.folder} holds a run already: choose another hydra.run.dir, or resume "
                     f"it by resume={self.folder}"
                 )
+            self._refuse_inside()
             validate(config)
             self._store(config)
         return train(config)
+
+    def _refuse_inside(self) -> None:
+        """Refuse a folder that is part of another run."""
+        for parent in self.folder.parents:
+            if (parent / ".hydra" / "config.yaml").exists():
+                raise InputError(f"{self.folder} is inside the run {parent}: choose another folder")
 
     def resume(self) -> float | None:
         """Resume the run in the folder with its stored settings and what is given now.
@@ -92,10 +99,8 @@ class Start:
             print(f"{self.folder} is finished already")
             return done.score
         if _is_first_process():
-            for change in resumed.changes:
-                print(f"changed: {change}", flush=True)
             self._store(config, Run(self.folder).overrides, resumed.expressions)
-        return train(config, resumed.stretched)
+        return train(config, resumed)
 
     def _store(
         self,

@@ -1,13 +1,20 @@
 """Removal of what a refused command has written."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from gan.errors import REFUSED
+from gan.files import replacement
 from gan.settings.start import run_start
 from gan.settings.stored import FILES
+
+
+def _is_plain(path: Path) -> bool:
+    """Return whether a path is a regular file, not a link to one."""
+    return path.is_file() and not path.is_symlink()
 
 
 class Cleanup:
@@ -30,7 +37,8 @@ class Cleanup:
         self._existing = {place for place in places if place.exists()}
         before = self._named / ".hydra" if self._named else Path()
         paths = [before / name for name in FILES] if self._named else []
-        self._settings = {path: path.read_bytes() for path in paths if path.is_file()}
+        self._settings = {path: path.read_bytes() for path in paths if _is_plain(path)}
+        self._foreign = {path for path in paths if os.path.lexists(path) and not _is_plain(path)}
         self._trained = self._training_files(self._named)
 
     def __enter__(self) -> "Cleanup":
@@ -59,6 +67,15 @@ class Cleanup:
         files = [*folder.glob("checkpoints/*.ckpt"), folder / "metrics.csv"]
         return {path: path.stat().st_mtime_ns for path in files if path.exists()}
 
+    def _restore_file(self, path: Path) -> None:
+        """Write back the content from before, if it was replaced, or remove a new file."""
+        content = self._settings.get(path)
+        if content is None:
+            path.unlink(missing_ok=True)
+        elif not _is_plain(path) or path.read_bytes() != content:
+            with replacement(path) as part:
+                part.write_bytes(content)
+
     def _is_new(self, folder: Path) -> bool:
         """Return whether the folder was certainly not there before this command."""
         if folder == self._named:
@@ -71,10 +88,8 @@ class Cleanup:
             shutil.rmtree(folder, ignore_errors=True)
         elif folder == self._named:
             for path in (folder / ".hydra" / name for name in FILES):
-                if path in self._settings:
-                    path.write_bytes(self._settings[path])
-                else:
-                    path.unlink(missing_ok=True)
+                if path not in self._foreign:
+                    self._restore_file(path)
         for place in (folder / ".hydra", folder, *folder.parents):
             if place in self._existing:
                 break

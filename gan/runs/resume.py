@@ -1,7 +1,7 @@
 """Resuming a run: from its stored settings and what is given now, if it stays the same run."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +108,8 @@ class Resumption:
     """
 
     config: DictConfig
-    changes: list[str]
-    expressions: dict[str, str]
+    changes: list[str] = field(default_factory=list)
+    expressions: dict[str, str] = field(default_factory=dict)
     stretched: frozenset[str] = frozenset()
 
 

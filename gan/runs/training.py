@@ -34,7 +34,7 @@ from gan.loggers.table import Table
 from gan.runs import checkpoints
 from gan.runs.folder import Run
 from gan.runs.results import PACKAGES, Results, commit
-from gan.runs.resume import AUTO, has_checkpoint, identity, refuse_changes
+from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk, locked
 from gan.settings.trust import build, load
 from gan.settings.validation import nodes
@@ -234,12 +234,12 @@ def results(
     )
 
 
-def train(config: DictConfig, stretched: Collection[str] = ()) -> Results:
+def train(config: DictConfig, resumed: Resumption | None = None) -> Results:
     """Train what a checked config describes, and return, write and show the results.
 
     Args:
         config: settings of the run.
-        stretched: schedules that may differ from those of the checkpoint, by dotted path.
+        resumed: what is known of a run that is resumed.
 
     Raises:
         InputError: on bad input, before training.
@@ -249,10 +249,10 @@ def train(config: DictConfig, stretched: Collection[str] = ()) -> Results:
             load(path, node["_target_"], list(config.allow_targets))
     folder = Path(config.run_dir)
     with locked(folder), explain_full_disk(folder):
-        return _fit(config, stretched)
+        return _fit(config, resumed or Resumption(config))
 
 
-def _fit(config: DictConfig, stretched: Collection[str]) -> Results:
+def _fit(config: DictConfig, resumed: Resumption) -> Results:
     """Build the run, train, and write and show the results."""
     _silence()
     pl.seed_everything(config.seed, verbose=False)
@@ -261,7 +261,7 @@ def _fit(config: DictConfig, stretched: Collection[str]) -> Results:
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
     _check_labels(game, datamodule)
-    checkpoint = _resume(config, table, datamodule, game, stretched)
+    checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
     _accelerate(game, config.accelerator)
     callbacks = _callbacks(config)
     check_free_space(callbacks, game, config.steps)
@@ -271,7 +271,8 @@ def _fit(config: DictConfig, stretched: Collection[str]) -> Results:
     trainer.loggers = _loggers(config, table)
     if trainer.is_global_zero:
         summary = _summary(game, datamodule.num_classes)
-        text = f"run folder: {config.run_dir}\n{summary}"
+        changes = "".join(f"\nchanged: {change}" for change in resumed.changes)
+        text = f"run folder: {config.run_dir}\n{summary}{changes}"
         Console().print(text, markup=False, soft_wrap=True, highlight=False)
     path = None if checkpoint is None else checkpoint[0]
     trainer.fit(game, datamodule=datamodule, ckpt_path=path, weights_only=True)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,30 @@ def test_a_refusal_before_hydra_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SystemExit), Cleanup(str(tmp_path / "run")):
         raise SystemExit(REFUSED)
     assert (tmp_path / "run" / ".hydra" / "config.yaml").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "overrides.yaml", "expressions.yaml"])
+def test_links_and_pipes_of_a_stranger_are_left_alone(name: str, tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "run"
+    other.write_text("of another")
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / name).symlink_to(other)
+    before = other.stat().st_mtime_ns
+    with pytest.raises(SystemExit), Cleanup(str(folder)):
+        raise SystemExit(REFUSED)
+    assert (other.read_text(), other.stat().st_mtime_ns) == ("of another", before)
+    assert (folder / ".hydra" / name).is_symlink()
+    (folder / ".hydra" / name).unlink()
+    os.mkfifo(folder / ".hydra" / name)
+    with pytest.raises(SystemExit), Cleanup(str(folder)):
+        raise SystemExit(REFUSED)
+    assert (folder / ".hydra" / name).is_fifo()
+
+
+def test_settings_that_were_not_replaced_are_not_written(tmp_path: Path) -> None:
+    hydra(tmp_path / "run", "old")
+    path = tmp_path / "run" / ".hydra" / "config.yaml"
+    before = path.stat()
+    with pytest.raises(SystemExit), Cleanup(str(tmp_path / "run")):
+        raise SystemExit(REFUSED)
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)

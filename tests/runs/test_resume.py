@@ -229,3 +229,12 @@ def test_no_home(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     place = [f"hydra.run.dir={tmp_path / 'run'}", f"cache_dir={tmp_path / 'cache'}"]
     assert shell.train(*KEPT, "steps=1", *place) == 0
     assert "HOME" not in os.environ
+
+
+def test_no_run_starts_inside_another(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={run}") == 0
+    before = files(run)
+    assert shell.train(*TINY, "steps=1", f"hydra.run.dir={run}/checkpoints/more") == 2
+    assert "is inside the run" in shell.err
+    assert files(run) == before
