@@ -19,9 +19,8 @@ from gan.loggers.table import Table
 from gan.pictures import read_picture, save_animation, save_grid
 from gan.runs.evaluations import Evaluations
 from gan.runs.folder import Run
-from gan.runs.lock import Lock
+from gan.runs.lock import Lock, locked
 from gan.runs.results import Results
-from gan.runs.storage import locked
 from gan.sweeps.job import Outcome
 
 

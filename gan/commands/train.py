@@ -12,15 +12,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan.commands.exits import report_errors
+from gan.commands.exits import reading_settings, report_errors, unreadable
 from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run, holds_run
+from gan.runs.lock import is_first_process, locked
 from gan.runs.results import Results
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, make_root_absolute, resume
 from gan.settings import resolvers, schema, stored
 from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
+from gan.settings.errors import explain
 from gan.settings.groups import CONF
 from gan.settings.overrides import parse
 from gan.settings.validation import validate
@@ -39,7 +41,14 @@ def train(config: DictConfig, resumed: Resumption | None = None) -> float | None
     Raises:
         InputError: on bad input, before training.
     """
-    validate(config)
+    with locked(Path(config.run_dir)):
+        return _train(config, resumed)
+
+
+def _train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
+    """Train in a folder that is locked."""
+    with reading_settings():
+        validate(config)
     if config.metrics:
         check_writable(Path(config.cache_dir))
     from gan.runs import training  # imports PyTorch, which a refused config does without
@@ -54,10 +63,12 @@ class Start:
     Attributes:
         folder: of the run.
         line: the command line.
+        cleanup: that is told when the folder is this run's own.
     """
 
     folder: Path
     line: CommandLine
+    cleanup: Cleanup
 
     def begin(self, config: DictConfig) -> float | None:
         """Start a run with a composed config, or resume the one that is in the folder.
@@ -67,16 +78,22 @@ class Start:
         """
         if config.resume == AUTO and has_checkpoint(self.folder):
             return self.resume()
-        if _is_first_process():
+        with locked(self.folder):
+            self._check_and_store(config)
+            return _train(config)
+
+    def _check_and_store(self, config: DictConfig) -> None:
+        """Refuse a folder that is used, or bad settings; write the settings."""
+        if is_first_process():
             if config.resume != AUTO and holds_run(self.folder):
                 raise InputError(
                     f"{self.folder} holds a run already: choose another hydra.run.dir, or resume "
                     f"it by resume={self.folder}"
                 )
             self._refuse_inside()
-            validate(config)
-            self._store(config)
-        return train(config)
+            with reading_settings():
+                validate(config)
+                self._store(config)
 
     def _refuse_inside(self) -> None:
         """Refuse a folder that is part of another run."""
@@ -90,17 +107,20 @@ class Start:
         Raises:
             InputError: on bad input, or if it would be another run.
         """
-        resumed = resume(Run(self.folder), self.line)
-        config, automatic = resumed.config, self.line.value("resume") == AUTO
-        config.resume = AUTO if automatic else str(self.folder)
-        config.allow_targets = self.line.value("allow_targets") or []
-        done = Results.read(self.folder) if automatic else None
-        if done is not None and done.steps >= config.steps:
-            print(f"{self.folder} is finished already")
-            return done.score
-        if _is_first_process():
-            self._store(config, Run(self.folder).overrides, resumed.expressions)
-        return train(config, resumed)
+        run = Run(self.folder)
+        with locked(self.folder):
+            with reading_settings():
+                resumed = resume(run, self.line)
+            config, automatic = resumed.config, self.line.value("resume") == AUTO
+            config.resume = AUTO if automatic else str(self.folder)
+            config.allow_targets = self.line.value("allow_targets") or []
+            done = Results.read(self.folder) if automatic else None
+            if done is not None and done.steps >= config.steps:
+                print(f"{self.folder} is finished already")
+                return done.score
+            if is_first_process():
+                self._store(config, run.overrides, resumed.expressions)
+            return _train(config, resumed)
 
     def _store(
         self,
@@ -115,17 +135,13 @@ class Start:
             before: overrides that were given when it was started.
             expressions: behind its computed values.
         """
+        self.cleanup.owned = True
         make_root_absolute(config)
         unstored = ("allow_targets", "resume", "hydra", "schedule.restretch")
         given = {o.key_or_group: str(o.input_line) for o in self.line.parsed}
         earlier = {o.key_or_group: str(o.input_line) for o in parse(before)}
         merged = {k: v for k, v in (earlier | given).items() if not k.startswith(unstored)}
         stored.save(self.folder, config, list(merged.values()), expressions)
-
-
-def _is_first_process() -> bool:
-    """Return whether this is the first of the processes of a run."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("RANK", "0") == "0"
 
 
 class Task:
@@ -139,15 +155,17 @@ class Task:
 
     def __init__(self, line: CommandLine, command: list[str], cleanup: Cleanup) -> None:
         self.line, self.command, self.cleanup = line, command, cleanup
+        self.started = False
 
     def __call__(self, config: DictConfig) -> float | None:
         """Train and return the monitored metric; a job of a sweep trains in its own process."""
         if HydraConfig.get().mode == RunMode.MULTIRUN:
+            self.started = True
             return job.run(config)
-        sys.argv = self.command
+        sys.argv, self.started = self.command, True
         folder = Path(HydraConfig.get().runtime.output_dir)
         self.cleanup.folder = folder
-        return report_errors(lambda: Start(folder, self.line).begin(config))
+        return report_errors(lambda: Start(folder, self.line, self.cleanup).begin(config))
 
 
 def main(given: list[str]) -> None:
@@ -161,15 +179,17 @@ def _run(program: list[str], given: list[str]) -> None:
     resolvers.register()
     schema.register()
     tpe.register()
-    line = CommandLine(given)
-    folder = line.value("resume")
+    with reading_settings():
+        line = CommandLine(given)
+        folder = line.value("resume")
     with write_leaderboard(), Cleanup(folder or line.value("hydra.run.dir")) as cleanup:
         if line.flags.multirun:
-            check_sweep(line)
+            with reading_settings():
+                check_sweep(line)
         if folder in (None, AUTO) or line.shows_config:
             report_errors(lambda: _run_hydra(program, line, cleanup))
         else:
-            report_errors(lambda: Start(Path(folder), line).resume())
+            report_errors(lambda: Start(Path(folder), line, cleanup).resume())
 
 
 def _run_hydra(program: list[str], line: CommandLine, cleanup: Cleanup) -> None:
@@ -181,5 +201,9 @@ def _run_hydra(program: list[str], line: CommandLine, cleanup: Cleanup) -> None:
     try:
         sys.argv = [program[0], *command]
         hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(task)()
+    except Exception as error:
+        if task.started or explain(error) is not None:
+            raise
+        raise unreadable(error) from error
     finally:
         sys.argv = before

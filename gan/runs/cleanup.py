@@ -28,11 +28,12 @@ class Cleanup:
 
     Attributes:
         folder: of the run, absolute and without links, once it is known.
+        owned: the run has written its settings there, under its lock.
     """
 
     def __init__(self, folder: str | None) -> None:
         self._named = Path(folder).resolve() if folder else None
-        self.folder = self._named
+        self.folder, self.owned = self._named, False
         places = [self._named, *self._named.parents] if self._named else []
         self._existing = {place for place in places if place.exists()}
         before = self._named / ".hydra" if self._named else Path()
@@ -84,7 +85,9 @@ class Cleanup:
 
     def _restore(self, folder: Path) -> None:
         """Write back the old settings; remove a new folder, or else the new settings."""
-        if self._is_new(folder):
+        if not self.owned:
+            pass
+        elif self._is_new(folder):
             shutil.rmtree(folder, ignore_errors=True)
         elif folder == self._named:
             for path in (folder / ".hydra" / name for name in FILES):

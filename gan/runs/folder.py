@@ -20,7 +20,8 @@ _OUTPUTS = ("checkpoints", "metrics.csv", "results.json")  # what training leave
 def holds_run(folder: Path) -> bool:
     """Return whether a run was started in a folder, with its settings or without."""
     left = [*folder.glob("checkpoints/*"), *(folder / name for name in _OUTPUTS[1:])]
-    return (folder / ".hydra").exists() or any(path.exists() for path in left)
+    left += [path for path in folder.glob(".hydra/*") if path.name != "lock"]
+    return any(path.exists() for path in left)
 
 
 class Run:

@@ -1,12 +1,14 @@
-"""Locks between processes of one machine."""
+"""Locks between processes of one machine, and the lock of a run folder."""
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from gan.files import refuse_link
+from gan.errors import InputError
+from gan.files import refuse_link, refuse_links
 
 
 class Lock:
@@ -59,3 +61,38 @@ class Lock:
     ) -> None:
         """Release the lock."""
         self.close()
+
+
+def is_first_process() -> bool:
+    """Return whether this is the first of the processes of a run."""
+    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return all(os.environ.get(name, "0") == "0" for name in ranks)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run folder against other runs; a killed process releases the lock.
+
+    The first process of a run locks it for all processes of the run.
+
+    Raises:
+        InputError: if another process holds it, or a link in it leads out of it.
+    """
+    if not is_first_process():
+        yield
+        return
+    refuse_links(folder)
+    path = folder / ".hydra" / "lock"
+    lock = Lock(path, pause=lambda: None)
+    try:
+        if not lock.acquire():
+            raise InputError(
+                f"{folder}: another process trains there: wait for its end, or choose another "
+                "folder"
+            )
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held
+    finally:
+        lock.close()

@@ -1,4 +1,4 @@
-"""The folder that a run writes to: its lock and its free space."""
+"""The space that a run needs in its folder."""
 
 import errno
 import math
@@ -8,48 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.utilities import rank_zero_only
 
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError, causes
-from gan.files import refuse_links
-from gan.runs.lock import Lock
 from gan.runs.resume import has_checkpoint
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOMENTS = 2  # of each weight that an optimizer may keep: Adam's
 _KEPT = 3  # the last checkpoint, the one before, and the one that is being written
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a run folder against other runs; a killed process releases the lock.
-
-    The first process of a run locks it for all processes of the run.
-
-    Raises:
-        InputError: if another process holds it, or a link in it leads out of it.
-    """
-    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
-        yield
-        return
-    refuse_links(folder)
-    path = folder / ".hydra" / "lock"
-    lock = Lock(path, pause=lambda: None)
-    try:
-        if not lock.acquire():
-            raise InputError(
-                f"{folder}: another process trains there: wait for its end, or choose another "
-                "folder"
-            )
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)  # while it is held
-    finally:
-        lock.close()
 
 
 def checkpoint_size(game: TwoPlayerGame) -> int:

@@ -35,7 +35,7 @@ from gan.runs import checkpoints
 from gan.runs.folder import Run
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
-from gan.runs.storage import check_free_space, explain_full_disk, locked
+from gan.runs.storage import check_free_space, explain_full_disk
 from gan.settings.trust import build, load
 from gan.settings.validation import nodes
 
@@ -247,8 +247,7 @@ def train(config: DictConfig, resumed: Resumption | None = None) -> Results:
     for path, node in nodes(config):
         if "_target_" in node:
             load(path, node["_target_"], list(config.allow_targets))
-    folder = Path(config.run_dir)
-    with locked(folder), explain_full_disk(folder):
+    with explain_full_disk(Path(config.run_dir)):
         return _fit(config, resumed or Resumption(config))
 
 

@@ -16,6 +16,8 @@ from gan.settings.types import ANYTHING, Type
 
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
+_MOST = 10**12
+_PLAYERS = ("optimizer", "schedule")  # nodes with an object for each network
 _PARTIAL = ("optimizer.generator", "optimizer.discriminator", "critic_norm", "minibatch")
 
 
@@ -97,8 +99,15 @@ def _check_groups(config: DictConfig) -> None:
         if isinstance(node, DictConfig):
             for name in node if group in MANY else ():
                 _check_member(group, str(name), node[name])
-        elif group in MANY or group in GROUPS:
+        elif group in MANY or group in GROUPS or (group == "doctor" and node is not None):
             raise InputError(f"{group}={_written(node)}: give its keys, {group}.KEY=VALUE")
+
+
+def _check_players(path: str, node: DictConfig) -> None:
+    """Refuse a node of both networks that lacks one, or has a plain value in its place."""
+    for name in ("generator", "discriminator"):
+        if not isinstance(node.get(name), DictConfig):
+            raise InputError(f"{path}.{name}={_written(node.get(name))}: choose {path}=OPTION")
 
 
 def _check_member(group: str, name: str, member: Any) -> None:
@@ -113,8 +122,8 @@ def _check_member(group: str, name: str, member: Any) -> None:
 def _check_numbers(config: DictConfig) -> None:
     """Refuse numbers out of their range at the top level."""
     for name in _POSITIVE:
-        if config[name] < 1:
-            raise InputError(f"{name}={config[name]}: give a number from 1")
+        if not 1 <= config[name] <= _MOST:
+            raise InputError(f"{name}={config[name]}: give a number from 1 to 10**12")
     if config.batch_size % config.accumulate:
         raise InputError(
             f"accumulate={config.accumulate} does not divide batch_size={config.batch_size}"
@@ -146,3 +155,5 @@ def validate(config: DictConfig) -> None:
             check_target(path, node, allowed)
         elif path in NODES:
             check_keys(path, node, signatures.signature(signatures.find(NODES[path])))
+            if path in _PLAYERS:
+                _check_players(path, node)

@@ -23,7 +23,7 @@ def play(folder: Path, cleanup: Cleanup, status: int, trained: bool) -> None:
     """Write what a run does and exit."""
     with cleanup:
         hydra(folder)
-        cleanup.folder = folder
+        cleanup.folder, cleanup.owned = folder, True
         if trained:
             (folder / "metrics.csv").write_text("step\n1\n")
         raise SystemExit(status)

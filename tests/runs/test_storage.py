@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_lightning.utilities import rank_zero_only
 
 from gan.commands.train import train
 from gan.errors import InputError
-from gan.runs.storage import check_free_space, checkpoint_size, explain_full_disk, locked
+from gan.runs.lock import locked
+from gan.runs.storage import check_free_space, checkpoint_size, explain_full_disk
 from gan.runs.training import _callbacks
 from gan.settings.errors import explain
 from gan.settings.trust import build
@@ -23,7 +23,7 @@ Usage = namedtuple("Usage", ["total", "used", "free"])
 HOLD = """
 import sys, time
 from pathlib import Path
-from gan.runs.storage import locked
+from gan.runs.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -44,7 +44,7 @@ def test_a_folder_is_held_by_one_and_let_go(tmp_path: Path) -> None:
 
 def test_the_other_processes_of_a_run_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with locked(tmp_path):
-        monkeypatch.setattr(rank_zero_only, "rank", 1)
+        monkeypatch.setenv("LOCAL_RANK", "1")
         with locked(tmp_path):
             pass
 
