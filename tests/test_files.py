@@ -21,6 +21,8 @@ from gan.runs.evaluations import Evaluations
 from gan.runs.folder import Run
 from gan.runs.lock import Lock, locked
 from gan.runs.results import Results
+from gan.settings.commandline import CommandLine
+from gan.sweeps.checks import check_sweep
 from gan.sweeps.job import Outcome
 
 
@@ -133,6 +135,16 @@ def test_a_link_out_of_a_run_is_refused(
         with pytest.raises(InputError, match=f"{link} is a link out of {folder}"):
             use()
     assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize("name", ["multirun.yaml", "leaderboard.csv", "job/log.txt"])
+def test_a_link_out_of_a_sweep_is_refused(name: str, outside: Path, tmp_path: Path) -> None:
+    link = tmp_path / "sweep" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    line = CommandLine(["-m", "model=mlp", "seed=1,2", f"hydra.sweep.dir={tmp_path / 'sweep'}"])
+    with pytest.raises(InputError, match=f"{link} is a link out of"):
+        check_sweep(line)
 
 
 def test_links_within_a_run_and_to_a_run(folder: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ AUTO = "auto"  # resume if there is something to resume, start if there is not
 
 def has_checkpoint(folder: Path) -> bool:
     """Return whether a run folder has a checkpoint to resume from."""
-    return any((folder / "checkpoints" / f"{name}.ckpt").is_file() for name in ("last", "previous"))
+    return any((folder / "checkpoints" / f"{name}.ckpt").exists() for name in ("last", "previous"))
 
 
 def _content(config: DictConfig) -> dict[str, Any]:

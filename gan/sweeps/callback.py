@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 
-from gan.files import refuse_links
 from gan.sweeps.job import State
 from gan.sweeps.leaderboard import Leaderboard
 from gan.sweeps.signals import FORWARDER
@@ -25,13 +24,8 @@ class Sweep(Callback):
     folder: ClassVar[Path | None] = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Fix the folder of the sweep for all processes that compose its jobs.
-
-        Raises:
-            InputError: if a link in the folder leads out of it.
-        """
+        """Fix the folder of the sweep for all processes that compose its jobs."""
         folder = Path(config.hydra.sweep.dir)
-        refuse_links(folder)
         Sweep.folder = folder
         with read_write(config.hydra):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")

@@ -1,6 +1,7 @@
 """Checks of the settings of a sweep before its first job."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from hydra.core.override_parser.types import (
     ChoiceSweep,
@@ -11,13 +12,14 @@ from hydra.core.override_parser.types import (
 )
 from omegaconf import open_dict
 
+from gan.files import refuse_links
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
 from gan.settings.validation import validate
 
 
 def check_sweep(line: CommandLine) -> None:
-    """Refuse settings that would make a job fail at its start.
+    """Refuse settings that would make a job fail at its start, and a folder with links out of it.
 
     Each value of each setting is checked once, together with the first values of the others.
 
@@ -28,6 +30,7 @@ def check_sweep(line: CommandLine) -> None:
     fixed = [str(o.input_line) for o in line.parsed if not o.is_sweep_override()]
     swept = {o.key_or_group: _values(o) for o in line.parsed if o.is_sweep_override()}
     first = line.compose(fixed, with_hydra=True)
+    refuse_links(Path(first.hydra.sweep.dir))
     params = first.hydra.sweeper.get("params") or {}
     searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
     for override in overrides.parse(searched):
