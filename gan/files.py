@@ -105,13 +105,13 @@ def refuse_link(path: Path) -> None:
         raise InputError(f"{path} is a link: nothing is written through it: replace or delete it")
 
 
-def refuse_links(folder: Path) -> None:
-    """Refuse a folder of a run or a sweep in which a link leads out of the folder.
+def refuse_special_files(folder: Path) -> None:
+    """Refuse a folder of a run or a sweep with pipes, devices, or links that lead out of it.
 
-    Files and folders of the folder and of its subfolders are examined.
+    Entries of the folder and of its subfolders are examined.
 
     Raises:
-        InputError: with the first such link.
+        InputError: with the first of them.
     """
     root = os.path.realpath(folder)
     for pattern in ("*", "*/*"):
@@ -121,3 +121,5 @@ def refuse_links(folder: Path) -> None:
                     f"{path} is a link out of {folder}: replace it by what it stands for, or "
                     "delete it"
                 )
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise InputError(f"{path} is not a regular file: replace or delete it")

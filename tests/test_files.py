@@ -147,12 +147,19 @@ def test_a_link_out_of_a_sweep_is_refused(name: str, outside: Path, tmp_path: Pa
         check_sweep(line)
 
 
+@pytest.mark.parametrize("name", ["multirun.yaml", ".hydra/overrides.yaml"])
+def test_a_pipe_in_a_folder_is_refused(name: str, folder: Path) -> None:
+    path = fifo(folder / name)
+    with pytest.raises(InputError, match=f"{path} is not a regular file"):
+        files.refuse_special_files(folder)
+
+
 def test_links_within_a_run_and_to_a_run(folder: Path, tmp_path: Path) -> None:
     (folder / "latest").symlink_to("checkpoints")
     (folder / "loop").symlink_to("loop")
     (tmp_path / "link").symlink_to(folder)
-    files.refuse_links(folder)
-    files.refuse_links(tmp_path / "link")
+    files.refuse_special_files(folder)
+    files.refuse_special_files(tmp_path / "link")
 
 
 def fifo(path: Path) -> Path:

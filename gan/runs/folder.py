@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gan.errors import InputError
-from gan.files import refuse_links
+from gan.files import refuse_special_files
 from gan.settings import stored
 from gan.settings.cache import cache_folder
 from gan.settings.migration import migrate_overrides
@@ -39,7 +39,7 @@ class Run:
         self.path, self.allow_targets = Path(path), allow_targets
         if not (self.path / _SETTINGS).is_file():
             raise InputError(f"{path} is no run folder: it has no {_SETTINGS}")
-        refuse_links(self.path)
+        refuse_special_files(self.path)
 
     def settings(self) -> tuple[DictConfig, dict[str, str]]:
         """Return the settings of the run, and the expressions behind its computed values.

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from gan.errors import InputError
-from gan.files import refuse_link, refuse_links
+from gan.files import refuse_link, refuse_special_files
 
 
 class Lock:
@@ -81,7 +81,7 @@ def locked(folder: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    refuse_links(folder)
+    refuse_special_files(folder)
     path = folder / ".hydra" / "lock"
     lock = Lock(path, pause=lambda: None)
     try:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan.errors import InputError
-from gan.files import refuse_links, write_text
+from gan.files import refuse_special_files, write_text
 from gan.settings import resolvers
 from gan.settings.migration import migrate_config
 
@@ -71,7 +71,7 @@ def save(
     Raises:
         InputError: if a link in the folder leads out of it.
     """
-    refuse_links(folder)
+    refuse_special_files(folder)
     contents = {
         EXPRESSIONS: OmegaConf.create({"expressions": {**expressions, **resolve(config)}}),
         "config.yaml": config,

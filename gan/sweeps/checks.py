@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import (
 )
 from omegaconf import open_dict
 
-from gan.files import refuse_links
+from gan.files import refuse_special_files
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
 from gan.settings.validation import validate
@@ -30,7 +30,7 @@ def check_sweep(line: CommandLine) -> None:
     fixed = [str(o.input_line) for o in line.parsed if not o.is_sweep_override()]
     swept = {o.key_or_group: _values(o) for o in line.parsed if o.is_sweep_override()}
     first = line.compose(fixed, with_hydra=True)
-    refuse_links(Path(first.hydra.sweep.dir))
+    refuse_special_files(Path(first.hydra.sweep.dir))
     params = first.hydra.sweeper.get("params") or {}
     searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
     for override in overrides.parse(searched):
