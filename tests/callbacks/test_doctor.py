@@ -122,6 +122,24 @@ def test_the_weights_after_a_rollback_are_those_of_the_checkpoint(tmp_path: Path
     assert all(torch.equal(taken[0][k], v) for k, v in there["state_dict"].items())
 
 
+def test_a_changed_checkpoint_is_passed_over_by_a_rollback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    players, folder = fragile({20}), tmp_path / "checkpoints"
+    kept = Checkpoints(str(folder), every=10)
+    run(game(), 10, kept)
+    content = torch.load(folder / "last.ckpt", weights_only=True)
+    content["state_dict"]["generator.layers.0.weight"] *= math.nan
+    torch.save(content, folder / "best.ckpt")
+    doctor = Doctor(str(tmp_path), patience=4, rollback=True)
+    log = run(players, 40, doctor, kept)
+    assert players.is_finite()
+    assert doctor.rollback_count == 1
+    assert "back to the weights of last.ckpt" in log.alerts[0][1]
+    name = folder / "best.ckpt"
+    assert f"{name} cannot be restored: state_dict.generator.layers.0.weight" in caplog.text
+
+
 def test_rollbacks_are_counted(tmp_path: Path) -> None:
     players = fragile(FOREVER[10:])
     doctor = Doctor(str(tmp_path), patience=3, rollback=True, rollbacks=2)
