@@ -123,7 +123,8 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     """
     config, expressions = run.settings()
     old, before = _content(config), identity(config)
-    given = [o for o in line.parsed if o.input_line not in set(run.overrides)]
+    known = set(run.overrides)  # in the stored settings already, but for the cache of this user
+    given = [o for o in line.parsed if o.input_line not in known or o.key_or_group == "cache_dir"]
     _apply(config, given, line)
     expressions |= stored.resolve(config)
     make_root_absolute(config)
