@@ -1,5 +1,6 @@
 """The folder of what one run computes for the next: classifier weights, statistics."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -24,18 +25,18 @@ def cache_folder() -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the folder, or refuse one in which nothing can be written.
+    """Refuse a folder in which nothing can be written; one that is missing is not made.
 
     Raises:
         InputError: with the reason.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        reason = os.strerror(errno.ENOTDIR)
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        reason = os.strerror(errno.EACCES)
     else:
-        reason = None if os.access(folder, os.W_OK | os.X_OK) else "Permission denied"
-    if reason is not None:
-        raise InputError(
-            f"{folder}: {reason}: it is for caches: give another by cache_dir=DIR or {_VARIABLE}"
-        )
+        return
+    raise InputError(
+        f"{folder}: {reason}: it is for caches: give another by cache_dir=DIR or {_VARIABLE}"
+    )

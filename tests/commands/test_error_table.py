@@ -144,11 +144,6 @@ def evaluated(given: Given) -> None:
     given.write("run/results.json", json.dumps(results | {"surprise": 1}))
 
 
-def strange(given: Given) -> None:
-    path = given.place / "run" / ".hydra" / "overrides.yaml"
-    path.write_text(path.read_text() + "- hydra.callbacks.x._target_=os.system\n")
-
-
 def hostile(given: Given) -> None:
     path = given.place / "run" / ".hydra" / "config.yaml"
     path.write_text(path.read_text().replace("gan.latents.Gaussian", "os.system"))
@@ -206,12 +201,12 @@ FAST = [
 ]
 KINDS = [
     train("misspelt key of a class", f"{TINY} prior.dmi=4", "prior.dmi did you mean 'dim'"),
-    train("unknown option of a group", "loss=hing", "loss/hing hinge"),
+    train("unknown option of a group", "loss=hing", "loss=hing: no such option hinge"),
     train("unknown regularizer", "regularizers=[dropout]", "dropout known are"),
     train("setting of what is not chosen", "regularizers.r1.gamma=1", "r1 is not chosen"),
     train("unfinished value", "model.generator.hidden=[1", "model.generator.hidden=[1"),
-    train("wrong type", "steps=many", "steps 'many' Integer"),
-    train("wrong type of a class", f"{TINY} optimizer.generator.lr=fast", "lr=fast float"),
+    train("wrong type", "steps=many", "steps=many a whole number"),
+    train("wrong type of a class", f"{TINY} optimizer.generator.lr=fast", "lr=fast a number"),
     train("no steps", f"{TINY} steps=0", "steps=0 from 1"),
     train("negative batch", f"{TINY} batch_size=-4", "batch_size=-4 from 1"),
     train("batch larger than the data", f"{TINY} batch_size=5000", "1437 training images"),
@@ -231,7 +226,7 @@ KINDS = [
         f"{TINY} data=synthetic data.num_classes=0 metrics=[fid]",
         "backbone=domain labels",
     ),
-    train("unknown accelerator", "accelerator=abacus", "accelerator/abacus cpu"),
+    train("unknown accelerator", "accelerator=abacus", "accelerator=abacus: no such option cpu"),
     train("impossible precision", f"{TINY} accelerator.precision=7", "accelerator Precision 7"),
     train("no devices", f"{TINY} accelerator.devices=0", "accelerator devices=0"),
     train("no data named", f"{TINY} data=image_folder", "data.root is not set"),
@@ -314,7 +309,6 @@ KINDS = [
         "results.json is no result",
         text("run/results.json", "{"),
     ),
-    train("settings that would change Hydra", AGAIN, "os.system is no setting of a run", strange),
     train("run folder below a file", f"{TINY} hydra.run.dir=a/b", "a", text("a")),
     train(
         "read-only run folder",
@@ -343,11 +337,11 @@ KINDS = [
     after(
         "chain out of bounds", "sample run=run langevin=9 langevin_step=1e9", "1000000000.0 lower"
     ),
-    after("codes that are not there", "traverse run=run", "run=run no codes prior=codes"),
-    after("styles that are not there", "mix run=run", "run=run no styles model=stylegan"),
+    after("codes that are not there", "traverse run=run", "run: no codes prior=codes"),
+    after("styles that are not there", "mix run=run", "run: no styles model=stylegan"),
     after("no share of a style", "truncate run=run psis=[]", "psis=[] one number or more"),
     after("walk of no length", "directions run=run extent=0", "extent=0.0 above 0"),
-    after("lines between no styles", "interpolate run=run styles=true", "run=run no styles"),
+    after("lines between no styles", "interpolate run=run styles=true", "run: no styles"),
     after("no image to project", "project run=run", "image index=K"),
     after("image that is not there", "project run=run image=0.png", "image=0.png no such file PNG"),
     after(
