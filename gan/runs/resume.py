@@ -124,7 +124,8 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     config, expressions = run.settings()
     old, before = _content(config), identity(config)
     known = set(run.overrides)  # in the stored settings already, but for the cache of this user
-    given = [o for o in line.parsed if o.input_line not in known or o.key_or_group == "cache_dir"]
+    last = {o.key_or_group: o for o in line.parsed}.values()  # of a key that is given twice
+    given = [o for o in last if o.input_line not in known or o.key_or_group == "cache_dir"]
     _apply(config, given, line)
     expressions |= stored.resolve(config)
     make_root_absolute(config)

@@ -140,6 +140,14 @@ def test_resuming_goes_on_with_the_settings_of_the_run(tmp_path: Path) -> None:
     assert [row["step"] for row in rows(run)] == ["1", "2", "3", "4", "5"]
 
 
+def test_of_a_setting_given_twice_the_last_counts(tmp_path: Path) -> None:
+    given = [*TINY, *MLP, "critic_norm=none", "regularizers=[r1]", "regularizers=[dragan]"]
+    given += ["resume=auto", f"hydra.run.dir={tmp_path / 'run'}"]
+    assert cli(*given, "steps=2") == 0
+    assert cli(*given, "steps=3") == 0
+    assert "discriminator/dragan" in rows(tmp_path / "run")[-1]
+
+
 @pytest.mark.parametrize(
     ("again", "words"),
     [
