@@ -30,7 +30,7 @@ def extra(name: str) -> str:
 
     The name "ganymede" belongs to another project on the Python package index.
     """
-    return f"run pip install '.[{name}]' in the source folder of this project"
+    return f"run pip install 'SOURCE[{name}]', where SOURCE is this project's folder or wheel"
 
 
 def causes(error: BaseException | None) -> list[BaseException]:

@@ -8,7 +8,7 @@ from tests.configs import ROOT
 
 NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "processes", "schedules"]
 RANKS = {
-    **dict.fromkeys(["deferral", "errors", "structure"], 0),
+    **dict.fromkeys(["deferral", "errors", "structure", "tables"], 0),
     "files": 1,
     **dict.fromkeys(["archives", "records", *NOUNS], 2),
     **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 3),

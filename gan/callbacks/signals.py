@@ -37,6 +37,7 @@ class Signals(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Install the handlers, where Python allows it: in the main thread."""
         if trainer.received_sigterm:  # while data and metrics were prepared
+            print("stopped by SIGTERM before the first step: there is no checkpoint", flush=True)
             raise SystemExit(REQUEUE)
         if threading.current_thread() is not threading.main_thread():
             return
@@ -109,7 +110,7 @@ class Preemption(StepCallback):
                 callback.write_last(trainer)
         if trainer.is_global_zero:
             print(
-                f"stopped by a signal after step {game.clock.step}: the same command with "
-                "resume=auto goes on"
+                f"stopped by a signal after step {game.clock.step}: "
+                f"resume={trainer.default_root_dir} continues the run"
             )
         raise SystemExit(REQUEUE)

@@ -74,6 +74,8 @@ def exit_on_preemption() -> Iterator[None]:
 
     def leave(number: int, frame: object) -> None:
         _PREEMPTED.append(INTERRUPTED if number == signal.SIGINT else REQUEUE)
+        line = f"ganymede: stopped by {signal.Signals(number).name} outside the training steps\n"
+        os.write(2, line.encode())  # a handler may interrupt a print
         raise SystemExit(_PREEMPTED[0])
 
     if threading.current_thread() is not threading.main_thread():

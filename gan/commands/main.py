@@ -78,6 +78,13 @@ class Command:
         self.function(OmegaConf.to_object(options))
 
 
+def _find_own_packages(given: list[str]) -> None:
+    """Let packages that ``allow_targets`` names lie in the working directory, in any command."""
+    here = os.getcwd()
+    if here not in sys.path and any(pair.startswith("allow_targets=") for pair in given):
+        sys.path.append(here)
+
+
 def dispatch(arguments: list[str]) -> None:
     """Run the command that the first argument names on the arguments that follow.
 
@@ -85,6 +92,7 @@ def dispatch(arguments: list[str]) -> None:
         InputError: on an unknown command, or bad settings.
     """
     name, *given = arguments or ["--help"]
+    _find_own_packages(given)
     if name in ("--help", "-h", "help"):
         pages.show_commands({title: [*map(_summary, names)] for title, names in GROUPS.items()})
     elif name == "--version":

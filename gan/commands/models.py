@@ -1,8 +1,6 @@
 """The models of ``conf/model`` and the options that they can be combined with."""
 
-import os
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from gan.settings.errors import explain
 from gan.settings.groups import CONF, description, options
 from gan.settings.names import nearest
 from gan.settings.trust import build
+from gan.tables import console_for, show
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,8 +30,6 @@ _TITLE = re.compile(r".*?[.:](?= |$)(?![^(]*\))")  # up to a stop outside bracke
 _COUNTS = ("n_critic", "steps")
 _SIZES = ("G", "D")
 _HEADS = ("model", "paper", "game", "loss", "conditioning", "regularizers", *_COUNTS, *_SIZES)
-_MIN_WIDTH = 140  # characters a line that the table needs
-_DEFAULT_WIDTH = 160  # characters a line where the output is no terminal
 
 
 @dataclass
@@ -69,11 +66,17 @@ class ModelConfig:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             self.config: DictConfig = compose("train", given, return_hydra_config=True)
 
-    def choice(self, group: str) -> str:
-        """Return the chosen option of a group, those of a choose-many group with commas."""
+    def chosen(self, group: str) -> list[str]:
+        """Return the chosen options of a group, which a choose-many group has any number of."""
         if group in _CHOOSE_MANY:
-            return ", ".join(map(str, self.config[group])) or "none"
-        return str(self.config.hydra.runtime.choices[group])
+            return [str(name) for name in self.config[group]]
+        return [str(self.config.hydra.runtime.choices[group])]
+
+    def override(self, group: str, option: str) -> str:
+        """Return the override that chooses an option; it joins those of a choose-many group."""
+        if group not in _CHOOSE_MANY:
+            return f"{group}={option}"
+        return f"{group}=[{','.join(dict.fromkeys([*self.chosen(group), option]))}]"
 
     def game(self) -> "TwoPlayerGame":
         """Return the game, untrained.
@@ -116,7 +119,8 @@ def _row(model: str, data: str, parameters: bool) -> tuple[list[str], str | None
         composed = ModelConfig(model, data)
         config = composed.config
         row.append(str(config.model._target_).rpartition(".")[2])
-        row += [composed.choice(group) for group in ("loss", "conditioning", "regularizers")]
+        for group in ("loss", "conditioning", "regularizers"):
+            row.append(", ".join(composed.chosen(group)) or "none")
         row += [str(config.n_critic), f"{config.steps:,}"]
         if parameters:
             game = composed.game()
@@ -126,37 +130,27 @@ def _row(model: str, data: str, parameters: bool) -> tuple[list[str], str | None
     return row, None
 
 
-def _console() -> Console:
-    """Return a console as wide as the terminal or COLUMNS say, or as a page."""
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console(width=None if known else _DEFAULT_WIDTH)
-
-
 def _line(row: list[str]) -> str:
     """Return a row, but for model and paper, as one line."""
     return "; ".join(f"{head} {cell}" for head, cell in zip(_HEADS[2:], row[2:], strict=False))
 
 
-def _print(console: Console, rows: list[list[str]]) -> None:
-    """Print rows as a table, or one below the other where the console is too narrow."""
-    if console.width < _MIN_WIDTH:
-        for row in rows:
-            console.print(f"{row[0]}: {row[1]}\n  {_line(row)}", markup=False, highlight=False)
-        return
+def _print(rows: list[list[str]]) -> None:
+    """Print rows as a table."""
     table = Table()
     for head in _HEADS[: max(map(len, rows))]:
         table.add_column(head, justify="right" if head in (*_COUNTS, *_SIZES) else "left")
     for row in rows:
         table.add_row(*map(escape, row))
-    console.print(table)
+    show(table)
 
 
 def _show_all(data: str, parameters: bool) -> None:
     """Print the table of all models."""
     names = tqdm(options("model"), "models", leave=False, disable=None)
     rows = [_row(name, data, parameters) for name in names]
-    console = _console()
-    _print(console, [row for row, _ in rows])
+    console = Console()
+    _print([row for row, _ in rows])
     for (name, *_), reason in rows:
         if reason is not None:
             console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
@@ -164,13 +158,13 @@ def _show_all(data: str, parameters: bool) -> None:
     console.print(f"{sizes}; ganymede models model=NAME shows what a model composes with")
 
 
-def _composes(model: str, data: str, group: str, option: str) -> str:
+def _composes(model: str, data: str, override: str) -> str:
     """Return whether a model can be combined with an option, or why not."""
     try:
-        game = ModelConfig(model, data, f"{group}={option}").game()
+        game = ModelConfig(model, data, override).game()
     except Exception as error:  # whatever else is no refusal is raised again
         return _reason(error)
-    unused = group == "conditioning" and not getattr(game.generator, "num_classes", 0)
+    unused = override.startswith("conditioning=") and not getattr(game.generator, "num_classes", 0)
     return "yes, runs unconditionally" if unused else "yes"
 
 
@@ -181,11 +175,11 @@ def _show(model: str, data: str) -> None:
     table = Table("group", "option", "composes")
     before = ""
     for group, option in tqdm(tried, model, leave=False, disable=None):
-        own = " (its own)" if option in composed.choice(group).split(", ") else ""
-        answer = escape(_composes(model, data, group, option))
+        own = " (its own)" if option in composed.chosen(group) else ""
+        answer = escape(_composes(model, data, composed.override(group, option)))
         table.add_row(group if group != before else "", option + own, answer)
         before = group
-    console = _console()
+    console = console_for(table)
     console.print(f"{model}: {description('model', model)}", markup=False, highlight=False)
     row, reason = _row(model, data, parameters=True)
     console.print(_line(row), markup=False, highlight=False)

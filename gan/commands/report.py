@@ -17,6 +17,7 @@ from gan.errors import InputError
 from gan.runs.evaluations import Evaluations, Spread, spreads
 from gan.runs.results import Results
 from gan.settings.sampling import sampling_changes
+from gan.tables import show
 
 Column = tuple[str, str]  # value, protocol
 
@@ -132,8 +133,8 @@ def report(options: ReportOptions) -> None:
     for row in rows:
         cells = [str(row.cells.get(column, "")) for column in columns]
         table.add_row(escape(row.run), escape(row.source), str(row.step), *cells)
+    show(table)
     console = Console()
-    console.print(table)
     used = {name for _, name in columns}
     stamps = {k: stamp for row in rows for k, stamp in row.stamps.items() if k in used}
     for line in _legend(stamps):

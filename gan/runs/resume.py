@@ -1,5 +1,6 @@
 """Resuming a run: from its stored settings and what is given now, if it stays the same run."""
 
+import textwrap
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ _REPEATED = {
 _UNREPORTED = ("resume", "run_dir", "cache_dir", "allow_targets")
 _WHOLE = ("model", "experiment", "sweep")  # groups that set other nodes as well
 _SHOWN = 3
+_MOST_SHOWN = 80  # characters of a value
 _RESTRETCH = "schedule.restretch"
 AUTO = "auto"  # resume if there is something to resume, start if there is not
 
@@ -62,11 +64,16 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def _shown(values: dict[str, Any], key: str) -> str:
+    """Return a value as a message shows it."""
+    return textwrap.shorten(str(values.get(key, "nothing")), _MOST_SHOWN, placeholder="...")
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
     """Return what differs between plain settings, a phrase each, by dotted path."""
     before, now = dict(_leaves(old)), dict(_leaves(new))
     return {
-        key: f"{key}={now.get(key, 'nothing')} instead of {before.get(key, 'nothing')}"
+        key: f"{key}={_shown(now, key)} instead of {_shown(before, key)}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     }

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan.errors import InputError
-from gan.files import open_file
 from gan.settings import overrides, renamed
 from gan.settings.composing import compose
+from gan.settings.documents import check_configs
 from gan.settings.groups import options
 from gan.settings.names import nearest
 
+PRIMARY = "train"  # config
 _SWITCHES = ("run", "hydra_help", "shell_completion")
 _VALUED = ("cfg", "info", "package", "config_path", "config_name", "config_dir")
 
@@ -40,7 +40,7 @@ class CommandLine:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.flags = self._flags(arguments)
-        _check_folder(self.flags.config_dir)
+        _check_folder(self.flags.config_dir, self.flags.config_name or PRIMARY)
         given = [overrides.quote(a, self.flags.multirun) for a in self.flags.overrides]
         renamed.refuse(given)
         self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
@@ -89,7 +89,7 @@ class CommandLine:
         """
         folder = self.flags.config_dir
         folders = [os.path.abspath(folder)] if folder else []
-        name = self.flags.config_name or "train"
+        name = self.flags.config_name or PRIMARY
         return compose(arguments, name, folders, with_hydra=with_hydra)
 
     def value(self, key: str) -> Any:
@@ -110,18 +110,13 @@ class CommandLine:
             raise InputError(f"{key}: {str(error).splitlines()[0]}: write the value out") from error
 
 
-def _check_folder(folder: str | None) -> None:
+def _check_folder(folder: str | None, name: str) -> None:
     """Refuse a folder of configs that is not there, or holds one that Hydra misreads."""
     if folder is None:
         return
     if not Path(folder).is_dir():
         raise InputError(f"--config-dir={folder}: there is no such folder: correct it")
-    for path in Path(folder).rglob("*.yaml"):
-        with open_file(path) as file:
-            if file.read(len(BOM_UTF8)) == BOM_UTF8:
-                raise InputError(
-                    f"{path}: it begins with a byte-order mark: save it as UTF-8 without one"
-                )
+    check_configs(Path(folder), name)
 
 
 def _run_folder(argument: str) -> str:

@@ -1,7 +1,7 @@
 """The settings of a training run that no class of its own takes."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -58,7 +58,7 @@ class Accelerator:
     accelerator: str = MISSING
     devices: int | str | list[int] = MISSING
     strategy: Any = MISSING
-    precision: str | int = MISSING
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "32", "bf16", 32] = MISSING
     sync_batchnorm: bool = MISSING
     channels_last: bool = MISSING
     compile: bool = MISSING

@@ -20,6 +20,10 @@ _MODULE = "torch.nn.modules.module"  # of torch.nn.Module
 OWN = ("gan", "datamodules")  # packages of this project
 
 
+class NoModuleError(LookupError):
+    """There is no module of that name; the argument is the name."""
+
+
 class UnreadableError(Exception):
     """A name cannot be followed through source files alone: only an import shows what it is."""
 
@@ -102,12 +106,12 @@ def _module(name: str) -> Module:
     """Return the source of a module.
 
     Raises:
-        LookupError: if there is no such module.
+        NoModuleError: if there is no such module.
         UnreadableError: if it has no source that can be parsed.
     """
     spec = _spec(name)
     if spec is None:
-        raise LookupError(name)
+        raise NoModuleError(name)
     frozen = getattr(sys.modules.get(name), "__file__", None)  # parts of the standard library
     path = spec.loader.path if isinstance(spec.loader, SourceFileLoader) else str(frozen)
     if not path.endswith(".py"):
@@ -139,24 +143,25 @@ def find(name: str, seen: frozenset[str] = frozenset()) -> Definition:
         seen: names that were followed on the way here.
 
     Raises:
-        LookupError: if there is no such module, or it has no class or function of that name.
+        NoModuleError: if there is no such module, or it imports the name from one that is missing.
+        LookupError: if it has no class or function of that name.
         UnreadableError: if an import alone shows what it is.
     """
     path, _, attribute = name.rpartition(".")
     if name in seen or not path:
         raise LookupError(name)
-    module, unreadable = _module(path), False
+    module, unclear = _module(path), list[Exception]()
     for statement in _statements(module.body):
         try:
             found = _bound(module, statement, attribute, seen | {name})
-        except UnreadableError:
-            unreadable = True
+        except (NoModuleError, UnreadableError) as error:
+            unclear.append(error)
             continue
         if found is not None:
             return found
-    if unreadable:
+    if any(isinstance(error, UnreadableError) for error in unclear):
         raise UnreadableError(name)
-    raise LookupError(name)
+    raise unclear[0] if unclear else LookupError(name)
 
 
 def _bound(
@@ -183,13 +188,20 @@ def _bound(
 def _imported(
     module: Module, statement: ast.ImportFrom, name: str, seen: frozenset[str]
 ) -> Definition | None:
-    """Return the definition that ``from ... import`` binds to ``name``, if it does."""
+    """Return the definition that ``from ... import`` binds to ``name``, if it does.
+
+    Raises:
+        NoModuleError: if it imports the name from a module that is missing.
+    """
     source = module.absolute(statement)
     for alias in statement.names:
         if alias.name != "*" and (alias.asname or alias.name) != name:
             continue
         try:
             return find(f"{source}.{name if alias.name == '*' else alias.name}", seen)
+        except NoModuleError:
+            if alias.name != "*":
+                raise
         except LookupError:
             continue
     return None

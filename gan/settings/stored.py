@@ -6,19 +6,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan.errors import InputError
 from gan.files import refuse_special_files, write_text
-from gan.settings import resolvers
+from gan.settings import documents, resolvers
 from gan.settings.migration import migrate_config
 
 _COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
 _LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
-_MOST_BYTES = 4 * 2**20
-_MOST_NODES = 100_000
 # Keys that say where something is written; a run writes below its own folder alone.
 _FOLDERS = ("folder", "save_dir", "journal")
 EXPRESSIONS = "expressions.yaml"
@@ -81,39 +78,6 @@ def save(
         write_text(folder / ".hydra" / name, OmegaConf.to_yaml(content))
 
 
-def read(path: Path) -> Any:
-    """Return the plain content of a YAML file of a run folder.
-
-    Raises:
-        InputError: if it is no such file, or is made to be slow to read.
-    """
-    try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            raise ValueError(path)
-        text = path.read_text(encoding="utf-8-sig")
-        nodes = yaml.compose(text, Loader=yaml.SafeLoader)
-        if _size(nodes, _MOST_NODES) > _MOST_NODES:
-            raise ValueError(path)
-        return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except Exception as error:  # a broken file fails in any way
-        raise InputError(
-            f"{path} holds no settings of a run: copy it again, or start another run"
-        ) from error
-
-
-def _size(node: Any, most: int) -> int:
-    """Return how many nodes a YAML document has once its aliases are expanded, up to ``most``."""
-    waiting, count = [node], 0
-    while waiting and count <= most:
-        current = waiting.pop()
-        count += 1
-        if isinstance(current, yaml.MappingNode):
-            waiting += [part for pair in current.value for part in pair]
-        elif isinstance(current, yaml.SequenceNode):
-            waiting += current.value
-    return count
-
-
 def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     """Return the stored settings of a run, and the expressions behind its computed values.
 
@@ -129,7 +93,7 @@ def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     """
     resolvers.register()
     path = folder / ".hydra" / "config.yaml"
-    content = read(path)
+    content = documents.read(path)
     if not isinstance(content, dict) or not content.keys() >= {"model", "data", "metrics"}:
         raise InputError(f"{path} is no config of a run: name the folder of one")
     content |= {"run_dir": str(folder.absolute()), "cache_dir": cache_dir, "allow_targets": []}
@@ -172,7 +136,7 @@ def _expressions(folder: Path) -> dict[str, str]:
     path = folder / ".hydra" / EXPRESSIONS
     if not path.exists():
         return {}
-    content = read(path)
+    content = documents.read(path)
     stored = content.get("expressions") if isinstance(content, dict) else None
     if not isinstance(stored, dict):
         raise InputError(f"{path} holds no expressions: copy it again, or remove it")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
 from gan.settings import signatures
-from gan.settings.signatures import Definition, UnreadableError
+from gan.settings.signatures import Definition, NoModuleError, UnreadableError
 
 PACKAGES = ("gan", "datamodules", "torch.nn", "torch.optim")
 
@@ -53,6 +53,11 @@ def find(path: str, name: Any, allowed: Sequence[str] = ()) -> Definition | None
         raise _untrusted(path, name)
     try:
         found = signatures.find(name)
+    except NoModuleError as error:
+        raise InputError(
+            f"{_setting(path, name)}: there is no module {error} on Python's path: correct the "
+            "name, or add the module's folder to PYTHONPATH"
+        ) from error
     except LookupError as error:
         raise InputError(f"{_setting(path, name)}: no such class") from error
     except UnreadableError:
@@ -82,7 +87,7 @@ def _import(path: str, name: str, allowed: Sequence[str]) -> Any:
     module, _, attribute = name.rpartition(".")
     try:
         found = getattr(import_module(module), attribute)
-    except ImportError as error:
+    except (ImportError, SyntaxError) as error:
         raise InputError(f"{_setting(path, name)}: {module} cannot be imported: {error}") from error
     except AttributeError as error:
         raise InputError(f"{_setting(path, name)}: no such class") from error

@@ -76,13 +76,15 @@ class Truth(Type):
 
 @dataclass(frozen=True)
 class Number(Type):
-    """A number, also if it is not finite."""
+    """A finite number."""
 
     name: str = "a number"
 
     def accepts(self, value: Any) -> bool:
-        """Return whether it is a number."""
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        """Return whether it is a number, neither infinite nor NaN."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return isinstance(value, int) or math.isfinite(value)
 
     def convert(self, value: Any) -> Any:
         """Return a number for a text that is one."""

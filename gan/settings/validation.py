@@ -149,7 +149,6 @@ def validate(config: DictConfig) -> None:
     _check_numbers(config)
     _check_groups(config)
     allowed = list(config.allow_targets)
-    trust.check(OmegaConf.to_container(config, resolve=True), allowed)
     for path, node in nodes(config):
         if "_target_" in node:
             check_target(path, node, allowed)
@@ -157,3 +156,4 @@ def validate(config: DictConfig) -> None:
             check_keys(path, node, signatures.signature(signatures.find(NODES[path])))
             if path in _PLAYERS:
                 _check_players(path, node)
+    trust.check(OmegaConf.to_container(config, resolve=True), allowed)

@@ -1,5 +1,6 @@
 """Checks of the settings of a sweep before its first job."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from hydra.core.override_parser.types import (
     Override,
     RangeSweep,
 )
-from omegaconf import open_dict
+from omegaconf import DictConfig, open_dict
 
+from gan.errors import InputError
 from gan.files import refuse_special_files
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
 from gan.settings.validation import validate
+from gan.sweeps import tpe
+
+_PROGRAMS = {"SlurmLauncher": "srun"}  # that a launcher needs
 
 
 def check_sweep(line: CommandLine) -> None:
@@ -31,6 +36,7 @@ def check_sweep(line: CommandLine) -> None:
     swept = {o.key_or_group: _values(o) for o in line.parsed if o.is_sweep_override()}
     first = line.compose(fixed, with_hydra=True)
     refuse_special_files(Path(first.hydra.sweep.dir))
+    _check_launcher(first.hydra.launcher)
     params = first.hydra.sweeper.get("params") or {}
     searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
     for override in overrides.parse(searched):
@@ -38,6 +44,8 @@ def check_sweep(line: CommandLine) -> None:
             swept[override.key_or_group] = _values(override)
         else:
             fixed.append(str(override.input_line))
+    if first.hydra.sweeper._target_ == tpe.TARGET:
+        tpe.check(first, swept)
     for arguments in _variants(fixed, [values for values in swept.values() if values]):
         config = line.compose(arguments)
         with open_dict(config):
@@ -45,10 +53,21 @@ def check_sweep(line: CommandLine) -> None:
         validate(config)
 
 
+def _check_launcher(launcher: DictConfig) -> None:
+    """Refuse SLURM where there is none."""
+    needs = _PROGRAMS.get(str(launcher.get("_target_")).rpartition(".")[2])
+    if needs is not None and shutil.which(needs) is None:
+        raise InputError(
+            f"hydra/launcher: there is no {needs} on this machine: start the sweep where SLURM "
+            "is, or choose sweep=parallel"
+        )
+
+
 def _values(override: Override) -> list[str]:
     """Return the values of a setting that are to be checked, as overrides."""
     value, key = override.value(), override.get_key_element()
     if isinstance(value, IntervalSweep):
+        _check_interval(key.rstrip("="), value)
         return [f"{key}={value.start}", f"{key}={value.end}"]
     if isinstance(value, RangeSweep):
         numbers = list(value.range())
@@ -58,6 +77,15 @@ def _values(override: Override) -> list[str]:
     found = list(override.sweep_string_iterator())
     numeric = all(isinstance(item, int | float) for item in value.list)
     return [f"{key}={text}" for text in (found[:1] + found[-1:] if numeric else found)]
+
+
+def _check_interval(key: str, value: IntervalSweep) -> None:
+    """Refuse an interval that holds no number, or none that has a logarithm."""
+    low, high = float(value.start or 0), float(value.end or 0)
+    if not low <= high:
+        raise InputError(f"{key}: interval({value.start},{value.end}): give the smaller end first")
+    if "log" in value.tags and low <= 0:
+        raise InputError(f"{key}: tag(log,...) needs an interval above 0, not from {value.start}")
 
 
 def _variants(fixed: list[str], swept: list[list[str]]) -> Iterator[list[str]]:

@@ -16,6 +16,7 @@ from gan.files import replacement
 from gan.runs.evaluations import Spread
 from gan.runs.results import Results
 from gan.sweeps.job import Outcome, State
+from gan.tables import show
 
 Column = tuple[str, str]  # value, protocol
 _SEED = "seed"
@@ -150,7 +151,7 @@ class Leaderboard:
         console = Console()
         title = f"{self.folder}: mean ± deviation over seeds"
         console.print(title, markup=False, highlight=False, soft_wrap=True)
-        console.print(table)
+        show(table)
         for row in (row for group in self.groups for row in group):
             if row.outcome.state != State.FINISHED:
                 line = f"{row.outcome.state}: {self._description(row)}: {row.outcome.reason or ''}"

@@ -1,6 +1,7 @@
 """Search for settings by TPE (Bergstra et al., 2011), with early stopping of bad trials."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,37 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
+TARGET = "hydra_plugins.ganymede.TPESweeper"
+_DIRECTIONS = ("minimize", "maximize")
 _PRIME = 1_000_003  # seeds of trials far apart
 _DEFINITION = "question"  # key in the journal
 _CALLBACK = "gan.callbacks.pruning.Pruning"
+
+
+def check(config: DictConfig, space: Collection[str]) -> None:
+    """Refuse a search that cannot run, before its folder is made.
+
+    Args:
+        config: of its first job, with the node ``hydra``.
+        space: settings that are searched for.
+
+    Raises:
+        InputError: with what is wrong.
+    """
+    sweeper = config.hydra.sweeper
+    if find_spec("optuna") is None:
+        raise InputError(f"a search needs Optuna: {extra('sweeps')}")
+    if sweeper.direction not in _DIRECTIONS:
+        raise InputError(
+            f"hydra.sweeper.direction={sweeper.direction}: give {' or '.join(_DIRECTIONS)}"
+        )
+    for name in ("n_trials", "n_jobs"):
+        if not isinstance(sweeper[name], int) or sweeper[name] < 1:
+            raise InputError(f"hydra.sweeper.{name}={sweeper[name]}: give a number from 1")
+    if not space:
+        raise InputError("hydra.sweeper.params is empty: give a search space")
+    if not config.metrics:
+        raise InputError("metrics=[]: a search needs a metric to monitor: choose metrics=[fid]")
 
 
 class TPESweeper(Sweeper):
@@ -80,7 +109,7 @@ class TPESweeper(Sweeper):
         """Run trials until there are enough.
 
         Raises:
-            InputError: if Optuna is missing, or the folder holds another search.
+            InputError: if the folder holds another search.
         """
         given = [allow_new_key(f"{key!s}={value}") for key, value in self.params.items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -96,16 +125,11 @@ class TPESweeper(Sweeper):
 
     def _study(self, overrides: Mapping[str, Override]) -> "Study":
         """Return the search of the sweep folder, new or as it was left."""
-        try:
-            import optuna
-        except ImportError as error:
-            raise InputError(f"a search needs Optuna: {extra('sweeps')}") from error
+        import optuna
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
         from optuna.study import StudyDirection
 
-        if self.direction.upper() not in StudyDirection.__members__:
-            raise InputError(f"hydra.sweeper.direction={self.direction}: minimize or maximize")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.journal.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
@@ -138,8 +162,6 @@ class TPESweeper(Sweeper):
         unfinished = [trial for trial in trials if not trial.state.is_finished()]
         count = min(self.n_jobs, self.n_trials - len(trials) + len(unfinished))
         space = {k: _distribution(o) for k, o in overrides.items() if o.is_sweep_override()}
-        if not space:
-            raise InputError("hydra.sweeper.params is empty: give a search space")
         for number in range(len(trials), len(trials) + count - len(unfinished)):
             seed = (self.seed * _PRIME + number) % 2**32
             study.sampler = TPESampler(seed=seed, **arguments)
@@ -189,4 +211,4 @@ def _report(study: "Study", trial: "FrozenTrial", job: JobReturn) -> None:
 
 def register() -> None:
     """Register the sweeper with Hydra, which accepts only plugins of the package hydra_plugins."""
-    Plugins.instance().class_name_to_class["hydra_plugins.ganymede.TPESweeper"] = TPESweeper
+    Plugins.instance().class_name_to_class[TARGET] = TPESweeper
