@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.configs import ROOT
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 resolvers.register()
 schema.register()
+# No test reads or writes the caches of the user.
+os.environ["GANYMEDE_CACHE"] = tempfile.mkdtemp(prefix="ganymede-cache-")
 
 Compose = Callable[..., DictConfig]
 

@@ -28,6 +28,7 @@ from gan.backbones.weights import weights_only_load
 from gan.commands.main import dispatch
 from gan.commands.train import train
 from gan.errors import InputError
+from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run
 from gan.runs.resume import resume
 from gan.settings import trust
@@ -230,7 +231,7 @@ def test_a_hostile_node(
 def test_a_hostile_node_within_a_list(marker: Path, compose: Compose) -> None:
     given = [*MLP[:1], "model.generator.hidden=[{_target_:pathlib.Path}]"]
     line = refused(lambda: train(compose(*given)), marker)
-    assert "model.generator.hidden.0._target_=pathlib.Path: no class of" in line
+    assert "model.generator.hidden=[{'_target_': 'pathlib.Path'}]: give a list" in line
 
 
 @pytest.mark.parametrize(
@@ -364,6 +365,46 @@ def test_hostile_yaml(name: str, run: Path, marker: Path) -> None:
     path.write_text(f"!!python/object/apply:os.system ['touch {marker}']")
     used = {"config": lambda: gan.load(run), "overrides": lambda: resumed(run)}
     assert str(path) in refused(used[name], marker)
+
+
+STRANGE = [
+    ("model", 3, "model=3: give its keys"),
+    ("model", None, "model=null: give its keys"),
+    ("optimizer", 3, "optimizer=3: give its keys"),
+    ("name", "${loss}", "give text or null"),
+    ("name", "${..above}", "a value refers to a setting that is not there"),
+    ("prior", None, "a value refers to a setting that is not there"),
+    ("data", [1, 2], "a value refers to a setting that is not there"),
+    ("steps", 1.5, "steps=1.5: give a whole number"),
+    ("steps", -4, "steps=-4: give a number from 1"),
+    ("seed", "x", "seed=x: give a whole number"),
+    ("extra", 3, "extra: no such setting"),
+    ("loss._recursive_", 7, "loss._recursive_=7"),
+    ("averaging.half_life", float("nan"), "averaging.half_life=nan: give a number"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), STRANGE)
+def test_strange_settings_of_a_run(
+    key: str, value: object, words: str, run: Path, marker: Path
+) -> None:
+    path = run / ".hydra" / "config.yaml"
+    config = OmegaConf.load(path)
+    OmegaConf.update(config, key, value, merge=False, force_add=True)
+    OmegaConf.save(config, path)
+    for read in (lambda: gan.load(run), lambda: resumed(run)):
+        line = refused(read, marker)
+        assert line.startswith(f"{path}: ")
+        assert words in line
+
+
+def test_settings_of_any_size(run: Path, marker: Path) -> None:
+    path = run / ".hydra" / "config.yaml"
+    os.truncate(path, 10 * 2**30)
+    assert str(path) in refused(lambda: gan.load(run), marker)
+    with pytest.raises(SystemExit), Cleanup(str(run)):
+        raise SystemExit(2)
+    assert path.stat().st_size == 10 * 2**30
 
 
 def test_aliases_that_expand_without_end(run: Path, marker: Path) -> None:

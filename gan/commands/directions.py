@@ -48,7 +48,7 @@ def directions(options: DirectionsOptions) -> None:
     """Write a grid of walks in W along the directions that the weights single out (SeFa)."""
     out = picture_path(options.run, options.out, "directions.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms.directions import Walks
     from gan.pictures import forth_and_back, picture, save_animation, save_grid, stack_blocks
     from gan.runs.checkpoints import load

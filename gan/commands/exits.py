@@ -3,13 +3,12 @@
 import os
 import signal
 import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from gan.errors import DIVERGED, INTERRUPTED, REFUSED, REQUEUE, DivergedError, InputError, printable
+from gan.errors import DIVERGED, INTERRUPTED, REFUSED, REQUEUE, DivergedError, printable
 from gan.settings.errors import explain
 
 Result = TypeVar("Result")
@@ -38,30 +37,6 @@ def report_errors(command: Callable[[], Result]) -> Result:
             raise
         print(f"ganymede: {printable(line)}", file=sys.stderr)
         raise SystemExit(REFUSED) from None
-
-
-def unreadable(error: Exception) -> InputError:
-    """Return the error for settings that a library fails on in words of its own."""
-    reason = textwrap.shorten(str(error), 120, placeholder=" ...") or "no reason is given"
-    return InputError(
-        f"the settings cannot be read: {type(error).__name__}: {reason}: correct the value "
-        "that was given last, or see --debug"
-    )
-
-
-@contextmanager
-def reading_settings() -> Iterator[None]:
-    """Make an error about input of any error inside the context, which only reads settings.
-
-    Raises:
-        InputError: with the reason.
-    """
-    try:
-        yield
-    except Exception as error:  # values of any kind make libraries fail in any way
-        if explain(error) is not None:
-            raise
-        raise unreadable(error) from error
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def interpolate(options: InterpolateOptions) -> None:
     """Write a grid of interpolations between samples, and an animation."""
     out = picture_path(options.run, options.out, "interpolation.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import interpolation
     from gan.pictures import forth_and_back, picture, save_animation, save_grid
     from gan.runs.checkpoints import load

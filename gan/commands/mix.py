@@ -44,7 +44,7 @@ def mix(options: MixOptions) -> None:
     """Write a grid in which samples on the left take some styles of the samples on top."""
     out = picture_path(options.run, options.out, "mixing.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import styles
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

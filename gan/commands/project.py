@@ -71,7 +71,7 @@ def project(options: ProjectOptions) -> None:
     """Find the latent of a given image, and write the image that it gives."""
     out = picture_path(options.run, options.out, "projection.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     import torch
     from tqdm import tqdm
 

@@ -50,7 +50,7 @@ def sample(options: SampleOptions) -> None:
     out = picture_path(options.run, options.out, "samples.png")
     _check(options)
     sampling = Sampling(options.truncation, options.standing, options.psi)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms.sampling import Langevin, apply_sampling
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

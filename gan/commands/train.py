@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan.commands.exits import reading_settings, report_errors, unreadable
+from gan.commands.exits import report_errors
 from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run, holds_run
@@ -22,7 +22,7 @@ from gan.runs.resume import AUTO, Resumption, has_checkpoint, make_root_absolute
 from gan.settings import resolvers, schema, stored
 from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
-from gan.settings.errors import explain
+from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
 from gan.settings.overrides import parse
 from gan.settings.validation import validate
@@ -107,7 +107,7 @@ class Start:
         Raises:
             InputError: on bad input, or if it would be another run.
         """
-        run = Run(self.folder)
+        run = Run(self.folder, self.line.value("allow_targets") or [])
         with locked(self.folder):
             with reading_settings():
                 resumed = resume(run, self.line)

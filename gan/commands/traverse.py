@@ -40,7 +40,7 @@ def traverse(options: TraverseOptions) -> None:
     """Write a grid in which each code of the prior (InfoGAN) takes all its values in turn."""
     out = picture_path(options.run, options.out, "traversal.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import traversal
     from gan.pictures import picture, save_grid, stack_blocks
     from gan.runs.checkpoints import load

@@ -39,7 +39,7 @@ def truncate(options: TruncateOptions) -> None:
     """Write a grid of samples whose styles are truncated towards the mean of w by degrees."""
     out = picture_path(options.run, options.out, "truncation.png")
     _check(options)
-    check_run(options.run, options.checkpoint)
+    check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import styles
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load

@@ -8,13 +8,14 @@ from types import TracebackType
 
 from gan.errors import REFUSED
 from gan.files import replacement
+from gan.settings.documents import MOST_BYTES
 from gan.settings.start import run_start
 from gan.settings.stored import FILES
 
 
 def _is_plain(path: Path) -> bool:
-    """Return whether a path is a regular file, not a link to one."""
-    return path.is_file() and not path.is_symlink()
+    """Return whether a path is a regular file of moderate size, not a link to one."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size <= MOST_BYTES
 
 
 class Cleanup:

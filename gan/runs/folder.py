@@ -10,8 +10,10 @@ from gan.errors import InputError
 from gan.files import refuse_special_files
 from gan.settings import documents, stored
 from gan.settings.cache import cache_folder
+from gan.settings.errors import reading_settings
 from gan.settings.migration import migrate_overrides
 from gan.settings.trust import build
+from gan.settings.validation import validate
 
 _SETTINGS = Path(".hydra", "config.yaml")
 _OUTPUTS = ("checkpoints", "metrics.csv", "results.json")  # what training leaves
@@ -45,9 +47,16 @@ class Run:
         """Return the settings of the run, and the expressions behind its computed values.
 
         Raises:
-            InputError: if they cannot be read, or would write outside of the folder.
+            InputError: if they cannot be read, are wrong, or would write outside of the folder.
         """
-        return stored.load(self.path, str(cache_folder()))
+        config, expressions = stored.load(self.path, str(cache_folder()))
+        config.allow_targets = list(self.allow_targets)
+        try:
+            with reading_settings():
+                validate(config)
+        except InputError as error:
+            raise InputError(f"{self.path / _SETTINGS}: {error}") from error
+        return config, expressions
 
     @property
     def config(self) -> DictConfig:
@@ -102,10 +111,12 @@ def names_of(checkpoint: str | None) -> list[str]:
     return [checkpoint] if checkpoint else ["best", "last"]
 
 
-def check_run(run: str, checkpoint: str | None = None) -> None:
-    """Refuse a folder that is no run, or has no such checkpoint.
+def check_run(run: str, checkpoint: str | None = None, allow_targets: Sequence[str] = ()) -> None:
+    """Refuse a folder that is no run, has wrong settings, or no such checkpoint.
 
     Raises:
-        InputError: with what is missing.
+        InputError: with what is wrong or missing.
     """
-    Run(run).checkpoint(*names_of(checkpoint))
+    folder = Run(run, allow_targets)
+    folder.checkpoint(*names_of(checkpoint))
+    folder.settings()

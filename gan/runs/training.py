@@ -97,7 +97,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
             enable_model_summary=False,
             default_root_dir=config.run_dir,
         )
-    except (MisconfigurationException, ValueError, TypeError) as error:
+    except (MisconfigurationException, ValueError, TypeError, AttributeError) as error:
         reason = textwrap.shorten(str(error), 180, placeholder=" ...")
         raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
     scale_losses(trainer.strategy)

@@ -14,11 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 from gan.errors import InputError
 from gan.settings import overrides, renamed
 from gan.settings.composing import compose
-from gan.settings.documents import check_configs
 from gan.settings.groups import options
 from gan.settings.names import nearest
 
-PRIMARY = "train"  # config
 _SWITCHES = ("run", "hydra_help", "shell_completion")
 _VALUED = ("cfg", "info", "package", "config_path", "config_name", "config_dir")
 
@@ -40,7 +38,7 @@ class CommandLine:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.flags = self._flags(arguments)
-        _check_folder(self.flags.config_dir, self.flags.config_name or PRIMARY)
+        _check_folder(self.flags.config_dir)
         given = [overrides.quote(a, self.flags.multirun) for a in self.flags.overrides]
         renamed.refuse(given)
         self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
@@ -65,6 +63,8 @@ class CommandLine:
         for argument in unknown:
             flags = [f for action in parser._actions for f in action.option_strings]
             raise InputError(f"{argument}: no such flag; {nearest(argument, flags)}")
+        if known.run and known.multirun:
+            raise InputError("--run and -m: a run or a sweep: give one of them")
         return known
 
     @property
@@ -89,7 +89,7 @@ class CommandLine:
         """
         folder = self.flags.config_dir
         folders = [os.path.abspath(folder)] if folder else []
-        name = self.flags.config_name or PRIMARY
+        name = self.flags.config_name or "train"
         return compose(arguments, name, folders, with_hydra=with_hydra)
 
     def value(self, key: str) -> Any:
@@ -110,13 +110,10 @@ class CommandLine:
             raise InputError(f"{key}: {str(error).splitlines()[0]}: write the value out") from error
 
 
-def _check_folder(folder: str | None, name: str) -> None:
-    """Refuse a folder of configs that is not there, or holds one that Hydra misreads."""
-    if folder is None:
-        return
-    if not Path(folder).is_dir():
+def _check_folder(folder: str | None) -> None:
+    """Refuse a folder of configs that is not there."""
+    if folder is not None and not Path(folder).is_dir():
         raise InputError(f"--config-dir={folder}: there is no such folder: correct it")
-    check_configs(Path(folder), name)
 
 
 def _run_folder(argument: str) -> str:

@@ -1,10 +1,15 @@
 """YAML files that are read whole, or refused before they take long or fail in a library."""
 
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from yaml.reader import ReaderError
 
@@ -12,12 +17,12 @@ from gan.errors import InputError
 from gan.files import open_file
 from gan.settings.groups import CONF
 
-_MOST_BYTES = 4 * 2**20
+MOST_BYTES = 4 * 2**20
 _MOST_NODES = 100_000  # with aliases expanded
 
 
-def _text(path: Path) -> str:
-    """Return the text of a YAML file of moderate size.
+def _parse(path: Path) -> tuple[str, yaml.Node | None]:
+    """Return the text of a YAML file of moderate size, and its syntax tree.
 
     Raises:
         InputError: if it is no regular file.
@@ -25,16 +30,19 @@ def _text(path: Path) -> str:
         YAMLError: if it is no YAML.
     """
     with open_file(path) as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError("it is no text in UTF-8") from error
-    if _size(yaml.compose(text, Loader=yaml.SafeLoader)) > _MOST_NODES:
+    loader = yaml.SafeLoader(text)
+    loader.name = str(path)  # for messages
+    tree = loader.get_single_node()
+    if _size(tree) > _MOST_NODES:
         raise ValueError(f"its aliases expand to more than {_MOST_NODES:,} values")
-    return text
+    return text, tree
 
 
 def _size(node: Any) -> int:
@@ -57,42 +65,30 @@ def read(path: Path) -> Any:
         InputError: if it is no such file, or is made to be slow to read.
     """
     try:
-        return OmegaConf.to_container(OmegaConf.create(_text(path)), resolve=False)
+        return OmegaConf.to_container(OmegaConf.create(_parse(path)[0]), resolve=False)
     except Exception as error:  # a broken file fails in any way
         raise InputError(
             f"{path} holds no settings of a run: copy it again, or start another run"
         ) from error
 
 
-def _configs(folder: Path, name: str) -> Iterator[Path]:
-    """Yield the files of a folder of configs that Hydra may read here."""
-    yield from folder.glob(f"{name}.yaml")
-    for group in sorted(path.name for path in CONF.iterdir() if path.is_dir()):
-        yield from sorted(folder.glob(f"{group}/*.yaml"))
-        yield from sorted(folder.glob(f"{group}/*/*.yaml"))
-
-
-def check_configs(folder: Path, name: str) -> None:
-    """Refuse a folder of configs with a file that Hydra misreads or fails on.
-
-    Args:
-        folder: of ``--config-dir``.
-        name: of the primary config.
+def check_config(path: Path) -> None:
+    """Refuse a config file that Hydra misreads or fails on.
 
     Raises:
         InputError: with the file and its fault.
     """
-    for path in _configs(folder, name):
-        with open_file(path) as file:
-            if file.read(3) == b"\xef\xbb\xbf":
-                raise InputError(
-                    f"{path}: it begins with a byte-order mark: save it as UTF-8 without one"
-                )
-        try:
-            content = yaml.safe_load(_text(path))
-        except (ValueError, RecursionError, ReaderError) as error:
-            raise InputError(f"{path}: {error}: correct it, or move it away") from error
-        _check_mapping(path, content)
+    with open_file(path) as file:
+        if file.read(len(BOM_UTF8)) == BOM_UTF8:
+            raise InputError(
+                f"{path}: it begins with a byte-order mark: save it as UTF-8 without one"
+            )
+    try:
+        _, tree = _parse(path)
+        content = None if tree is None else yaml.SafeLoader("").construct_document(tree)
+    except (ValueError, RecursionError, ReaderError) as error:
+        raise InputError(f"{path}: {error}: correct it, or move it away") from error
+    _check_mapping(path, content)
 
 
 def _check_mapping(path: Path, content: Any) -> None:
@@ -105,3 +101,24 @@ def _check_mapping(path: Path, content: Any) -> None:
     defaults = (content or {}).get("defaults", [])
     if not isinstance(defaults, Sequence) or isinstance(defaults, str):
         raise InputError(f"{path}: defaults: give a list, one '- GROUP: OPTION' on each line")
+
+
+class CheckedConfigSource(FileConfigSource):
+    """Folders of configs, as Hydra reads them, whose files are checked before they are loaded."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Return a config of the folder.
+
+        Raises:
+            InputError: if Hydra would misread it, or fail on it.
+        """
+        path = Path(self.path, self._normalize_file_name(config_path))
+        if path.is_file() and not path.is_relative_to(CONF):
+            check_config(path)
+        return super().load_config(config_path)
+
+
+def register() -> None:
+    """Let Hydra read config files by :class:`CheckedConfigSource`."""
+    Plugins.instance()  # registers Hydra's own first
+    SourcesRegistry.instance().types[CheckedConfigSource.scheme()] = CheckedConfigSource

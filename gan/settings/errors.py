@@ -2,6 +2,9 @@
 
 import errno
 import re
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
@@ -123,3 +126,27 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, YAMLError):
         return _yaml_line(error)
     return _system_line(error) if isinstance(error, OSError) else None
+
+
+def unreadable(error: Exception) -> InputError:
+    """Return the error for settings that a library fails on in words of its own."""
+    reason = textwrap.shorten(str(error), 120, placeholder=" ...") or "no reason is given"
+    return InputError(
+        f"the settings cannot be read: {type(error).__name__}: {reason}: correct the value "
+        "that was given last, or see --debug"
+    )
+
+
+@contextmanager
+def reading_settings() -> Iterator[None]:
+    """Make an error about input of any error inside the context, which only reads settings.
+
+    Raises:
+        InputError: with the reason.
+    """
+    try:
+        yield
+    except Exception as error:  # values of any kind make libraries fail in any way
+        if explain(error) is not None:
+            raise
+        raise unreadable(error) from error

@@ -79,8 +79,23 @@ def check(overrides: Iterable[Override]) -> None:
         key = override.key_or_group
         if override.is_delete() and "." not in key and key not in _OPTIONAL:
             raise InputError(f"~{key}: it cannot be left out: give another value, {key}=...")
-        if options(key) and not override.is_delete():
+        if override.is_delete():
+            continue
+        if options(key):
             _check_choice(key, override)
+        elif key in PATHS and override.value() == "":
+            raise InputError(f"{key} is empty: give a path, or leave it out")
+        elif key.startswith("hydra."):
+            _check_hydra(key, override)
+
+
+def _check_hydra(key: str, override: Override) -> None:
+    """Refuse classes in place of Hydra's launchers and sweepers, and callbacks that are none."""
+    group, _, rest = key.removeprefix("hydra.").partition(".")
+    if group in ("launcher", "sweeper") and rest == "_target_":
+        raise InputError(f"{key}: it is chosen by hydra/{group}=NAME: leave it out")
+    if group == "callbacks" and "." not in rest and not isinstance(override.value(), dict):
+        raise InputError(f"{override.input_line}: give a mapping, {{_target_: CLASS}}")
 
 
 def _check_choice(group: str, override: Override) -> None:
@@ -91,6 +106,8 @@ def _check_choice(group: str, override: Override) -> None:
     if isinstance(value, list):
         if group not in (*MANY, *_OPTIONAL):
             raise InputError(f"{group} takes one option, not a list: {known}")
+        if len({str(item) for item in value}) < len(value):
+            raise InputError(f"{override.input_line}: an option is there twice: leave one out")
     elif not isinstance(value, str | QuotedString):
         given = "null" if value is None else str(value)
         remedy = f"give a list, {group}=[] for none" if group in MANY else f"choose one of {known}"

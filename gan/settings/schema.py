@@ -6,6 +6,8 @@ from typing import Any, Literal
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from gan.settings import documents
+
 MANY = ("regularizers", "metrics", "callbacks", "logger")  # groups of which any number is chosen
 
 
@@ -55,7 +57,7 @@ class TrainConfig:
 class Accelerator:
     """The node ``accelerator``."""
 
-    accelerator: str = MISSING
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = MISSING
     devices: int | str | list[int] = MISSING
     strategy: Any = MISSING
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "32", "bf16", 32] = MISSING
@@ -101,6 +103,10 @@ NODES = {
 
 
 def register() -> None:
-    """Make the top level known to Hydra as ``schema``; the values are checked after composing."""
+    """Make the top level known to Hydra as ``schema``; the values are checked after composing.
+
+    Config files are checked before Hydra reads them.
+    """
+    documents.register()
     untyped = {f.name: MISSING if f.default is MISSING else None for f in fields(TrainConfig)}
     ConfigStore.instance().store(name="schema", node=untyped)

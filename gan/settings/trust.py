@@ -33,6 +33,13 @@ def _untrusted(path: str, name: Any) -> InputError:
     )
 
 
+def _absent(error: LookupError) -> str:
+    """Return what is not there, and the remedy."""
+    if not isinstance(error, NoModuleError):
+        return "no such class: correct the name"
+    return f"there is no module {error} on Python's path: correct it, or add its folder there"
+
+
 def find(path: str, name: Any, allowed: Sequence[str] = ()) -> Definition | None:
     """Return the definition of what ``_target_`` names, without importing its module.
 
@@ -53,13 +60,8 @@ def find(path: str, name: Any, allowed: Sequence[str] = ()) -> Definition | None
         raise _untrusted(path, name)
     try:
         found = signatures.find(name)
-    except NoModuleError as error:
-        raise InputError(
-            f"{_setting(path, name)}: there is no module {error} on Python's path: correct the "
-            "name, or add the module's folder to PYTHONPATH"
-        ) from error
     except LookupError as error:
-        raise InputError(f"{_setting(path, name)}: no such class") from error
+        raise InputError(f"{_setting(path, name)}: {_absent(error)}") from error
     except UnreadableError:
         return None
     home = f"{found.module.name}."

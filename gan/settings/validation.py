@@ -1,6 +1,7 @@
 """Checks of a composed config before anything is built."""
 
 import inspect
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,9 @@ from gan.settings.signatures import Signature
 from gan.settings.trainer import refuse_replaced
 from gan.settings.types import ANYTHING, Type
 
+Reference = tuple[str, DictConfig, str, Type]  # an interpolation: its node's path, node, key
 _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
+_VALUES = {"_convert_": ("none", "partial", "object", "all"), "_recursive_": (True, False)}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
 _MOST = 10**12
 _PLAYERS = ("optimizer", "schedule")  # nodes with an object for each network
@@ -50,8 +53,13 @@ def _signature_of(path: str, name: Any, allowed: list[str]) -> Signature:
     )
 
 
-def check_keys(path: str, node: DictConfig, taken: Signature) -> None:
-    """Refuse keys that are not taken, and values of other types; convert numbers such as 1e3."""
+def check_keys(path: str, node: DictConfig, taken: Signature) -> list[Reference]:
+    """Refuse keys that are not taken, and values of other types; convert numbers such as 1e3.
+
+    Returns:
+        The interpolations, to be checked once what they point to has been.
+    """
+    references = []
     for key in map(str, node):
         expected = taken.parameters.get(key)
         if key in _DIRECTIVES:
@@ -59,21 +67,25 @@ def check_keys(path: str, node: DictConfig, taken: Signature) -> None:
         if expected is None and not taken.open:
             where, hint = _join(path, key), nearest(key, taken.parameters)
             raise InputError(f"{where}: no such setting; {hint}")
-        # an interpolation points to a value that is checked in its own place
         if expected is None or OmegaConf.is_missing(node, key):
             continue
-        if not OmegaConf.is_interpolation(node, key):
+        if OmegaConf.is_interpolation(node, key):
+            references.append((path, node, key, expected))
+        else:
             _check_value(path, node, key, expected)
+    return references
 
 
 def _check_value(path: str, node: DictConfig, key: str, expected: Type) -> None:
-    """Refuse a value of another type, or convert it."""
+    """Refuse a value of another type, or convert it; what an interpolation points to stays."""
     value = node[key]
     if expected.accepts(value):
         return
     converted = expected.convert(value)
     if not expected.accepts(converted):
         raise InputError(f"{_join(path, key)}={_written(value)}: give {expected.name}")
+    if OmegaConf.is_interpolation(node, key):
+        return
     with read_write(node), open_dict(node):
         node[key] = converted
 
@@ -85,11 +97,20 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def check_target(path: str, node: DictConfig, allowed: list[str]) -> None:
-    """Refuse unknown parameters and wrong types for the class that a node names."""
-    check_keys(path, node, _signature_of(path, node["_target_"], allowed))
+def check_target(path: str, node: DictConfig, allowed: list[str]) -> list[Reference]:
+    """Refuse unknown parameters and wrong types for the class that a node names.
+
+    Returns:
+        Its interpolations, as :func:`check_keys`.
+    """
+    for key, values in _VALUES.items():
+        if node.get(key, values[0]) not in values:
+            raise InputError(
+                f"{path}.{key}={node[key]}: it is set by the group's yaml: leave it out"
+            )
     if bool(node.get("_partial_", False)) != (path in _PARTIAL):
         raise InputError(f"{path}._partial_: it is set by the group's yaml: leave it out")
+    return check_keys(path, node, _signature_of(path, node["_target_"], allowed))
 
 
 def _check_groups(config: DictConfig) -> None:
@@ -128,8 +149,24 @@ def _check_numbers(config: DictConfig) -> None:
         raise InputError(
             f"accumulate={config.accumulate} does not divide batch_size={config.batch_size}"
         )
+    if not 0 < config.burn_in <= 1:
+        raise InputError(f"burn_in={config.burn_in}: give a share of the run, above 0, at most 1")
     if not 0 <= config.seed < 2**32:
         raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
+
+
+def _check_devices(node: DictConfig) -> None:
+    """Refuse more processes than a CPU has cores, and strategies that the games do not know."""
+    cores = max(2, os.cpu_count() or 1)
+    if node.accelerator == "cpu" and isinstance(node.devices, int) and node.devices > cores:
+        raise InputError(
+            f"accelerator.devices={node.devices}: this machine has {cores} cores: give no more"
+        )
+    if not isinstance(node.strategy, DictConfig) and node.strategy != "auto":
+        raise InputError(
+            f"accelerator.strategy={node.strategy}: several devices train by accelerator=ddp: "
+            "leave it out"
+        )
 
 
 def validate(config: DictConfig) -> None:
@@ -142,7 +179,7 @@ def validate(config: DictConfig) -> None:
     """
     renamed.refuse(f"{group}.{name}" for group in MANY for name in config.get(group) or ())
     refuse_replaced(config)
-    check_keys("", config, signatures.signature(signatures.find(NODES[""])))
+    references = check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
@@ -151,9 +188,12 @@ def validate(config: DictConfig) -> None:
     allowed = list(config.allow_targets)
     for path, node in nodes(config):
         if "_target_" in node:
-            check_target(path, node, allowed)
-        elif path in NODES:
-            check_keys(path, node, signatures.signature(signatures.find(NODES[path])))
+            references += check_target(path, node, allowed)
+        elif path and path in NODES:
+            references += check_keys(path, node, signatures.signature(signatures.find(NODES[path])))
             if path in _PLAYERS:
                 _check_players(path, node)
+    for reference in references:
+        _check_value(*reference)
+    _check_devices(config.accelerator)
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)

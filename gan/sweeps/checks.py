@@ -44,13 +44,13 @@ def check_sweep(line: CommandLine) -> None:
             swept[override.key_or_group] = _values(override)
         else:
             fixed.append(str(override.input_line))
-    if first.hydra.sweeper._target_ == tpe.TARGET:
-        tpe.check(first, swept)
     for arguments in _variants(fixed, [values for values in swept.values() if values]):
         config = line.compose(arguments)
         with open_dict(config):
             config.run_dir = "sweep"  # that of each job is known later
         validate(config)
+    if first.hydra.sweeper._target_ == tpe.TARGET:
+        tpe.check(first, swept)
 
 
 def _check_launcher(launcher: DictConfig) -> None:
@@ -67,7 +67,7 @@ def _values(override: Override) -> list[str]:
     """Return the values of a setting that are to be checked, as overrides."""
     value, key = override.value(), override.get_key_element()
     if isinstance(value, IntervalSweep):
-        _check_interval(key.rstrip("="), value)
+        _check_interval(override.key_or_group, value)
         return [f"{key}={value.start}", f"{key}={value.end}"]
     if isinstance(value, RangeSweep):
         numbers = list(value.range())

@@ -100,7 +100,7 @@ def line(command: Callable[[], object]) -> str:
         (f"{BLIND} backbone=domain", "backbone=domain labels metrics=[]"),
         ("conditioning=projection conditioning.num_classes=3", "num_classes=3 have 10"),
         ("accelerator.devices=0", "accelerator and trainer: devices=0"),
-        ("accelerator.precision=7", "accelerator and trainer: Precision 7 16-true"),
+        ("accelerator.precision=7", "accelerator.precision=7: give one of 32-true"),
         # files
         ("resume=nowhere", "nowhere is no run folder .hydra/config.yaml"),
     ],

@@ -136,7 +136,9 @@ def test_the_table_builds_nothing(
 
 def test_the_list_where_there_is_no_room(few: Path, shown: Callable[..., list[list[str]]]) -> None:
     text = "\n".join(line[0] for line in shown(columns=120))
-    assert "acgan: AC-GAN (Odena et al., 2017)\ngame ACGAN; loss non_saturating;" in text
+    assert (
+        "model acgan\npaper AC-GAN (Odena et al., 2017); game ACGAN; loss non_saturating;" in text
+    )
     assert "┃" not in text
 
 
@@ -166,21 +168,28 @@ def test_brackets_of_a_reason_are_shown(
     [
         ("dcgan", "conditioning", "none", "yes, runs unconditionally"),
         ("dcgan", "conditioning", "projection", "yes"),
-        ("dcgan", "regularizers", "r1", "yes"),
+        ("dcgan", "regularizers", "[r1]", "yes"),
         ("mlp", "loss", "wgan_gp", "yes"),
     ],
 )
 def test_what_composes(model: str, group: str, option: str, words: str) -> None:
-    assert models._composes(model, "cifar10", group, option) == words
+    assert models._composes(model, "cifar10", f"{group}={option}") == words
+
+
+def test_an_option_joins_the_recipe() -> None:
+    composed = ModelConfig("stylegan2", "cifar10")
+    assert composed.override("regularizers", "lecam") == "regularizers=[r1,path_length,lecam]"
+    assert composed.override("regularizers", "r1") == "regularizers=[r1,path_length]"
+    assert composed.override("loss", "hinge") == "loss=hinge"
 
 
 def test_reasons_are_those_of_training() -> None:
-    reason = models._composes("dcgan", "cifar10", "conditioning", "class_norm")
+    reason = models._composes("dcgan", "cifar10", "conditioning=class_norm")
     with pytest.raises(HydraException) as caught:
         ModelConfig("dcgan", "cifar10", "conditioning=class_norm").game()
     assert reason == str(caught.value.__cause__)
     assert "set conditioning=projection" in reason
-    assert "loss=nothing: no such option" in models._composes("dcgan", "cifar10", "loss", "nothing")
+    assert "loss=nothing: no such option" in models._composes("dcgan", "cifar10", "loss=nothing")
 
 
 def test_faults_of_the_program_are_no_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +198,7 @@ def test_faults_of_the_program_are_no_refusals(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(models, "build", broken)
     with pytest.raises(ZeroDivisionError):
-        models._composes("dcgan", "cifar10", "loss", "hinge")
+        models._composes("dcgan", "cifar10", "loss=hinge")
     with pytest.raises(ZeroDivisionError):
         models._row("dcgan", "cifar10", True)
 

@@ -103,7 +103,7 @@ VALUES = [
     ("doctor=3", "doctor=3: give its keys"),
     ("schedule.generator=3", "schedule.generator=3: choose schedule=OPTION"),
     ("~optimizer.generator", "optimizer.generator=null: choose optimizer=OPTION"),
-    ("steps=${oc.env:HOME}", "the settings cannot be read"),
+    ("steps=${oc.env:PATH}", "the settings cannot be read"),
     ("regularizers=[[r1]]", "the settings cannot be read"),
     ("seed=null", "seed=null: give a whole number"),
     ("seed=-1", "seed=-1: give a number from 0"),
@@ -141,6 +141,22 @@ VALUES = [
     ("optimizer.generator._partial_=false", "optimizer.generator._partial_"),
     ("name=${nothing}", "name: it refers to a setting that is not there"),
     ("name=${oc.env:NOT_SET_ANYWHERE}", "name: it refers to a setting that is not there"),
+    ("name=${..above}", "name: it refers to a setting that is not there"),
+    ("name=${loss}", "give text or null"),
+    ("optimizer.generator.lr=inf", "optimizer.generator.lr=inf: give a number"),
+    ("optimizer.generator.lr=-1e999", "optimizer.generator.lr=-inf: give a number"),
+    ("averaging.half_life=nan", "averaging.half_life=nan: give a number"),
+    ("burn_in=-1", "burn_in=-1: give a share of the run"),
+    ("burn_in=7", "burn_in=7: give a share of the run"),
+    ("hydra.run.dir=", "hydra.run.dir is empty"),
+    ("run_dir=", "hydra.run.dir is empty"),
+    ("cache_dir=", "cache_dir is empty"),
+    ("logger=[wandb,wandb]", "an option is there twice"),
+    ("accelerator=cpu accelerator.devices=999999", "accelerator.devices=999999: this machine has"),
+    ("accelerator.precision=64-true", "accelerator.precision=64-true: give one of 32-true"),
+    ("accelerator.accelerator=tpu", "accelerator.accelerator=tpu: give one of auto"),
+    ("accelerator.strategy=fsdp", "accelerator.strategy=fsdp: several devices train by"),
+    ("loss._recursive_=7", "loss._recursive_=7: it is set by the group's yaml"),
     ("data=image_folder", "data.root is not set"),
     ("resume=nowhere", "nowhere is no run folder"),
 ]
@@ -159,6 +175,14 @@ LINES = [
     ("-m loss=hinge,wgn", "loss=wgn: no such option; did you mean 'wgan'?"),
     ("-m prior.dim=8,many", "prior.dim=many: give a whole number"),
     ("-m hydra/sweeper=tpe optimizer.generatr.lr=interval(1e-5,1e-3)", "optimizer.generatr"),
+    ("-m hydra/sweeper=tpe prior.dim=interval(9,3)", "prior.dim: interval(9.0,3.0): give the"),
+    ("-m hydra/sweeper=tpe burn_in=tag(log,interval(0,1))", "burn_in: tag(log,...) needs"),
+    ("-m hydra/sweeper=tpe prior.dim=interval(1,3)", "metrics=[]: a search needs a metric"),
+    ("-m hydra/sweeper=tpe hydra.sweeper.n_trials=0 prior.dim=interval(1,3)", "n_trials=0: give"),
+    ("-m hydra.launcher._target_=os.system seed=1,2", "it is chosen by hydra/launcher=NAME"),
+    ("hydra.sweeper._target_=os.system", "it is chosen by hydra/sweeper=NAME"),
+    ("+hydra.callbacks.own=3", "+hydra.callbacks.own=3: give a mapping"),
+    ("-m --run", "--run and -m: a run or a sweep"),
 ]
 
 
@@ -199,6 +223,20 @@ OWN = {
     "earlier": (b"# @package _global_\nmetrics: {every: 3}\n", "is called evaluation.every now"),
     "type": (b"# @package _global_\nsteps: many\n", "steps=many: give a whole number"),
     "package": (b"defaults:\n  - override /loss: hinge\n", "begin that file with the line"),
+    "list": (b"- 3\n", "own.yaml: it is no mapping"),
+    "null": (b"# @package _global_\nnull: 3\n", "own.yaml: the key None is no text"),
+    "defaults": (b"# @package _global_\ndefaults: 3\n", "own.yaml: defaults: give a list"),
+    "latin": ("# @package _global_\nname: é\n".encode("latin-1"), "it is no text in UTF-8"),
+    "zeros": (bytes(5 * 2**20), "own.yaml: it has more than 4,194,304 bytes"),
+    "group": (b"# @package _global_\nloss: 3\n", "loss=3: give its keys"),
+    "itself": (b"# @package _global_\ndefaults:\n  - /experiment: own\n", "the settings cannot be"),
+    "aliases": (
+        b"a0: &a0 [x, x]\n"
+        + b"".join(
+            b"a%d: &a%d [%s]\n" % (k, k, b", ".join([b"*a%d" % (k - 1)] * 9)) for k in range(1, 12)
+        ),
+        "own.yaml: its aliases expand to more than",
+    ),
     "option": (
         b"# @package _global_\ndefaults:\n  - override /loss: hing\n",
         "loss=hing: no such option; did you mean 'hinge'?",
@@ -206,9 +244,11 @@ OWN = {
 }
 
 
+@pytest.mark.parametrize("given", ["--config-dir={}", "hydra.searchpath=[file://{}]"])
 @pytest.mark.parametrize("kind", OWN)
 def test_configs_of_the_user_s_own(
     kind: str,
+    given: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -218,7 +258,7 @@ def test_configs_of_the_user_s_own(
     (tmp_path / "conf" / "experiment" / "own.yaml").write_bytes(content)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     run = tmp_path / "run"
-    arguments = ["train", f"--config-dir={tmp_path / 'conf'}", "model=mlp", "experiment=own"]
+    arguments = ["train", given.format(tmp_path / "conf"), "model=mlp", "experiment=own"]
     arguments += [f"hydra.run.dir={run}", f"cache_dir={tmp_path / 'cache'}"]
     monkeypatch.setattr(sys, "argv", ["ganymede", *arguments])
     with pytest.raises(SystemExit) as end:

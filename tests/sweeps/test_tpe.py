@@ -1,5 +1,4 @@
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.errors import MissingConfigException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -183,11 +182,30 @@ def test_another_search_in_the_same_folder_is_refused(
     run(tmp_path, "steps=10", "cache_dir=elsewhere", n_trials=2)
 
 
-def test_what_cannot_be_searched_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"hydra\.sweeper\.params is empty"):
-        run(tmp_path / "space", space={})
-    with pytest.raises(InputError, match=r"direction=best: minimize or maximize"):
-        run(tmp_path / "direction", direction="best")
+SEARCH = {"n_trials": 2, "n_jobs": 1, "direction": "minimize"}
+
+
+def search_config(metrics: list[str] | None = None, **sweeper: object) -> DictConfig:
+    node = {"hydra": {"sweeper": SEARCH | sweeper}, "metrics": dict.fromkeys(metrics or ())}
+    return OmegaConf.create(node)
+
+
+@pytest.mark.parametrize(
+    ("config", "space", "words"),
+    [
+        (search_config(["fid"]), [], r"hydra\.sweeper\.params is empty"),
+        (search_config(["fid"], direction="best"), ["lr"], "=best: give minimize or maximize"),
+        (search_config(["fid"], n_trials=0), ["lr"], r"n_trials=0: give a number from 1"),
+        (search_config(["fid"], n_jobs="2"), ["lr"], r"n_jobs=2: give a number from 1"),
+        (search_config(), ["lr"], r"metrics=\[\]: a search needs a metric"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(
+    config: DictConfig, space: list[str], words: str
+) -> None:
+    search.check(search_config(["fid"]), ["lr"])
+    with pytest.raises(InputError, match=words):
+        search.check(config, space)
 
 
 def test_the_command_line_narrows_the_space(tmp_path: Path) -> None:
@@ -215,10 +233,10 @@ def test_the_grammar_is_hydras(text: str, distribution: BaseDistribution) -> Non
     assert search._distribution(override) == distribution
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(InputError, match=r"pip install '\.\[sweeps\]'"):
-        run(tmp_path)
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'SOURCE\[sweeps\]'"):
+        search.check(search_config(["fid"]), ["lr"])
 
 
 @pytest.mark.parametrize("name", options("sweep"))
@@ -233,4 +251,4 @@ def test_a_missing_launcher_is_named(tmp_path: Path) -> None:
         compose("hydra/launcher=absent")
     line = explain(caught.value)
     assert line is not None
-    assert line.endswith("pip install '.[sweeps]' in the source folder of this project")
+    assert "pip install 'SOURCE[sweeps]'" in line
