@@ -39,7 +39,7 @@ def check_ingredients(game: Ingredients) -> None:
         )
     if game.loss.logits != game.discriminator.logits:
         raise InputError(
-            f"loss: it reads {game.loss.logits} logits an image, but the discriminator gives "
+            f"loss: logits an image: the loss reads {game.loss.logits}, the discriminator gives "
             f"{game.discriminator.logits}: loss=multi_hinge and conditioning=multi_hinge need "
             "each other"
         )

@@ -1,7 +1,6 @@
 """Help pages: the commands, the settings of a command, the settings of training."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import Field, fields
@@ -14,7 +13,7 @@ from rich.table import Table
 
 from gan.commands.keys import KEY
 from gan.settings.groups import defaults, options
-from gan.settings.knobs import knobs
+from gan.settings.knobs import described, dotted_knobs, knobs
 
 
 def _table(*heads: str) -> Table:
@@ -89,16 +88,13 @@ def _default(field: "Field[Any]") -> str:
 
 def attributes(kind: type) -> dict[str, str]:
     """Return the description of each attribute in the docstring of a class, in one line each."""
-    lines = inspect.getdoc(kind) or ""
-    section = lines.partition("Attributes:\n")[2]
-    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
-    return {name: " ".join(text.split()).replace("``", "") for name, text in found}
+    return described(kind.__doc__ or "", "Attributes")
 
 
 def show_training() -> None:
-    """Print the settings of training: those of one word, and the groups of ``conf/``."""
+    """Print the settings of training, and the groups of ``conf/``."""
     console, settings = Console(highlight=False), _table("setting", "type", "default", "meaning")
-    for knob in knobs():
+    for knob in (*knobs(), *dotted_knobs()):
         kind = "mapping" if knob.type is Any else _type_name(knob.type)
         settings.add_row(*map(escape, (knob.name, kind, knob.default, knob.comment)))
     groups = _table("group", "default", "options")

@@ -1,24 +1,31 @@
-"""The short settings of ``conf/train.yaml``, those at the top level that are no group."""
+"""The settings of training that ``train --help`` lists."""
 
+import ast
+import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from omegaconf import OmegaConf
+
+from gan.settings import signatures
 from gan.settings.groups import CONF, options
 from gan.settings.schema import TrainConfig
 
 _LINE = re.compile(r"^(\w+): (?P<value>.+?)(?: # (?P<comment>.*))?$", flags=re.MULTILINE)
+_DATA = "datamodules.base.ImageDataModule"
 
 
 @dataclass(frozen=True)
 class Knob:
-    """A setting of one word.
+    """A setting.
 
     Attributes:
         name: of the setting.
-        type: that the schema gives.
-        default: as ``conf/train.yaml`` writes it.
-        comment: behind the default.
+        type: that the schema or the constructor gives.
+        default: as a yaml writes it.
+        comment: its meaning in one line.
     """
 
     name: str
@@ -35,3 +42,50 @@ def knobs() -> list[Knob]:
         for line in _LINE.finditer((CONF / "train.yaml").read_text())
         if not options(line[1]) and "_target_" not in line["value"]
     ]
+
+
+def described(docstring: str, title: str) -> dict[str, str]:
+    """Return the entries of a section of a docstring, such as "Args", in one line each."""
+    section = inspect.cleandoc(docstring).partition(f"{title}:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
+    return {name: re.sub("`+", "", " ".join(text.split())) for name, text in found}
+
+
+def dotted_knobs() -> list[Knob]:
+    """Return the arguments of data, evaluation, doctor and callbacks that a command may set."""
+    train = OmegaConf.load(CONF / "train.yaml")
+    data = OmegaConf.load(CONF / "data" / "_base.yaml")
+    nodes = {"data": data, "evaluation": train.evaluation, "doctor": train.doctor}
+    for name in options("callbacks"):
+        content = OmegaConf.load(CONF / "callbacks" / f"{name}.yaml")
+        nodes[f"callbacks.{name}"] = OmegaConf.select(content, name)
+    return [knob for path, node in nodes.items() for knob in _node_knobs(path, node)]
+
+
+def _node_knobs(path: str, node: Any) -> Iterator[Knob]:
+    """Yield the arguments of a node's class, but for those that come from another node."""
+    given = dict(OmegaConf.to_container(node, resolve=False))  # type: ignore[arg-type]
+    body = signatures.find(given.get("_target_", _DATA)).node
+    meanings = described(ast.get_docstring(body) or "", "Args")
+    for argument, default in _parameters(body):
+        value = given.get(argument.arg, default)
+        if value is not None and "$" not in str(value) and argument.arg in meanings:
+            kind = ast.unparse(argument.annotation) if argument.annotation else "Any"
+            meaning = meanings[argument.arg].removesuffix(".")
+            yield Knob(f"{path}.{argument.arg}", kind, str(value), meaning)
+
+
+def _parameters(node: signatures.Node) -> Iterator[tuple[ast.arg, str | None]]:
+    """Yield the parameters of a class's constructor, each with its default, if it has one."""
+    words = {"None": "null", "True": "true", "False": "false"}
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            given = statement.args
+            plain: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults))
+            pairs = zip(given.args, [*plain, *given.defaults], strict=True)
+            for argument, default in [
+                *pairs,
+                *zip(given.kwonlyargs, given.kw_defaults, strict=True),
+            ]:
+                text = ast.unparse(default).strip("'") if default is not None else None
+                yield argument, words.get(text, text) if text is not None else None

@@ -7,7 +7,7 @@ from gan import __version__
 from gan.commands import help as pages
 from gan.commands.keys import KEY
 from gan.commands.main import COMMANDS, TRAIN, Command, dispatch
-from gan.settings.knobs import knobs
+from gan.settings.knobs import dotted_knobs, knobs
 from tests.configs import ROOT, options
 
 OTHERS = [name for name in COMMANDS if name != TRAIN]
@@ -55,6 +55,18 @@ def test_every_setting_has_type_default_and_meaning(
         cells = re.split(r" {2,}", row.strip())
         assert len(cells) == 4, row
         assert len(cells[3]) > 5
+
+
+def test_arguments_of_what_is_chosen_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    page = shown(capsys, TRAIN, "--help")
+    for name, default in (
+        ("evaluation.every", "500"),
+        ("data.root", "null"),
+        ("doctor.patience", "10"),
+    ):
+        assert re.search(rf"^{re.escape(name)} .* {default} ", page, flags=re.MULTILINE), name
+    assert "evaluation.cache " not in page
+    assert all(knob.comment for knob in dotted_knobs())
 
 
 def test_defaults_as_the_command_line_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
