@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
@@ -105,8 +105,11 @@ def _check_mapping(path: Path, content: Any) -> None:
         raise InputError(f"{path}: defaults: give a list, one '- GROUP: OPTION' on each line")
 
 
-class CheckedConfigSource(FileConfigSource):
-    """Folders of configs, as Hydra reads them, whose files are checked before they are loaded."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Folders of configs, as Hydra reads them, whose files are checked before they are loaded.
+
+    Hydra knows a source by the name of its class, which is that of its own.
+    """
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Return a config of the folder.
@@ -131,6 +134,6 @@ class CheckedConfigSource(FileConfigSource):
 
 
 def register() -> None:
-    """Let Hydra read config files by :class:`CheckedConfigSource`."""
+    """Let Hydra read config files by :class:`FileConfigSource`."""
     Plugins.instance()  # registers Hydra's own first
-    SourcesRegistry.instance().types[CheckedConfigSource.scheme()] = CheckedConfigSource
+    SourcesRegistry.instance().types[FileConfigSource.scheme()] = FileConfigSource

@@ -227,7 +227,11 @@ KINDS = [
         "backbone=domain labels",
     ),
     train("unknown accelerator", "accelerator=abacus", "accelerator=abacus: no such option cpu"),
-    train("impossible precision", f"{TINY} accelerator.precision=7", "accelerator Precision 7"),
+    train(
+        "impossible precision",
+        f"{TINY} accelerator.precision=7",
+        "accelerator.precision=7: give one of",
+    ),
     train("no devices", f"{TINY} accelerator.devices=0", "accelerator devices=0"),
     train("no data named", f"{TINY} data=image_folder", "data.root is not set"),
     train("data that are not there", FOLDER, "images: not found data.root"),
