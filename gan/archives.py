@@ -103,7 +103,7 @@ class Dense(Leaf):
         if not _fills_memory(value):
             return "has overlapping elements"
         if self.test is not None and value.is_floating_point() and not self.test(value).all():
-            return "holds numbers that are not finite"
+            return "holds numbers that are not finite, or out of their range"
         return None
 
 

@@ -18,6 +18,8 @@ from gan.archives import Dense
 from gan.clock import ClockState
 from gan.structure import Count, Finite, Leaf, Range, StructureError, check, check_mapping, show
 
+# Entries of an optimizer's state that are counts, or means of squares.
+_NOT_NEGATIVE = ("step", "exp_avg_sq", "max_exp_avg_sq", "square_avg")
 _Rate = Annotated[float, Range(0, 1e9)]
 _Scale = Annotated[float, Range(1e-30, 1e30)]
 _FLAGS = ("foreach", "fused", "capturable", "differentiable")  # how an optimizer is computed
@@ -108,7 +110,7 @@ def _state_after_step(build: Callable[..., Optimizer], weight: Tensor) -> Any:
 def _like(key: str, value: Any) -> Any:
     """Return what is expected of an entry of a state like ``value``."""
     if isinstance(value, Tensor):
-        return Dense(value, not_negative if key == "step" else not_nan)
+        return Dense(value, not_negative if key in _NOT_NEGATIVE else not_nan)
     return Finite if isinstance(value, int | float) else type(value)
 
 
@@ -121,7 +123,7 @@ def check_training(content: dict[str, Any], game: TwoPlayerGame[Any], trainer: p
     check(content["loops"], _loops(trainer, content["clock"]["step"]), "loops")
     check_optimizers(content["optimizer_states"], game)
     _check_random(content["random"])
-    check(content.get("lr_schedulers"), list, "lr_schedulers")
+    check(content.get("lr_schedulers"), [], "lr_schedulers")
     check(content.get("callbacks"), dict, "callbacks")
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         key = callback.state_key

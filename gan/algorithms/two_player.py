@@ -165,16 +165,20 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def after_discriminator_update(self) -> None:
         """Run after each update of the discriminator, such as to project its weights."""
 
+    def _optimizer_of(self, player: Player) -> Optimizer:
+        """Return a new optimizer of a player."""
+        try:
+            return self.optimizer[player.name](player.network.parameters())
+        except ValueError as error:
+            raise InputError(f"optimizer.{player.name}: {error}: give another") from error
+
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the optimizers of generator and discriminator.
 
         Raises:
             InputError: if an optimizer refuses its settings.
         """
-        try:
-            optimizers = [self.optimizer[p.name](p.network.parameters()) for p in self.players]
-        except ValueError as error:
-            raise InputError(f"optimizer: {error}") from error
+        optimizers = [self._optimizer_of(player) for player in self.players]
         for player, optimizer in zip(self.players, optimizers, strict=True):
             if player.beta2 is not None and "betas" not in optimizer.param_groups[0]:
                 raise InputError(

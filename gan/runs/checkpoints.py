@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
@@ -40,6 +41,8 @@ def _named(path: Path) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return the first words of an error."""
+    if isinstance(error, UnpicklingError):
+        return "it holds objects, which could run code"
     return textwrap.shorten(str(error), 100, placeholder=" ...") or type(error).__name__
 
 
@@ -64,8 +67,7 @@ def read(path: Path) -> Content:
     with _named(path):
         check(content["state_dict"], dict, "state_dict")
         check(content["clock"], ClockState, "clock")
-        if content.get("identity") is not None:
-            check(content["identity"], Settings(), "identity")
+        check(content.get("identity"), Settings(), "identity")
     return current_version(content)
 
 

@@ -193,6 +193,7 @@ def _silence() -> None:
         ".*isinstance.treespec, LeafSpec.*",
         ".*your dataloader is not resumable.*",
         ".*srun. command is available.*",
+        ".*callbacks used to create the checkpoint need to be provided.*",
     ):
         warnings.filterwarnings("ignore", message)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

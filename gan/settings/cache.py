@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from gan.errors import InputError
 
@@ -33,10 +34,12 @@ def check_writable(folder: Path) -> None:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         reason = os.strerror(errno.ENOTDIR)
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        reason = os.strerror(errno.EACCES)
     else:
-        return
+        try:
+            with TemporaryFile(dir=existing):
+                return
+        except OSError as error:
+            reason = error.strerror or os.strerror(errno.EACCES)
     raise InputError(
         f"{folder}: {reason}: it is for caches: give another by cache_dir=DIR or {_VARIABLE}"
     )

@@ -44,6 +44,9 @@ class CommandLine:
         self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
         self.parsed: list[Override] = list(overrides.parse(self.arguments))
         overrides.check(self.parsed)
+        folders = {str(o.value()) for o in self.parsed if o.key_or_group == "hydra.run.dir"}
+        if len(folders) > 1:
+            raise InputError(f"hydra.run.dir: {' and '.join(sorted(folders))}: give one folder")
         for override in self.parsed:
             if override.is_sweep_override() and not self.flags.multirun:
                 raise InputError(
@@ -65,6 +68,9 @@ class CommandLine:
             raise InputError(f"{argument}: no such flag; {nearest(argument, flags)}")
         if known.run and known.multirun:
             raise InputError("--run and -m: a run or a sweep: give one of them")
+        for name in ("resolve", "package"):
+            if getattr(known, name) and not known.cfg:
+                raise InputError(f"--{name}: it needs --cfg job, which prints the config: add it")
         return known
 
     @property

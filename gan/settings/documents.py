@@ -1,5 +1,6 @@
 """YAML files that are read whole, or refused before they take long or fail in a library."""
 
+import copy
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from gan.files import open_file
 from gan.settings.groups import CONF
 
 MOST_BYTES = 4 * 2**20
+_PARSED: dict[tuple[Path, int], ConfigResult] = {}
 _MOST_NODES = 100_000  # with aliases expanded
 
 
@@ -113,9 +115,19 @@ class CheckedConfigSource(FileConfigSource):
             InputError: if Hydra would misread it, or fail on it.
         """
         path = Path(self.path, self._normalize_file_name(config_path))
-        if path.is_file() and not path.is_relative_to(CONF):
-            check_config(path)
+        if not path.is_file():
+            return super().load_config(config_path)
+        if path.is_relative_to(CONF):
+            return self._load_once(config_path, path)
+        check_config(path)
         return super().load_config(config_path)
+
+    def _load_once(self, config_path: str, path: Path) -> ConfigResult:
+        """Return a copy of a config of this project, whose file is parsed once a process."""
+        key = (path, path.stat().st_mtime_ns)
+        if key not in _PARSED:
+            _PARSED[key] = super().load_config(config_path)
+        return copy.deepcopy(_PARSED[key])
 
 
 def register() -> None:

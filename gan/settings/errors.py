@@ -2,7 +2,6 @@
 
 import errno
 import re
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -39,7 +38,7 @@ def _hydra_line(error: Exception) -> str:
     if isinstance(error, InterpolationResolutionError | GrammarParseError) and key:
         return f"{key}: it refers to a setting that is not there: write its value out"
     if isinstance(error, OmegaConfBaseException) and key:
-        return f"{key}: this value does not fit there: {nearest(str(key), _top_level())}"
+        return f"{key}: this value does not fit there: correct it"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing(error)
     if isinstance(error, InstantiationException):
@@ -73,6 +72,8 @@ def _missing(error: MissingConfigException) -> str:
 def _refused(error: InstantiationException) -> str:
     """Return the line for a constructor that refused its settings."""
     cause = causes(error)[-1]
+    if isinstance(cause, MemoryError) or "alloc" in str(cause):
+        return "there is not enough memory for such a network: give smaller numbers"
     key = _KEY.search(str(error))
     where = key[1] if key else "a setting"
     return f"{where}: it cannot be built from its settings: {' '.join(str(cause).split())}"
@@ -130,10 +131,9 @@ def explain(error: BaseException) -> str | None:
 
 def unreadable(error: Exception) -> InputError:
     """Return the error for settings that a library fails on in words of its own."""
-    reason = textwrap.shorten(str(error), 120, placeholder=" ...") or "no reason is given"
     return InputError(
-        f"the settings cannot be read: {type(error).__name__}: {reason}: correct the value "
-        "that was given last, or see --debug"
+        "the settings cannot be read: correct the value that was given last, or see the reason by "
+        "--debug"
     )
 
 

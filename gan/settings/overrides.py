@@ -85,6 +85,8 @@ def check(overrides: Iterable[Override]) -> None:
             _check_choice(key, override)
         elif key in PATHS and override.value() == "":
             raise InputError(f"{key} is empty: give a path, or leave it out")
+        elif key == "hydra" and not isinstance(override.value(), dict):
+            raise InputError(f"{override.input_line}: give its keys, hydra.KEY=VALUE")
         elif key.startswith("hydra."):
             _check_hydra(key, override)
 
@@ -106,6 +108,8 @@ def _check_choice(group: str, override: Override) -> None:
     if isinstance(value, list):
         if group not in (*MANY, *_OPTIONAL):
             raise InputError(f"{group} takes one option, not a list: {known}")
+        if not all(isinstance(item, str | QuotedString) for item in value):
+            raise InputError(f"{override.input_line}: give a plain list of {known}")
         if len({str(item) for item in value}) < len(value):
             raise InputError(f"{override.input_line}: an option is there twice: leave one out")
     elif not isinstance(value, str | QuotedString):

@@ -20,6 +20,9 @@ _MODULE = "torch.nn.modules.module"  # of torch.nn.Module
 OWN = ("gan", "datamodules")  # packages of this project
 
 
+_SIGNATURES: dict[Node, "Signature"] = {}  # by syntax tree, which changes with its file
+
+
 class NoModuleError(LookupError):
     """There is no module of that name; the argument is the name."""
 
@@ -283,6 +286,13 @@ def signature(definition: Definition) -> Signature:
 
     The constructors of a class are followed through its bases as long as they take ``**kwargs``.
     """
+    if definition.node not in _SIGNATURES:
+        _SIGNATURES[definition.node] = _read_signature(definition)
+    return _SIGNATURES[definition.node]
+
+
+def _read_signature(definition: Definition) -> Signature:
+    """Return what a class or a function takes, read from its syntax tree."""
     if isinstance(definition.node, ast.FunctionDef):
         return _signature_of(definition.module, definition.node)
     own = _constructor(definition)

@@ -51,3 +51,6 @@ def refuse_replaced(config: DictConfig) -> None:
             raise InputError(f"trainer.{name}: set {REPLACED[name]} instead")
         if name in WITHOUT_USE:
             raise InputError(f"trainer.{name}: it has no use here: leave it out")
+    profiler = config.get("trainer", {}).get("profiler")
+    if profiler is not None and not isinstance(profiler, str):
+        raise InputError(f"trainer.profiler={profiler}: give the name of one, such as simple")

@@ -34,9 +34,7 @@ def _untrusted(path: str, name: Any) -> InputError:
 
 
 def _absent(error: LookupError) -> str:
-    """Return what is not there, and the remedy."""
-    if not isinstance(error, NoModuleError):
-        return "no such class: correct the name"
+    """Return that a module is not there, and the remedy."""
     return f"there is no module {error} on Python's path: correct it, or add its folder there"
 
 
@@ -61,7 +59,9 @@ def find(path: str, name: Any, allowed: Sequence[str] = ()) -> Definition | None
     try:
         found = signatures.find(name)
     except LookupError as error:
-        raise InputError(f"{_setting(path, name)}: {_absent(error)}") from error
+        missing = isinstance(error, NoModuleError) and not _within(name, PACKAGES)
+        absent = _absent(error) if missing else "no such class: correct the name"
+        raise InputError(f"{_setting(path, name)}: {absent}") from error
     except UnreadableError:
         return None
     home = f"{found.module.name}."

@@ -318,14 +318,14 @@ def ring_game(
 
 
 RECIPES: dict[str, tuple[AdversarialLoss, dict[str, Regularizer], int, float, int]] = {
-    "minimax": (Minimax(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
-    "non_saturating": (NonSaturating(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
-    "mse_generator": (SquaredProbability(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
-    "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
+    "minimax": (Minimax(), {"r1": R1(gamma=0.1)}, 1, 0.5, 450),
+    "non_saturating": (NonSaturating(), {"r1": R1(gamma=0.1)}, 1, 0.5, 450),
+    "mse_generator": (SquaredProbability(), {"r1": R1(gamma=0.1)}, 1, 0.5, 450),
+    "lsgan": (LeastSquares(), {"r1": R1(gamma=0.1)}, 1, 0.5, 450),
     "hinge": (Hinge(), {"r1": R1(gamma=0.1)}, 1, 0.5, 600),
-    "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3, 0.0, 500),
+    "wgan": (Wasserstein(), {"weight_clip": WeightClip(bound=0.1)}, 3, 0.0, 400),
     "wgan_gp": (Wasserstein(), {"gradient_penalty": GradientPenalty(weight=1.0)}, 3, 0.5, 900),
-    "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1, 0.5, 600),
+    "rpgan": (RelativisticPairing(), {"r1": R1(gamma=0.1), "r2": R2(gamma=0.1)}, 1, 0.5, 450),
 }
 
 

@@ -89,12 +89,17 @@ def game(loss: AdversarialLoss, conditioning: Conditioning) -> GAN:
 
 @pytest.mark.parametrize("conditioning", [Projection(3), Unconditional()])
 def test_the_loss_needs_the_conditioning(conditioning: Conditioning) -> None:
-    with pytest.raises(InputError, match=r"reads 2 logits .* gives 1: .* conditioning=multi_hinge"):
+    with pytest.raises(
+        InputError,
+        match=r"the loss reads 2, the discriminator gives 1: .* conditioning=multi_hinge",
+    ):
         game(multi_hinge.MultiHinge(), conditioning)
 
 
 def test_the_conditioning_needs_the_loss() -> None:
-    with pytest.raises(InputError, match=r"reads 1 logits .* gives 2: loss=multi_hinge"):
+    with pytest.raises(
+        InputError, match=r"the loss reads 1, the discriminator gives 2: loss=multi_hinge"
+    ):
         game(Hinge(), MultiHinge(3))
     game(multi_hinge.MultiHinge(), MultiHinge(3))
 

@@ -245,6 +245,8 @@ TRAINING: dict[str, tuple[tuple[Any, ...], Change, str]] = {
     "moment type": ((*STATE, "exp_avg_sq"), lambda m: m.double(), "of torch.float64"),
     "moment sparse": ((*STATE, "exp_avg"), lambda m: m.to_sparse(), "no plain dense tensor"),
     "moment NaN": ((*STATE, "exp_avg"), filled(math.nan), "not finite"),
+    "moment negative": ((*STATE, "exp_avg_sq"), filled(-1.0), "out of their range"),
+    "schedulers of others": (("lr_schedulers",), constant([{"a": 1}]), "not a list of 0"),
     "moment overlaps": ((*STATE, "exp_avg"), lambda m: m[:1].expand(16, 100), "overlapping"),
     "moment unknown": ((*STATE, "third"), constant(1), "state.0 has 'third'"),
     "count negative": ((*STATE, "step"), constant(torch.tensor(-1.0)), "step holds numbers"),
@@ -292,6 +294,7 @@ def test_a_missing_part(part: str, run: Path) -> None:
 
 
 IDENTITIES: dict[str, tuple[Any, str]] = {
+    "none": (None, "identity is None, not a dictionary"),
     "word": ("x", "identity is 'x', not a dictionary"),
     "tensor": ({"seed": torch.ones(2)}, "identity holds a Tensor"),
     "number as key": ({"model": {3: 4}}, "was another run"),
