@@ -75,18 +75,18 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         validation: float = 0.0,
     ) -> None:
         super().__init__()
+        self.flip, self.verify, self.start_step = flip, verify, 0
         self.channels = _check_range("data.channels", channels, 1, MAX_CHANNELS)
         self.resolution = _check_range("data.resolution", resolution, 1)
         self.num_classes = _check_range("data.num_classes", num_classes, 0)
         self.batch_size = _check_range("batch_size", batch_size, 1)
-        self.steps = _check_range("steps", steps, 1)
-        self.n_critic = _check_range("n_critic", n_critic, 1)
+        self.steps, self.n_critic = _check_lengths(steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
         self.workers = _check_range("data.workers", workers, 0)
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
-        self.root, self.changed = _check_root(root, self.name), _check_changed(changed)
-        self.flip, self.verify, self.validation = flip, verify, check_validation(validation)
-        self.start_step, self._splits = 0, dict[str, Split]()
+        self.root = _check_root(root, self.name)
+        self.validation, self.changed = check_validation(validation), _check_changed(changed)
+        self._splits: dict[str, Split] = {}
 
     @abstractmethod
     def load(self, split: str) -> Split:
@@ -223,6 +223,11 @@ def _check_range(name: str, value: int, least: int, most: int | None = None) -> 
         limit = "" if most is None else f" and at most {most}"
         raise DataError(f"{name}={value}: must be at least {least}{limit}")
     return value
+
+
+def _check_lengths(steps: int, n_critic: int) -> tuple[int, int]:
+    """Return the numbers of steps and of discriminator updates a step, if they are in range."""
+    return _check_range("steps", steps, 1), _check_range("n_critic", n_critic, 1)
 
 
 def check_validation(share: float) -> float:
