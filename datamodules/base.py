@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -86,7 +87,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = _check_root(root, self.name)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self._splits: dict[str, Split] = {}
+
+    @cached_property
+    def _splits(self) -> dict[str, Split]:
+        """Return the splits that were read."""
+        return {}
 
     @abstractmethod
     def load(self, split: str) -> Split:
