@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -10,13 +11,14 @@ from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.loader import Batch, Shard, StepLoader, to_batch
-from datamodules.split import Split, row_slices
+from datamodules.split import Split, cut, row_slices
 from datamodules.stream import IndexStream
 
 __all__ = ["Batch", "ImageDataModule"]
 
 MAX_CHANNELS = 3
 CHANGED = ("refuse", "accept")
+VALIDATION = "validation"
 
 
 class ImageDataModule(pl.LightningDataModule, ABC):
@@ -38,6 +40,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         workers: processes that decode image files; 0 decodes in the training process.
         memory_limit: maximum bytes of decoded images (uint8) held in memory.
         changed: "refuse" or "accept" other training images when a run is resumed.
+        validation: share of the training images, drawn within each class, that is cut off as the
+            split "validation", from 0 to below 1.
 
     Attributes:
         name: the name of the data set, as in `data=mnist`.
@@ -69,20 +73,25 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         workers: int = 2,
         memory_limit: int = 2 * 2**30,
         changed: str = "refuse",
+        validation: float = 0.0,
     ) -> None:
         super().__init__()
+        self.flip, self.verify, self.start_step = flip, verify, 0
         self.channels = _check_range("data.channels", channels, 1, MAX_CHANNELS)
         self.resolution = _check_range("data.resolution", resolution, 1)
         self.num_classes = _check_range("data.num_classes", num_classes, 0)
         self.batch_size = _check_range("batch_size", batch_size, 1)
-        self.steps = _check_range("steps", steps, 1)
-        self.n_critic = _check_range("n_critic", n_critic, 1)
+        self.steps, self.n_critic = _check_lengths(steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
         self.workers = _check_range("data.workers", workers, 0)
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
-        self.root, self.changed = _check_root(root, self.name), _check_changed(changed)
-        self.flip, self.verify, self.start_step = flip, verify, 0
-        self._splits: dict[str, Split] = {}
+        self.root = _check_root(root, self.name)
+        self.validation, self.changed = check_validation(validation), _check_changed(changed)
+
+    @cached_property
+    def _splits(self) -> dict[str, Split]:
+        """Return the splits that were read."""
+        return {}
 
     @abstractmethod
     def load(self, split: str) -> Split:
@@ -102,11 +111,24 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         Raises:
             DataError: if the split does not exist, cannot be read, or is not as declared.
         """
-        if split not in self.splits:
-            raise DataError(f"{self.name} has no split {split!r}: use {' or '.join(self.splits)}")
+        known = (*self.splits, VALIDATION) if self.validation else self.splits
+        if split not in known:
+            raise DataError(f"{self.name} has no split {split!r}: use {' or '.join(known)}")
         if split not in self._splits:
-            self._splits[split] = self._check_split(self.load(split), split)
+            self._splits |= self._read(split)
         return self._splits[split]
+
+    def _read(self, split: str) -> dict[str, Split]:
+        """Return a split, together with the one that is cut off from it or that it is cut from."""
+        if self.validation and split in ("train", VALIDATION):
+            whole = self._check_split(self.load("train"), "train")
+            return dict(zip(("train", VALIDATION), cut(whole, self.validation), strict=True))
+        return {split: self._check_split(self.load(split), split)}
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """Return what was found out about the data, a phrase each."""
+        return (f"{self.validation:.3g} cut off as validation split",) if self.validation else ()
 
     def fingerprint(self, split: str) -> str:
         """Return the SHA-256, in hexadecimal, of the images and labels at this resolution."""
@@ -206,6 +228,18 @@ def _check_range(name: str, value: int, least: int, most: int | None = None) -> 
         limit = "" if most is None else f" and at most {most}"
         raise DataError(f"{name}={value}: must be at least {least}{limit}")
     return value
+
+
+def _check_lengths(steps: int, n_critic: int) -> tuple[int, int]:
+    """Return the numbers of steps and of discriminator updates a step, if they are in range."""
+    return _check_range("steps", steps, 1), _check_range("n_critic", n_critic, 1)
+
+
+def check_validation(share: float) -> float:
+    """Return the share of a validation split if it is in its range."""
+    if not 0 <= share < 1:
+        raise DataError(f"data.validation={share}: give a share from 0 to below 1, such as 0.1")
+    return share
 
 
 def _check_root(root: str | None, name: str) -> Path:

@@ -5,17 +5,17 @@ import stat
 import warnings
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
 from datamodules.errors import DataError
 from datamodules.files import open_file, wrap_read_errors
@@ -24,6 +24,8 @@ Pixels = npt.NDArray[np.uint8]
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MODES = {1: "L", 3: "RGB"}
+FILTER = Image.Resampling.LANCZOS
+MOST_16_BITS = 2**16 - 1
 
 
 def _extensions() -> tuple[str, ...]:
@@ -37,14 +39,9 @@ DECOMPRESSION_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarn
 MAX_FILE_BYTES = 2**29  # of one file, enough for Pillow's maximum number of pixels
 
 
-def visible_images(names: Iterable[str]) -> list[str]:
-    """Return the sorted names of images that are not hidden (`.x`, `__MACOSX/x`)."""
-    return sorted(
-        name
-        for name in names
-        if name.lower().endswith(EXTENSIONS)
-        and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
-    )
+def _is_hidden(name: str) -> bool:
+    """Return whether a file is hidden, or in a hidden folder (`.x`, `__MACOSX/x`)."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 class ImageSource(ABC):
@@ -58,8 +55,17 @@ class ImageSource(ABC):
         self.path = path
 
     @abstractmethod
+    def _all_files(self) -> Iterable[str]:
+        """Return the names of all files."""
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """Return the names of all files that are not hidden."""
+        return frozenset(name for name in self._all_files() if not _is_hidden(name))
+
     def names(self) -> list[str]:
         """Return the names of the images, sorted."""
+        return sorted(name for name in self.files if name.lower().endswith(EXTENSIONS))
 
     @abstractmethod
     def size(self, name: str) -> int:
@@ -77,10 +83,10 @@ class ImageSource(ABC):
 class FolderSource(ImageSource):
     """The files below a folder, at any depth."""
 
-    def names(self) -> list[str]:  # noqa: D102
+    def _all_files(self) -> list[str]:
+        """Return the names of all files."""
         with wrap_read_errors(self.path):
-            files = [path.relative_to(self.path).as_posix() for path in self._walk()]
-        return visible_images(files)
+            return [path.relative_to(self.path).as_posix() for path in self._walk()]
 
     def _walk(self) -> Iterator[Path]:
         """Yield the files below the folder, at any depth, through links too.
@@ -113,7 +119,7 @@ class FolderSource(ImageSource):
 
 
 class ZipSource(ImageSource):
-    """The files of a zip file; a single top-level folder is removed from their names.
+    """The files of a zip file; backslashes in their names are slashes.
 
     Nothing is extracted to disk. An archive with paths outside itself is refused.
     """
@@ -127,21 +133,25 @@ class ZipSource(ImageSource):
                 raise DataError(
                     f"{path}: {member.filename!r} is outside the archive: create the zip file again"
                 )
-        self._members = visible_images(member.filename for member in members)
-        tops = {member.partition("/")[:2] for member in self._members}
-        self._wrapper = "".join(tops.pop()) if len(tops) == 1 else ""
+        files = (member.filename for member in members if not member.is_dir())
+        self._members = {name.replace("\\", "/"): name for name in files}
 
-    def names(self) -> list[str]:  # noqa: D102
-        return [member.removeprefix(self._wrapper) for member in self._members]
+    def _all_files(self) -> Iterable[str]:
+        """Return the names of all files."""
+        return self._members
+
+    def _info(self, name: str) -> zipfile.ZipInfo:
+        """Return the entry of a file."""
+        return _archive(self.path, os.getpid()).getinfo(self._members[name])
 
     def size(self, name: str) -> int:  # noqa: D102
-        return _archive(self.path, os.getpid()).getinfo(self._wrapper + name).file_size
+        return self._info(name).file_size
 
     def read(self, name: str) -> bytes:  # noqa: D102
-        return _archive(self.path, os.getpid()).read(self._wrapper + name)
+        return _archive(self.path, os.getpid()).read(self._members[name])
 
     def stamp(self, name: str) -> str:  # noqa: D102
-        return str(_archive(self.path, os.getpid()).getinfo(self._wrapper + name).CRC)
+        return str(self._info(name).CRC)
 
 
 def _is_unsafe(member: zipfile.ZipInfo) -> bool:
@@ -158,17 +168,22 @@ def _archive(path: Path, process: int) -> zipfile.ZipFile:
 
 @dataclass(frozen=True)
 class Decoder:
-    """Decode files to square images: EXIF rotation, resize to cover the square, centre crop.
+    """Decode files to square images: EXIF rotation, background, 8 bits a channel, square.
 
     Attributes:
         source: the image files.
         channels: 1 (grey) or 3 (colour).
         resolution: height and width in pixels; the filter is Lanczos.
+        crop: how images become square: "centre" covers the square and cuts off the rest, "pad"
+            fits into it and fills the rest with the background, "stretch" changes the proportions.
+        background: colour, as Pillow names it, on which images with transparency are put.
     """
 
     source: ImageSource
     channels: int
     resolution: int
+    crop: str = "centre"
+    background: str = "white"
 
     def __call__(self, name: str) -> Pixels:
         """Return the uint8 pixels (C, R, R) of a file.
@@ -183,24 +198,89 @@ class Decoder:
                     f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller"
                 )
             image = self._upright(self.source.read(name), where)
-        side = (self.resolution, self.resolution)
-        pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
-        return pixels.reshape(*side, self.channels).transpose(2, 0, 1)
+        square = CROPS[self.crop](image, self.resolution, self.background)
+        pixels = np.asarray(square, dtype=np.uint8)
+        return pixels.reshape(*square.size, self.channels).transpose(2, 0, 1)
+
+    def properties(self, name: str) -> tuple[str, ...]:
+        """Return what is done to a file beside decoding and resizing, a phrase each."""
+        where = f"{self.source.path / name}"
+        with (
+            wrap_read_errors(where, "replace or delete it"),
+            _check_pixel_count(where),
+            _open(self.source.read(name), where) as image,
+        ):
+            found = {
+                f"transparent, put on {self.background}": image.has_transparency_data,
+                "of 16 bits a channel, scaled to 8": image.mode.startswith("I"),
+                f"not square, made so by data.crop={self.crop}": image.width != image.height,
+            }
+        return tuple(phrase for phrase, applies in found.items() if applies)
 
     def batch(self, names: Sequence[str]) -> torch.Tensor:
         """Return the uint8 pixels (n, C, R, R) of several files."""
         return torch.from_numpy(np.stack([self(name) for name in names]))
 
     def _upright(self, data: bytes, where: str) -> Image.Image:
-        """Return the decoded image, rotated as its EXIF data say."""
-        try:
-            opened = Image.open(BytesIO(data), formats=FORMATS)
-        except UnidentifiedImageError as error:
-            raise DataError(f"{where}: is not an image: replace or delete it") from error
-        with opened as image:
-            if image.mode.startswith(("I", "F")):
-                raise DataError(f"{where}: has more than 8 bits a channel: convert it to 8 bits")
-            return ImageOps.exif_transpose(image).convert(MODES[self.channels])
+        """Return the decoded image without transparency, rotated as its EXIF data say."""
+        with _open(data, where) as image:
+            if image.mode.startswith("F"):
+                raise DataError(f"{where}: its pixels are not whole numbers: convert it to 8 bits")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):
+                return _scaled_to_bytes(upright, where).convert(MODES[self.channels])
+            if upright.has_transparency_data:
+                upright = _composited(upright, self.background)
+            return upright.convert(MODES[self.channels])
+
+
+def _open(data: bytes, where: str) -> Image.Image:
+    """Return an image whose pixels are not decoded yet.
+
+    Raises:
+        DataError: if it is none.
+    """
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where}: is not an image: replace or delete it") from error
+
+
+def _scaled_to_bytes(image: Image.Image, where: str) -> Image.Image:
+    """Return a grey image of 16 bits as one of 8; 65535 becomes 255."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > MOST_16_BITS:
+        raise DataError(f"{where}: has more than 16 bits a channel: convert it to 8 bits")
+    return Image.fromarray(((values * 255 + MOST_16_BITS // 2) // MOST_16_BITS).astype(np.uint8))
+
+
+def _composited(image: Image.Image, background: str) -> Image.Image:
+    """Return an image with transparency on a background."""
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, background), image).convert("RGB")
+
+
+def _fit(image: Image.Image, side: int, background: str) -> Image.Image:
+    """Return an image that covers a square, the rest cut off on both sides."""
+    return ImageOps.fit(image, (side, side), FILTER)
+
+
+def _pad(image: Image.Image, side: int, background: str) -> Image.Image:
+    """Return an image inside a square of the background."""
+    color = ImageColor.getcolor(background, image.mode)
+    return ImageOps.pad(image, (side, side), FILTER, color=color)
+
+
+def _stretch(image: Image.Image, side: int, background: str) -> Image.Image:
+    """Return an image stretched to a square."""
+    return image.resize((side, side), FILTER)
+
+
+CROPS: dict[str, Callable[[Image.Image, int, str], Image.Image]] = {
+    "centre": _fit,
+    "pad": _pad,
+    "stretch": _stretch,
+}
 
 
 @contextmanager

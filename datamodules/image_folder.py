@@ -1,21 +1,24 @@
 """Images of a folder or a zip file."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import cast
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
+from typing import Any, cast
 
 import torch
+from PIL import ImageColor
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from datamodules.base import ImageDataModule
+from datamodules.base import ImageDataModule, check_validation
 from datamodules.errors import DataError
-from datamodules.image_files import EXTENSIONS, Decoder, image_source
+from datamodules.image_files import CROPS, EXTENSIONS, Decoder, ImageSource, image_source
+from datamodules.layout import Layout, LayoutReader
 from datamodules.split import Split, StoredBatch, TensorSplit, row_slices
 
-HELD_OUT = 10
+DOMAINS = ("A", "B")
 DECODED_AT_ONCE = 64
 SAMPLED_FILES = 256  # whose bytes are part of the identity of a large data set
 
@@ -109,80 +112,120 @@ class _SplitDataset(Dataset[object]):
             return error
 
 
-class Layout:
-    """Splits and classes, derived from the names of the images.
-
-    Args:
-        names: relative names of all images, sorted.
-    """
-
-    def __init__(self, names: list[str]) -> None:
-        folders = {top for top, slash, _ in (name.partition("/") for name in names) if slash}
-        self.has_split_folders = folders >= {"train", "test"}
-        self.all = names
-
-    def names(self, split: str) -> list[str]:
-        """Return the images of "train" or "test".
-
-        They are in a folder of that name; without such folders, every tenth image is in "test".
-        """
-        if self.has_split_folders:
-            return [name for name in self.all if name.startswith(f"{split}/")]
-        held_out = self.all[HELD_OUT - 1 :: HELD_OUT]
-        rest = self.all.copy()
-        del rest[HELD_OUT - 1 :: HELD_OUT]
-        return {"train": rest, "test": held_out}[split]
-
-    def labels(self, names: list[str], root: Path) -> Tensor:
-        """Return the indices of the images' class folders, int64 (n,), counted over both splits.
-
-        Raises:
-            DataError: if an image is in no class folder.
-        """
-        all_names = self.names("train") + self.names("test")
-        class_indices = {
-            name: i for i, name in enumerate(sorted({self._class(n, root) for n in all_names}))
-        }
-        return torch.tensor([class_indices[self._class(name, root)] for name in names])
-
-    def _class(self, name: str, root: Path) -> str:
-        """Return the class folder of an image."""
-        folders = PurePosixPath(name).parts[self.has_split_folders : -1]
-        if not folders:
-            raise DataError(
-                f"{root / name}: is in no class folder: move it to one, or set data.num_classes=0"
-            )
-        return folders[0]
-
-
 def _identity(stored: object) -> object:
     """Return the argument."""
     return stored
 
 
 class ImageFolder(ImageDataModule):
-    """The images of a folder or zip file, resized to cover `resolution` and centre-cropped.
-
-    The first level of folders gives the classes, numbered by sorted name. With `num_classes=0`,
-    images may be at any depth and have no labels. If the first level is `train/` and `test/`, these
-    are the splits and contain the classes; otherwise, every tenth image by name is in "test".
+    """The images of a folder or zip file; see :class:`~datamodules.layout.LayoutReader`.
 
     Up to `memory_limit`, the images are decoded once into memory. Above it, `workers` processes
     decode them in the same order.
+
+    Args:
+        num_classes: number of classes; None takes it from the files, 0 takes images without labels.
+        split_folders: False takes folders named train, val and test as classes.
+        domain: "A" or "B" of a data set with folders trainA, trainB, testA and testB.
+        crop: how images become square: "centre", "pad" or "stretch".
+        background: colour on which images with transparency are put, such as "white" or "#808080".
+        validation: share of the training images that is cut off as the split "validation", unless
+            there is one.
+        facts: see :class:`~datamodules.base.ImageDataModule`.
     """
 
     name = "image_folder"
 
-    def load(self, split: str) -> Split:  # noqa: D102
-        source = image_source(self.root)
-        names = source.names()
-        if not names:
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        split_folders: bool = True,
+        domain: str | None = None,
+        crop: str = "centre",
+        background: str = "white",
+        validation: float = 0.0,
+        **facts: Any,
+    ) -> None:
+        super().__init__(num_classes=num_classes or 0, **facts)
+        self.crop = _check_choice("data.crop", crop, CROPS)
+        self.domain = domain and _check_choice("data.domain", domain, DOMAINS)
+        self.background, self.share = _check_colour(background), check_validation(validation)
+        self.labelled, self.split_folders = _labelled(num_classes), split_folders
+        if num_classes is None:
+            self.num_classes = len(self.layout.class_names)
+
+    @cached_property
+    def source(self) -> ImageSource:
+        """Return the files."""
+        return image_source(self.root)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Return the splits and the classes.
+
+        Raises:
+            DataError: if there are no images, or their layout is ambiguous.
+        """
+        if not self.source.names():
             raise DataError(
                 f"{self.root}: has no images ({' '.join(EXTENSIONS)}): set data.root to images"
             )
-        layout = Layout(names)
-        selected = layout.names(split)
-        labels = layout.labels(selected, self.root) if self.num_classes else None
-        decoder = Decoder(source, self.channels, self.resolution)
-        files = FileSplit(decoder, selected, labels, self.workers)
+        reader = LayoutReader(
+            self.source, self.labelled, self.split_folders, self.domain, self.share
+        )
+        return reader.read()
+
+    @property
+    def splits(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Return the names of the splits."""
+        return tuple(self.layout.splits)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their labels."""
+        return self.layout.class_names
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """Return where splits and labels come from, and what is done to the pixels."""
+        names = self.layout.splits["train"]
+        sample = names[:: max(1, -(-len(names) // SAMPLED_FILES))]
+        counts = Counter(phrase for name in sample for phrase in self._decoder.properties(name))
+        pixels = [f"{count} of {len(sample)} files {what}" for what, count in counts.items()]
+        return (*self.layout.found, *pixels)
+
+    @property
+    def _decoder(self) -> Decoder:
+        """Return the decoder."""
+        return Decoder(self.source, self.channels, self.resolution, self.crop, self.background)
+
+    def load(self, split: str) -> Split:  # noqa: D102
+        selected = self.layout.splits[split]
+        known = self.layout.labels
+        labels = torch.tensor([known[name] for name in selected]) if known else None
+        files = FileSplit(self._decoder, selected, labels, self.workers)
         return files if files.nbytes > self.memory_limit else files.in_memory()
+
+
+def _labelled(num_classes: int | None) -> bool | None:
+    """Return whether labels are wanted; None takes them if there are any."""
+    return None if num_classes is None else num_classes > 0
+
+
+def _check_choice(name: str, value: str, choices: Collection[str]) -> str:
+    """Return a value if it is one of the choices; otherwise, raise DataError."""
+    if value not in choices:
+        raise DataError(f"{name}={value}: give {' or '.join(choices)}")
+    return value
+
+
+def _check_colour(name: str) -> str:
+    """Return the name of a colour if Pillow knows it; otherwise, raise DataError."""
+    try:
+        ImageColor.getrgb(name)
+    except ValueError as error:
+        raise DataError(
+            f"data.background={name}: give a colour, such as white or '#808080'"
+        ) from error
+    return name

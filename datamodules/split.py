@@ -103,6 +103,73 @@ class TensorSplit(Split):
         return type(self)(self._images.to(device), self.labels)
 
 
+class Subset(Split):
+    """Some of the images of another split.
+
+    Args:
+        whole: the split.
+        indices: int64 (n,), of its images.
+    """
+
+    def __init__(self, whole: Split, indices: Tensor) -> None:
+        self.whole, self.indices = whole, indices
+        self.labels = None if whole.labels is None else whole.labels[indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def num_classes(self) -> int:
+        """Return the number of classes of the whole split, or 0 without labels."""
+        return 0 if self.labels is None else self.whole.num_classes
+
+    def images(self, indices: Tensor) -> Tensor:  # noqa: D102
+        return self.whole.images(self.indices[indices.cpu()])
+
+    def to_float(self, images: Tensor) -> Tensor:  # noqa: D102
+        return self.whole.to_float(images)
+
+    def fingerprint(self) -> str:  # noqa: D102
+        return self._digest(self.whole.fingerprint())
+
+    def identity(self) -> str:  # noqa: D102
+        return self._digest(self.whole.identity())
+
+    def _digest(self, whole: str) -> str:
+        """Return the SHA-256 of the whole split's digest, the indices and the labels."""
+        digest = hashlib.sha256(whole.encode() + self.indices.numpy().tobytes())
+        digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
+        return digest.hexdigest()
+
+    def stream(self, batches: Iterable[Tensor]) -> Iterator[StoredBatch]:  # noqa: D102
+        for images, labels in self.whole.stream(self.indices[batch] for batch in batches):
+            yield images, None if self.labels is None else labels
+
+    def on_device(self, device: torch.device) -> "Split":  # noqa: D102
+        moved = Subset(self.whole.on_device(device), self.indices)
+        moved.labels = self.labels
+        return moved
+
+
+def cut(whole: Split, share: float) -> tuple[Subset, Subset]:
+    """Return the images that stay and those that are cut off, drawn within each class.
+
+    The draw depends on the number of images of each class alone.
+
+    Args:
+        whole: the split.
+        share: of each class that is cut off, rounded down, in (0, 1).
+    """
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.zeros(len(whole)).long() if whole.labels is None else whole.labels
+    chosen = torch.zeros(len(whole), dtype=torch.bool)
+    for label in sorted(set(labels.tolist())):
+        members = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(members), generator=generator)
+        chosen[members[order[: int(share * len(members))]]] = True
+    return Subset(whole, (~chosen).nonzero().flatten()), Subset(whole, chosen.nonzero().flatten())
+
+
 class PointSplit(TensorSplit):
     """A split in memory with float32 images in [-1, 1], for points of the plane."""
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from gan.commands.exits import report_errors
 from gan.errors import InputError
+from gan.runs.classes import check_settings, count_classes
 from gan.runs.cleanup import Cleanup
 from gan.runs.folder import Run, holds_run
 from gan.runs.lock import is_first_process, locked
@@ -25,7 +26,6 @@ from gan.settings.commandline import CommandLine
 from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
 from gan.settings.overrides import parse
-from gan.settings.validation import validate
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
@@ -48,7 +48,8 @@ def train(config: DictConfig, resumed: Resumption | None = None) -> float | None
 def _train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
     """Train in a folder that is locked."""
     with reading_settings():
-        validate(config)
+        check_settings(config)
+        count_classes(config)
     if config.metrics:
         check_writable(Path(config.cache_dir))
     from gan.runs import training  # imports PyTorch, which a refused config does without
@@ -92,7 +93,8 @@ class Start:
                 )
             self._refuse_inside()
             with reading_settings():
-                validate(config)
+                check_settings(config)
+                count_classes(config)
                 self._store(config)
 
     def _refuse_inside(self) -> None:

@@ -21,7 +21,7 @@ from gan.metrics.real_statistics import RealStatistics, compute_all
 
 log = logging.getLogger(__name__)
 
-OTHER = {"train": "test", "test": "train"}
+OTHER = {"train": "test", "test": "train", "validation": "test"}
 WITHOUT_FLOAT64 = {"mps"}
 SEED = "sample_seed"  # key of a stamp
 
@@ -38,7 +38,8 @@ class Evaluation:
         every: training steps between two evaluations; 0 evaluates at the end only.
         num_fakes: number of generated images.
         cache: folder of the statistics of real images.
-        split: of the real images, "train" or "test".
+        split: of the real images, "train", "test" or "validation"; by default validation where
+            there is one, else train.
         batch_size: images per batch of the backbone.
         monitor: name, in the `ranking` of a metric, of the value by which the best checkpoint is
             chosen; None chooses none.
@@ -56,14 +57,14 @@ class Evaluation:
         every: int,
         num_fakes: int,
         cache: str,
-        split: str = "train",
+        split: str | None = None,
         batch_size: int = 100,
         monitor: str | None = "fid",
         min_fakes: int = 1000,
     ) -> None:
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
-        self.cache, self.split, self.min_fakes = Path(cache), split, min_fakes
+        self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
         self.monitor = f"{backbone.name}/{monitor}"
         self._check_numbers()
         self._check_monitor(monitor)
@@ -100,6 +101,25 @@ class Evaluation:
             for key in metric.ranking
         }
 
+    @property
+    def split(self) -> str:
+        """Return the split of the real images, after `prepare`."""
+        assert self._split is not None
+        return self._split
+
+    def split_of(self, dataset: ImageDataset) -> str:
+        """Return the split of the real images of a data set.
+
+        Raises:
+            InputError: if it is none.
+        """
+        chosen = self._split
+        if chosen is None:
+            chosen = "validation" if _has_split(dataset, "validation") else "train"
+        if chosen not in OTHER:
+            raise InputError(f"evaluation.split={chosen}: give {', '.join(OTHER)}")
+        return chosen
+
     def best_of(self, key: str) -> Callable[..., Any]:
         """Return the function that chooses the best value under a name: `min` or `max`."""
         return max if self.ranking[key].higher_is_better else min
@@ -117,6 +137,7 @@ class Evaluation:
                 metric cannot be computed.
         """
         self._dataset, self._device = dataset, device
+        self._split = self.split_of(dataset)
         splits = self._splits(dataset)
         for name, reason in self._incompatibilities(dataset, labelled).items():
             raise InputError(f"metrics: {name}: {reason}; leave {name} out")
@@ -126,6 +147,10 @@ class Evaluation:
             metric.to("cpu" if device.type in WITHOUT_FLOAT64 else device)
         for role, split in splits.items():
             self._statistics().load(self.metrics, role, split)
+        self._warn_of_few_fakes()
+
+    def _warn_of_few_fakes(self) -> None:
+        """Warn of fewer fakes than features."""
         if self.num_fakes <= self.backbone.num_features:
             log.warning(
                 "evaluation.num_fakes=%d is not above the %d features of %s: FID is biased "
@@ -146,7 +171,7 @@ class Evaluation:
 
     def _incompatibilities(self, dataset: ImageDataset, labelled: bool) -> dict[str, str]:
         """Return why metrics cannot be computed, by name."""
-        other, reasons = OTHER.get(self.split, ""), {}
+        other, reasons = OTHER[self.split_of(dataset)], {}
         names: dict[str, str] = {}  # of the metric that gives each value
         for name, metric in self.metrics.items():
             reason = metric.incompatibility(self.backbone, dataset, labelled)
@@ -264,8 +289,6 @@ class Evaluation:
 
     def _splits(self, dataset: ImageDataset) -> dict[Role, str]:
         """Return the split of each role that a metric reads."""
-        if self.split not in OTHER:
-            raise InputError(f"evaluation.split={self.split} is neither train nor test")
         _check_split(dataset, self.split, f"set evaluation.split={OTHER[self.split]}")
         splits = {Role.REAL: self.split}
         if any(Role.UNSEEN in metric.real_states for metric in self.metrics.values()):

@@ -32,7 +32,9 @@ from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.runs import checkpoints
+from gan.runs.classes import write_classes
 from gan.runs.folder import Run
+from gan.runs.lock import is_first_process
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk
@@ -252,12 +254,20 @@ def train(config: DictConfig, resumed: Resumption | None = None) -> Results:
         return _fit(config, resumed or Resumption(config))
 
 
+def _data(config: DictConfig) -> Any:
+    """Return the data set, whose class names are written to the run folder."""
+    datamodule = build(config.data, list(config.allow_targets))
+    if is_first_process():
+        write_classes(Path(config.run_dir), datamodule)
+    return datamodule
+
+
 def _fit(config: DictConfig, resumed: Resumption) -> Results:
     """Build the run, train, and write and show the results."""
     _silence()
     pl.seed_everything(config.seed, verbose=False)
     started, allowed = time.time(), list(config.allow_targets)
-    datamodule = build(config.data, allowed)
+    datamodule = _data(config)
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
     _check_labels(game, datamodule)

@@ -15,9 +15,9 @@ from omegaconf import DictConfig, open_dict
 
 from gan.errors import InputError
 from gan.files import refuse_special_files
+from gan.runs.classes import check_settings
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
-from gan.settings.validation import validate
 from gan.sweeps import tpe
 
 _PROGRAMS = {"SlurmLauncher": "srun"}  # that a launcher needs
@@ -48,7 +48,7 @@ def check_sweep(line: CommandLine) -> None:
         config = line.compose(arguments)
         with open_dict(config):
             config.run_dir = "sweep"  # that of each job is known later
-        validate(config)
+        check_settings(config)
     if first.hydra.sweeper._target_ == tpe.TARGET:
         tpe.check(first, swept)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from datamodules.split import TensorSplit, resize, row_slices
+from datamodules.split import TensorSplit, cut, resize, row_slices
 
 
 def test_images_are_in_the_order_of_the_indices() -> None:
@@ -43,3 +43,22 @@ def test_slices_cover_the_rows(total: int, lengths: list[int]) -> None:
     parts = [rows[part] for part in row_slices(total, 4)]
     assert [len(part) for part in parts] == lengths
     assert torch.cat([rows[:0], *parts]).equal(rows)
+
+
+def test_a_validation_split_is_cut_within_each_class() -> None:
+    labels = torch.arange(100) % 4
+    whole = TensorSplit(torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1), labels)
+    kept, gone = cut(whole, 0.2)
+    assert sorted([*kept.indices.tolist(), *gone.indices.tolist()]) == list(range(100))
+    assert gone.labels is not None
+    assert torch.bincount(gone.labels).tolist() == [5] * 4
+    assert cut(whole, 0.2)[1].indices.equal(gone.indices)
+    position = torch.tensor([3, 0])
+    assert gone.images(position).flatten().tolist() == gone.indices[position].tolist()
+    ((images, held),) = gone.stream([position])
+    assert images.flatten().tolist() == gone.indices[position].tolist()
+    assert held is not None
+    assert held.equal(gone.labels[position])
+    assert kept.num_classes == gone.num_classes == 4
+    assert len({kept.fingerprint(), gone.fingerprint(), whole.fingerprint()}) == 3
+    assert kept.fingerprint() != cut(whole, 0.1)[0].fingerprint()
