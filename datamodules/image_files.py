@@ -164,14 +164,25 @@ class Decoder:
         source: the image files.
         channels: 1 (grey) or 3 (colour).
         resolution: height and width in pixels; the filter is Lanczos.
+        exact: refuse images of another size instead.
     """
 
     source: ImageSource
     channels: int
     resolution: int
+    exact: bool = False
 
     def __call__(self, name: str) -> Pixels:
         """Return the uint8 pixels (C, R, R) of a file.
+
+        Raises:
+            DataError: if the file cannot be read, is not a complete image, or of a refused size.
+        """
+        where = f"{self.source.path / name}"
+        return to_square(self.read(name), self.resolution, self.exact, where)
+
+    def read(self, name: str) -> Image.Image:
+        """Return the image of a file as it is, upright.
 
         Raises:
             DataError: if the file cannot be read or is not a complete image.
@@ -182,10 +193,7 @@ class Decoder:
                 raise DataError(
                     f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller"
                 )
-            image = self._upright(self.source.read(name), where)
-        side = (self.resolution, self.resolution)
-        pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
-        return pixels.reshape(*side, self.channels).transpose(2, 0, 1)
+            return self._upright(self.source.read(name), where)
 
     def batch(self, names: Sequence[str]) -> torch.Tensor:
         """Return the uint8 pixels (n, C, R, R) of several files."""
@@ -201,6 +209,29 @@ class Decoder:
             if image.mode.startswith(("I", "F")):
                 raise DataError(f"{where}: has more than 8 bits a channel: convert it to 8 bits")
             return ImageOps.exif_transpose(image).convert(MODES[self.channels])
+
+
+def to_square(image: Image.Image, resolution: int, exact: bool, where: str) -> Pixels:
+    """Return the uint8 pixels (C, R, R) of an image, resized to cover the square and cropped.
+
+    Args:
+        image: gray or in colour.
+        resolution: R.
+        exact: refuse an image of another size instead.
+        where: the image is, for the message.
+
+    Raises:
+        DataError: if it is refused.
+    """
+    side = (resolution, resolution)
+    if exact and image.size != side:
+        width, height = image.size
+        raise DataError(
+            f"{where}: {width}x{height} pixels where {resolution}x{resolution} are expected: add "
+            f"resolution={resolution} to resize such images"
+        )
+    pixels = np.asarray(ImageOps.fit(image, side, Image.Resampling.LANCZOS), dtype=np.uint8)
+    return pixels.reshape(*side, -1).transpose(2, 0, 1)
 
 
 @contextmanager
