@@ -177,6 +177,7 @@ class Decoder:
         crop: how images become square: "centre" covers the square and cuts off the rest, "pad"
             fits into it and fills the rest with the background, "stretch" changes the proportions.
         background: colour, as Pillow names it, on which images with transparency are put.
+        exact: refuse images of another size.
     """
 
     source: ImageSource
@@ -184,9 +185,21 @@ class Decoder:
     resolution: int
     crop: str = "centre"
     background: str = "white"
+    exact: bool = False
 
     def __call__(self, name: str) -> Pixels:
         """Return the uint8 pixels (C, R, R) of a file.
+
+        Raises:
+            DataError: if the file cannot be read, is not a complete image, or is refused.
+        """
+        image = self.read(name)
+        if self.exact:
+            check_size(image, self.resolution, f"{self.source.path / name}")
+        return to_pixels(CROPS[self.crop](image, self.resolution, self.background))
+
+    def read(self, name: str) -> Image.Image:
+        """Return the decoded image of a file, in its own size.
 
         Raises:
             DataError: if the file cannot be read or is not a complete image.
@@ -197,10 +210,7 @@ class Decoder:
                 raise DataError(
                     f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller"
                 )
-            image = self._upright(self.source.read(name), where)
-        square = CROPS[self.crop](image, self.resolution, self.background)
-        pixels = np.asarray(square, dtype=np.uint8)
-        return pixels.reshape(*square.size, self.channels).transpose(2, 0, 1)
+            return self._upright(self.source.read(name), where)
 
     def properties(self, name: str) -> tuple[str, ...]:
         """Return what is done to a file beside decoding and resizing, a phrase each."""
@@ -281,6 +291,26 @@ CROPS: dict[str, Callable[[Image.Image, int, str], Image.Image]] = {
     "pad": _pad,
     "stretch": _stretch,
 }
+
+
+def check_size(image: Image.Image, resolution: int, where: str) -> None:
+    """Refuse an image that is not of resolution x resolution pixels.
+
+    Raises:
+        DataError: with its size.
+    """
+    if image.size != (resolution, resolution):
+        width, height = image.size
+        raise DataError(
+            f"{where}: {width}x{height} pixels where {resolution}x{resolution} are expected: add "
+            f"resolution={resolution} to resize such images"
+        )
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """Return the uint8 pixels (C, H, W) of a grey or colour image."""
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,22 @@ def replacement(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a new, empty folder, which is moved to ``path`` at the end of the context.
+
+    ``path``, where nothing or an empty folder may be, is written whole or not at all.
+    """
+    target = path.resolve()
+    part = target.with_name(f"{target.name}.{uuid4().hex[:12]}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        os.rename(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gan.algorithms.class_names import Label
 from gan.algorithms.latent import LatentGame, evaluating
 from gan.algorithms.projection import population
 from gan.algorithms.styles import Styles, layer_range
@@ -109,7 +110,7 @@ class Walks:
         rows: int,
         layers: Sequence[int] | None = None,
         seed: int = 0,
-        labels: Sequence[int] | None = None,
+        labels: Sequence[Label] | None = None,
     ) -> None:
         self.styles, self.extent = Styles(game), extent
         generator = self.styles.generator

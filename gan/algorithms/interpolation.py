@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gan.algorithms.class_names import Label
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.styles import Styles
 from gan.networks.style import StyleGenerator
@@ -15,7 +16,7 @@ def interpolate(
     rows: int,
     steps: int,
     seed: int = 0,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Label] | None = None,
     styles: bool | None = None,
 ) -> Tensor:
     """Return images (rows, steps, C, H, W) in [-1, 1]; row r leads from sample 2r to 2r + 1.

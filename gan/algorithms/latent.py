@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan.algorithms.class_names import ClassNames, Labels
 from gan.algorithms.two_player import Images, TwoPlayerGame
 from gan.batch import LatentBatch
 from gan.errors import InputError
@@ -14,7 +15,7 @@ from gan.latents import Prior, keyed_generator
 from gan.layers.noise import noise_per_image
 from gan.networks.base import Generator
 
-_SAMPLE_BATCH = 100  # images generated at once
+SAMPLE_BATCH = 100  # images generated at once
 _PIXELS = (0, 6)  # end of keys of pixel noise
 
 
@@ -42,10 +43,14 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         discriminator: the other player.
         prior: of the latents.
         settings: see :class:`TwoPlayerGame`.
+
+    Attributes:
+        class_names: of a conditional model, where its run folder has them.
     """
 
     generator: Generator
     averaged: Generator
+    class_names = ClassNames()
 
     def __init__(
         self, generator: Generator, discriminator: nn.Module, prior: Prior, **settings: Any
@@ -88,7 +93,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         return images
 
     def decode(
-        self, z: Tensor, labels: Sequence[int] | Tensor | None = None, seed: int | None = None
+        self, z: Tensor, labels: Labels | None = None, seed: int | None = None, first: int = 0
     ) -> Tensor:
         """Return the images of given latents: (n, C, H, W) in [-1, 1], float32 on the CPU.
 
@@ -99,6 +104,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             labels: one for each latent, or one for all; ``None`` takes the classes in turn.
             seed: of the pixel noise of a style generator, for image k a function of (seed, k);
                 with ``None`` all images have the same noise.
+            first: k of the first image.
 
         Raises:
             InputError: on latents of another shape, or an impossible label.
@@ -106,9 +112,11 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         if z.dim() != 2 or z.shape[1] != self.prior.dim:
             raise InputError(f"latents of shape {tuple(z.shape)}: give (n, {self.prior.dim})")
         y = self.labels_for(len(z), labels)
-        parts = torch.split(torch.arange(len(z)), _SAMPLE_BATCH)
+        parts = torch.split(torch.arange(len(z)), SAMPLE_BATCH)
         images = [
-            self._images(z[k], None if y is None else y[k], seed, k.tolist()).float().cpu()
+            self._images(z[k], None if y is None else y[k], seed, (first + k).tolist())
+            .float()
+            .cpu()
             for k in parts
         ]
         return torch.cat(images)
@@ -117,7 +125,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         self,
         n: int,
         seed: int = 0,
-        labels: Sequence[int] | Tensor | None = None,
+        labels: Labels | None = None,
         truncation: float | None = None,
     ) -> Tensor:
         """Return ``n`` images (n, C, H, W) in [-1, 1], float32 on the CPU.
@@ -125,7 +133,8 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         Args:
             n: at least 1.
             seed: image k is the same for the same seed, whatever ``n``.
-            labels: one for each image, or one for all; ``None`` takes the classes in turn.
+            labels: number or name of a class, one for each image or one for all; ``None`` takes
+                the classes in turn.
             truncation: bound on the absolute value of each number of a latent, which trades
                 diversity for quality; image k changes smoothly with it. ``None`` sets no bound.
 
@@ -147,7 +156,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         z = self.prior.sample_each(seed, range(n))
         return z if truncation is None else self.prior.truncate(z, truncation)
 
-    def labels_for(self, n: int, labels: Sequence[int] | Tensor | None) -> Tensor | None:
+    def labels_for(self, n: int, labels: Labels | None) -> Tensor | None:
         """Return the labels of ``n`` images as (n,), by default the classes in turn.
 
         Returns:
@@ -161,6 +170,8 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             return torch.arange(n) % classes if classes else None
         if classes == 0:
             raise InputError("labels: the model is unconditional; leave labels out")
+        if isinstance(labels, Sequence):
+            labels = self.class_names.numbers(labels)
         y = torch.as_tensor(labels, dtype=torch.int64).flatten()
         if len(y) not in (1, n):
             raise InputError(f"labels: {len(y)} given for n={n} images: give one, or one each")

@@ -121,7 +121,9 @@ class Langevin:
             )
         self.steps, self.step_size = steps, step_size
 
-    def __call__(self, game: LatentGame, z: Tensor, labels: Tensor | None, seed: int) -> Tensor:
+    def __call__(
+        self, game: LatentGame, z: Tensor, labels: Tensor | None, seed: int, first: int = 0
+    ) -> Tensor:
         """Return the last latents (n, dim) of the chains, on the CPU.
 
         Args:
@@ -129,6 +131,7 @@ class Langevin:
             z: first latents of the chains, (n, dim).
             labels: (n,), or ``None`` for an unconditional model.
             seed: chain k depends on (seed, k), its latent and its label alone.
+            first: k of the first chain.
 
         Raises:
             InputError: if the game has no such prior or logits, or a chain diverges.
@@ -137,20 +140,18 @@ class Langevin:
             _check_energy(game, z[:2], None if labels is None else labels[:2])
             parts = []
             for start in range(0, len(z), _BATCH):
-                part = range(start, min(start + _BATCH, len(z)))
-                y = None if labels is None else labels[part.start : part.stop].to(game.device)
-                parts.append(self._run(game, z[part.start : part.stop], y, part, seed))
+                rows = slice(start, start + _BATCH)
+                y = None if labels is None else labels[rows].to(game.device)
+                parts.append(self._run(game, z[rows], y, first + start, seed))
         ends = torch.cat(parts)
         if not ends.isfinite().all():
             raise InputError(f"langevin_step={self.step_size}: the chains diverge: lower it")
         return ends
 
-    def _run(
-        self, game: LatentGame, z: Tensor, y: Tensor | None, indices: range, seed: int
-    ) -> Tensor:
+    def _run(self, game: LatentGame, z: Tensor, y: Tensor | None, first: int, seed: int) -> Tensor:
         """Return the last latents of the chains of some images."""
-        keys = [keyed_generator(seed, k, *_NOISE) for k in indices]
-        title = f"langevin, images from {indices.start}"
+        keys = [keyed_generator(seed, first + k, *_NOISE) for k in range(len(z))]
+        title = f"langevin, images from {first}"
         z = z.to(game.device)
         for _ in tqdm(range(self.steps), title, leave=False, disable=None):
             z.requires_grad_()

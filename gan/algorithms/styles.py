@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gan.algorithms.class_names import Label
 from gan.algorithms.latent import LatentGame, evaluating
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
@@ -37,7 +38,7 @@ class Styles:
         with evaluating(self.generator):
             return self.generator.styles(z.to(device), y)
 
-    def sample(self, seed: int, numbers: Sequence[int], labels: Sequence[int] | None) -> Tensor:
+    def sample(self, seed: int, numbers: Sequence[int], labels: Sequence[Label] | None) -> Tensor:
         """Return the styles (n, layers, style_dim) of some samples of a seed.
 
         Args:
@@ -88,7 +89,7 @@ def mix(
     top: Sequence[int],
     layers: Sequence[int] | None = None,
     seed: int = 0,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Label] | None = None,
 ) -> Tensor:
     """Return a grid (1 + rows, 1 + columns, C, H, W) of images, its corner white (fig. 3).
 
@@ -118,7 +119,7 @@ def truncate(
     psis: Sequence[float],
     rows: int,
     seed: int = 0,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Label] | None = None,
 ) -> Tensor:
     """Return images (rows, psis, C, H, W) in [-1, 1] of w' = mean + psi (w - mean).
 

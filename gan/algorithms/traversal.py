@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gan.algorithms.class_names import Label
 from gan.algorithms.latent import LatentGame
 from gan.errors import InputError
 from gan.latents import Codes
@@ -16,7 +17,7 @@ def traverse(
     columns: int,
     extent: float = 2.0,
     seed: int = 0,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Label] | None = None,
 ) -> list[Tensor]:
     """Return images (rows, values, C, H, W) in [-1, 1] for each code in turn (InfoGAN, fig. 2).
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from gan.commands.labels import as_text
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -23,7 +24,8 @@ class DirectionsOptions:
         columns: steps of a row.
         layers: first and last layer that count and move; by default all.
         seed: of the samples.
-        labels: of a conditional model, one or one a row; by default the classes in turn.
+        labels: names or numbers of classes of a conditional model, one or one a row; by default the
+            classes in turn.
         out: PNG to write; by default ``directions.png`` in the run folder.
         gif: also write the walk along the first direction as an animation, beside the picture.
         checkpoint: "best" or "last"; by default the best if there is one.
@@ -37,7 +39,7 @@ class DirectionsOptions:
     columns: int = 7
     layers: list[int] | None = None
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     out: str | None = None
     gif: bool = True
     checkpoint: str | None = None
@@ -54,7 +56,7 @@ def directions(options: DirectionsOptions) -> None:
     from gan.runs.checkpoints import load
 
     game = load(options.run, options.checkpoint, options.allow_targets)
-    chosen = options.layers, options.seed, options.labels
+    chosen = options.layers, options.seed, as_text(options.labels)
     walks = Walks(game, options.count, options.extent, options.rows, *chosen)
     blocks = [walks.images(number, options.columns) for number in range(options.count)]
     save_grid(picture(stack_blocks(blocks), options.columns), out)

@@ -1,4 +1,4 @@
-"""Evaluation of the checkpoints of a run with several sampling seeds."""
+"""Evaluation of the checkpoints of a run, or of a set of images."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hydra import compose, initialize_config_dir
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gan.commands.keys import dotted
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gan.metrics.base import Metric
     from gan.metrics.evaluation import Evaluation
 
+FOR_IMAGES = ("real", "fake", "resolution", "out")  # settings without a run
 _CLASS = re.compile(r"/\d+$")  # end of the name of a value within a class
 
 
@@ -37,24 +39,32 @@ class EvaluateOptions:
 
     Attributes:
         run: the run folder.
+        real: instead of a run, the real images: a folder, a zip or .npz file, or a data set of
+            ``conf/data`` by name.
+        fake: the generated images: a folder, a zip or .npz file; all of them count.
         n: number of generated images of each seed.
         seeds: number of sampling seeds; mean and standard deviation are over them.
         checkpoints: names of the checkpoints.
         metrics: options of ``conf/metrics``; by default all metrics of features that apply.
-        backbone: option of ``conf/backbone``; by default the backbone of the run.
+        backbone: option of ``conf/backbone``; by default the backbone of the run, or ``domain`` for
+            a data set by name.
         weights: file of the weights of the backbone.
         split: of the real images, "train" or "test".
         device: "cpu", "cuda", ...; by default a GPU if there is one.
         batch_size: images per batch of the generator and of the backbone.
-        min_fakes: smallest accepted ``n``.
+        min_fakes: smallest accepted number of generated images.
+        resolution: resize the images of ``real`` and ``fake``; otherwise all must have one size.
         truncation: bound of the absolute value of each number of a latent.
         standing: number of batches for new statistics of batch normalisation; 0 keeps them.
         psi: truncation of styles towards their mean, such as 0.7: less variety, better images.
         data_root: where the data are now; by default where they were.
+        out: JSON file to write the values of ``real`` and ``fake`` to.
         allow_targets: further packages whose classes the config of the run may name.
     """
 
-    run: str = MISSING
+    run: str | None = None
+    real: str | None = None
+    fake: str | None = None
     n: int = 10000
     seeds: int = 3
     checkpoints: list[str] = field(default_factory=lambda: ["best", "last"])
@@ -65,15 +75,21 @@ class EvaluateOptions:
     device: str | None = None
     batch_size: int = 100
     min_fakes: int = 1000
+    resolution: int | None = None
     truncation: float | None = None
     standing: int = 0
     psi: float | None = None
     data_root: str | None = dotted("data.root")
+    out: str | None = None
     allow_targets: list[str] = field(default_factory=list)
 
 
-def _check_options(options: EvaluateOptions) -> None:
-    """Refuse unknown metrics and backbones, and numbers out of range."""
+def check_protocol(options: EvaluateOptions) -> None:
+    """Refuse unknown metrics and backbones, and batches out of range.
+
+    Raises:
+        InputError: with the nearest right name.
+    """
     known = members("metrics")
     if options.metrics == []:
         raise InputError(f"metrics=[]: name one or more; {nearest('', known)}")
@@ -83,22 +99,40 @@ def _check_options(options: EvaluateOptions) -> None:
     known = members("backbone")
     if options.backbone is not None and options.backbone not in known:
         raise InputError(f"backbone={options.backbone}: {nearest(options.backbone, known)}")
+    if options.batch_size < 1:
+        raise InputError(f"batch_size={options.batch_size}: give a number from 1")
+
+
+def _check_options(options: EvaluateOptions) -> None:
+    """Refuse what a run is not measured with."""
+    check_protocol(options)
+    for name in FOR_IMAGES:
+        if getattr(options, name) is not None:
+            raise InputError(f"{name}: it is for real= and fake=: leave it out with run=")
     Sampling(options.truncation, options.standing, options.psi)
-    for name in ("n", "seeds", "batch_size"):
+    for name in ("n", "seeds"):
         if getattr(options, name) < 1:
             raise InputError(f"{name}={getattr(options, name)}: give a number from 1")
 
 
-def _compose(options: EvaluateOptions, run: DictConfig) -> DictConfig:
-    """Return the config of metrics and backbone; the latter is the run's own by default."""
+def compose_protocol(
+    options: EvaluateOptions, cache: str, backbone: DictConfig | None = None
+) -> DictConfig:
+    """Return the config of metrics and backbone.
+
+    Args:
+        options: of the command.
+        cache: folder of weights and statistics.
+        backbone: that is taken if the options name none; without it, the domain's.
+    """
     metrics = members("metrics") if options.metrics is None else options.metrics
     overrides = [f"metrics=[{','.join(metrics)}]", f"backbone={options.backbone or 'domain'}"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("evaluate", overrides)
     OmegaConf.set_struct(config, False)
-    config.cache_dir = run.cache_dir
-    if options.backbone is None:
-        config.backbone = OmegaConf.to_container(run.backbone, resolve=True)
+    config.cache_dir = cache
+    if options.backbone is None and backbone is not None:
+        config.backbone = OmegaConf.to_container(backbone, resolve=True)
     if options.weights is not None:
         config.backbone.weights = options.weights
         config.backbone.pop("weights_hash", None)
@@ -106,10 +140,10 @@ def _compose(options: EvaluateOptions, run: DictConfig) -> DictConfig:
     return config
 
 
-def _evaluation(
-    options: EvaluateOptions, config: DictConfig, metrics: "Mapping[str, Metric]"
+def make_evaluation(
+    options: EvaluateOptions, config: DictConfig, metrics: "Mapping[str, Metric]", count: int
 ) -> "Evaluation":
-    """Return the evaluation of the metrics of features."""
+    """Return the evaluation of ``count`` generated images by those metrics that read features."""
     from gan.metrics.evaluation import Evaluation
     from gan.metrics.feature_metric import FeatureMetric
 
@@ -117,7 +151,7 @@ def _evaluation(
         build(config.backbone, options.allow_targets),
         {name: metric for name, metric in metrics.items() if isinstance(metric, FeatureMetric)},
         every=0,
-        num_fakes=options.n,
+        num_fakes=count,
         cache=config.cache_dir,
         split=options.split,
         batch_size=options.batch_size,
@@ -132,13 +166,13 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     from gan.metrics.model_metric import ModelMetric
 
     stored = run.config
-    config = _compose(options, stored)
+    config = compose_protocol(options, stored.cache_dir, stored.backbone)
     metrics: dict[str, Metric] = {name: build(node) for name, node in config.metrics.items()}
     model_metrics = {k: m for k, m in metrics.items() if isinstance(m, ModelMetric)}
     return Assessment(
         run.path,
         run.data(options.data_root),
-        _evaluation(options, config, metrics),
+        make_evaluation(options, config, metrics, options.n),
         {} if options.metrics is None else model_metrics,
         find_device(options.device),
         Sampling(options.truncation, options.standing, options.psi),
@@ -157,21 +191,32 @@ def _games(run: Run, options: EvaluateOptions, assessment: "Assessment") -> "dic
 
 def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -> Table:
     """Return a table with a row for each value and a column for each checkpoint."""
-    table = Table(title="mean ± standard deviation over sampling seeds")
+    columns = {f"{name} (step {r[0].step})": spreads(r) for name, r in results.items()}
+    return value_table("mean ± standard deviation over sampling seeds", columns, baseline)
+
+
+def value_table(
+    title: str, columns: Mapping[str, Mapping[str, Spread]], baseline: Mapping[str, float]
+) -> Table:
+    """Return a table with a row for each value; those within classes are left out.
+
+    Args:
+        title: of the table.
+        columns: values by name, by the title of their column.
+        baseline: of unseen real images, the last column.
+    """
+    table = Table(title=title)
     table.add_column("metric", no_wrap=True)
-    columns: list[Mapping[str, Spread]] = []
-    for name, records in results.items():
-        table.add_column(f"{name} (step {records[0].step})", justify="right")
-        columns.append(spreads(records))
-    table.add_column("unseen reals", justify="right")
-    for key in dict.fromkeys(key for column in columns for key in column):
+    for head in (*columns, "unseen reals"):
+        table.add_column(escape(head), justify="right")
+    for key in dict.fromkeys(key for column in columns.values() for key in column):
         if not _CLASS.search(key):
-            cells = [str(column.get(key, "")) for column in columns]
+            cells = [str(column.get(key, "")) for column in columns.values()]
             table.add_row(key, *cells, f"{baseline[key]:.4g}" if key in baseline else "")
     return table
 
 
-def _class_table(records: list[Record]) -> Table | None:
+def _class_table(records: list[Record], game: "LatentGame") -> Table | None:
     """Return a table with a row for each class, or ``None`` without values within classes."""
     rows: dict[str, dict[str, Spread]] = {}
     for key, spread in spreads(records).items():
@@ -181,14 +226,26 @@ def _class_table(records: list[Record]) -> Table | None:
     columns = list(dict.fromkeys(value for row in rows.values() for value in row))
     table = Table("class", *columns, title=f"{records[0].checkpoint}, within each class")
     for label, row in rows.items():
-        table.add_row(label, *(str(row.get(value, "")) for value in columns))
+        table.add_row(
+            escape(game.class_names.name(int(label))),
+            *(str(row.get(value, "")) for value in columns),
+        )
     return table if rows else None
 
 
 def evaluate(options: EvaluateOptions) -> None:
-    """Evaluate checkpoints with several sampling seeds: a table, and evaluation.json in the run."""
+    """Measure a run's checkpoints with several sampling seeds, or a set of images."""
+    if options.run is None:
+        from gan.commands.comparison import compare
+
+        compare(options)
+        return
     _check_options(options)
-    run = Run(options.run, options.allow_targets)
+    _evaluate(options, Run(options.run, options.allow_targets))
+
+
+def _evaluate(options: EvaluateOptions, run: Run) -> None:
+    """Print a table of the values of each checkpoint, and write evaluation.json in the run."""
     assessment = _assessment(run, options)
     games = _games(run, options, assessment)
     console = Console()
@@ -202,7 +259,10 @@ def evaluate(options: EvaluateOptions) -> None:
             console.print(f"{name} seed {seed}: {record.seconds:.0f} s", soft_wrap=True)
             results[name].append(record)
     first = next(iter(results.values()))
-    for table in (_class_table(first), _table(results, assessment.evaluation.baseline() or {})):
+    for table in (
+        _class_table(first, first_game),
+        _table(results, assessment.evaluation.baseline() or {}),
+    ):
         if table is not None:
             console.print(table)
     console.print(f"protocol {first[0].protocol}: " + _protocol(first[0]), soft_wrap=True)

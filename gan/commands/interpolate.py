@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from gan.commands.labels import as_text
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -20,7 +21,8 @@ class InterpolateOptions:
         rows: of the picture; row r leads from sample 2r to sample 2r + 1.
         steps: images of a row, both ends included.
         seed: of the latents.
-        labels: of a conditional model, one or one a row; by default the classes in turn.
+        labels: names or numbers of classes of a conditional model, one or one a row; by default the
+            classes in turn.
         styles: interpolate styles instead of latents; by default wherever the generator has styles.
         out: PNG to write; by default ``interpolation.png`` in the run folder.
         gif: also write the way there and back as an animation, beside the picture.
@@ -32,7 +34,7 @@ class InterpolateOptions:
     rows: int = 8
     steps: int = 10
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     styles: bool | None = None
     out: str | None = None
     gif: bool = True
@@ -50,7 +52,7 @@ def interpolate(options: InterpolateOptions) -> None:
     from gan.runs.checkpoints import load
 
     game = load(options.run, options.checkpoint, options.allow_targets)
-    rows, chosen = options.rows, (options.seed, options.labels, options.styles)
+    rows, chosen = options.rows, (options.seed, as_text(options.labels), options.styles)
     images = interpolation.interpolate(game, rows, options.steps, *chosen)
     save_grid(picture(images.flatten(0, 1), options.steps), out)
     print(out)

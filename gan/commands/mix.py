@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from gan.commands.labels import as_text
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -22,7 +23,8 @@ class MixOptions:
         sources: numbers of the samples on the left and then on top, as ``sample`` counts them; by
             default the first.
         seed: of the samples.
-        labels: of a conditional model, one or one a source; by default those that ``sample`` takes.
+        labels: names or numbers of classes of a conditional model, one or one a source; by default
+            those that ``sample`` takes.
         out: PNG to write; by default ``mixing.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         allow_targets: packages whose classes the run's config may name besides this project's.
@@ -34,7 +36,7 @@ class MixOptions:
     layers: list[int] | None = None
     sources: list[int] | None = None
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     out: str | None = None
     checkpoint: str | None = None
     allow_targets: list[str] = field(default_factory=list)
@@ -52,7 +54,7 @@ def mix(options: MixOptions) -> None:
     game = load(options.run, options.checkpoint, options.allow_targets)
     numbers = options.sources or list(range(options.rows + options.columns))
     left, top = numbers[: options.rows], numbers[options.rows :]
-    grid = styles.mix(game, left, top, options.layers, options.seed, options.labels)
+    grid = styles.mix(game, left, top, options.layers, options.seed, as_text(options.labels))
     save_grid(picture(grid.flatten(0, 1), options.columns + 1), out)
     print(out)
 

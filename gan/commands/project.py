@@ -35,7 +35,8 @@ class ProjectOptions:
         noise: standard deviation of the noise of the image, whose pixels lie in [-1, 1]; the search
             ends where the residual is no larger.
         corrupt: add that noise to the image first.
-        label: of a conditional model; by default that of the image of the test split.
+        label: name or number of a class of a conditional model; by default that of the image of the
+            test split.
         extended: a style of its own for each layer (W+).
         steps: of the search.
         seed: of the search, and of the noise that is added.
@@ -55,7 +56,7 @@ class ProjectOptions:
     hole: list[int] | None = None
     noise: float = 0.0
     corrupt: bool = False
-    label: int | None = None
+    label: int | str | None = None
     extended: bool = False
     steps: int = 500
     seed: int = 0
@@ -108,10 +109,11 @@ def _problem(options: ProjectOptions) -> "tuple[LatentGame, Problem, Tensor | No
     run = Run(options.run, options.allow_targets)
     given = (options.image, options.index, options.mask, options.hole)
     source = Source(*given, options.data_root)
-    problem, label = read_problem(
-        run, game, source, options.noise, options.corrupt, options.label, options.seed
+    label = None if options.label is None else str(options.label)
+    problem, y = read_problem(
+        run, game, source, options.noise, options.corrupt, label, options.seed
     )
-    return game, problem, label
+    return game, problem, y
 
 
 def _film(space: "Space", problem: "Problem", latents: "list[Tensor]") -> "Tensor":

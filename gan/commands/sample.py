@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from gan.commands.paths import picture_path
+from gan.commands.labels import as_text
+from gan.commands.outputs import find_output
+from gan.devices import find_device
 from gan.errors import InputError
 from gan.runs.folder import check_run
 from gan.settings.sampling import Sampling
@@ -18,10 +20,13 @@ class SampleOptions:
         run: the run folder.
         n: number of images.
         seed: of the latents; image k depends on the seed and k alone.
-        labels: of a conditional model, one or ``n``; by default the classes in turn.
-        out: PNG to write; by default ``samples.png`` in the run folder.
+        labels: names or numbers of classes of a conditional model, one or ``n``; by default the
+            classes in turn.
+        out: PNG of a grid, by default ``samples.png`` in the run folder; or NAME.npz for arrays, or
+            a new folder for a PNG of each image.
         checkpoint: "best" or "last"; by default the best if there is one.
         columns: of the grid.
+        device: "cpu", "cuda", ...; by default a GPU if there is one.
         truncation: bound on each number of a latent: less variety, better images.
         standing: number of batches for new statistics of batch normalisation; 0 keeps them.
         psi: truncation of styles towards their mean, such as 0.7: less variety, better images.
@@ -33,10 +38,11 @@ class SampleOptions:
     run: str = MISSING
     n: int = 64
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     out: str | None = None
     checkpoint: str | None = None
     columns: int = 8
+    device: str | None = None
     truncation: float | None = None
     standing: int = 0
     psi: float | None = None
@@ -46,23 +52,21 @@ class SampleOptions:
 
 
 def sample(options: SampleOptions) -> None:
-    """Write a grid of samples."""
-    out = picture_path(options.run, options.out, "samples.png")
+    """Write samples: a grid, one file an image, or arrays."""
+    output = find_output(options.run, options.out, options.columns)
     _check(options)
     sampling = Sampling(options.truncation, options.standing, options.psi)
     check_run(options.run, options.checkpoint, options.allow_targets)
+    from gan.algorithms.samples import Samples
     from gan.algorithms.sampling import Langevin, apply_sampling
-    from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load
 
     langevin = Langevin(options.langevin, options.langevin_step) if options.langevin else None
     game = load(options.run, options.checkpoint, options.allow_targets)
-    game = apply_sampling(game, sampling)
-    z, y = game.latents(options.n, options.seed), game.labels_for(options.n, options.labels)
-    if langevin is not None:
-        z = langevin(game, z, y, options.seed)
-    save_grid(picture(game.decode(z, y, options.seed), options.columns), out)
-    print(out)
+    game = apply_sampling(game.to(find_device(options.device)), sampling)
+    labels = game.labels_for(options.n, as_text(options.labels))
+    output.write(Samples(game, options.n, options.seed, labels, langevin))
+    print(output.path)
 
 
 def _check(options: SampleOptions) -> None:

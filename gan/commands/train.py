@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 
 from gan.commands.exits import report_errors
 from gan.errors import InputError
-from gan.runs.classes import check_settings, count_classes
 from gan.runs.cleanup import Cleanup
+from gan.runs.data import check_settings, count_classes
 from gan.runs.folder import Run, holds_run
 from gan.runs.lock import is_first_process, locked
 from gan.runs.results import Results

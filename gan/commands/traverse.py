@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
+from gan.commands.labels import as_text
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -19,7 +20,8 @@ class TraverseOptions:
         columns: values of a continuous code; a categorical one takes all its categories.
         extent: continuous codes run from -extent to extent; training uses [-1, 1].
         seed: of the latents.
-        labels: of a conditional model, one or one a row; by default the classes in turn.
+        labels: names or numbers of classes of a conditional model, one or one a row; by default the
+            classes in turn.
         out: PNG to write; by default ``traversal.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         allow_targets: packages whose classes the run's config may name besides this project's.
@@ -30,7 +32,7 @@ class TraverseOptions:
     columns: int = 10
     extent: float = 2.0
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     out: str | None = None
     checkpoint: str | None = None
     allow_targets: list[str] = field(default_factory=list)
@@ -46,7 +48,7 @@ def traverse(options: TraverseOptions) -> None:
     from gan.runs.checkpoints import load
 
     game = load(options.run, options.checkpoint, options.allow_targets)
-    rows, columns, labels = options.rows, options.columns, options.labels
+    rows, columns, labels = options.rows, options.columns, as_text(options.labels)
     blocks = traversal.traverse(game, rows, columns, options.extent, options.seed, labels)
     if blocks[0].shape[2:] == (2, 1, 1):
         raise InputError(f"run={options.run}: it draws points, which no grid shows")

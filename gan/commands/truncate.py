@@ -5,6 +5,7 @@ from math import isfinite
 
 from omegaconf import MISSING
 
+from gan.commands.labels import as_text
 from gan.commands.paths import picture_path
 from gan.errors import InputError
 from gan.runs.folder import check_run
@@ -19,7 +20,8 @@ class TruncateOptions:
         psis: one a column: 0 is the mean of w, 1 the sample, below 0 its opposite.
         rows: samples.
         seed: of the samples.
-        labels: of a conditional model, one or one a row; by default the classes in turn.
+        labels: names or numbers of classes of a conditional model, one or one a row; by default the
+            classes in turn.
         out: PNG to write; by default ``truncation.png`` in the run folder.
         checkpoint: "best" or "last"; by default the best if there is one.
         allow_targets: packages whose classes the run's config may name besides this project's.
@@ -29,7 +31,7 @@ class TruncateOptions:
     psis: list[float] = field(default_factory=lambda: [0.0, 0.25, 0.5, 0.75, 1.0])
     rows: int = 6
     seed: int = 0
-    labels: list[int] | None = None
+    labels: list[int | str] | None = None
     out: str | None = None
     checkpoint: str | None = None
     allow_targets: list[str] = field(default_factory=list)
@@ -45,7 +47,7 @@ def truncate(options: TruncateOptions) -> None:
     from gan.runs.checkpoints import load
 
     game = load(options.run, options.checkpoint, options.allow_targets)
-    grid = styles.truncate(game, options.psis, options.rows, options.seed, options.labels)
+    grid = styles.truncate(game, options.psis, options.rows, options.seed, as_text(options.labels))
     save_grid(picture(grid.flatten(0, 1), len(options.psis)), out)
     print(out)
 

@@ -34,7 +34,7 @@ class LabelConsistency(FeatureMetric):
         if not backbone.predicts_labels:
             return f"{backbone.name} does not predict the labels of {dataset.name}"
         if not labelled:
-            return "the model is unconditional: set conditioning=projection"
+            return "the generated images have no labels, as of an unconditional model"
         return None
 
     def update(self, features: Features, role: Role) -> None:

@@ -74,7 +74,11 @@ class PerClass(FeatureSetMetric):
         """Require labels on both sides."""
         if not dataset.num_classes:
             return f"{dataset.name} has no labels"
-        return None if labelled else "the model is unconditional, its images have no labels"
+        return (
+            None
+            if labelled
+            else "the generated images have no labels, as of an unconditional model"
+        )
 
     def compute(self) -> dict[str, float]:
         """Return the values of every class with enough images.

@@ -12,10 +12,12 @@ from lightning_fabric.plugins import TorchCheckpointIO
 
 from gan import archives
 from gan.algorithms.checkpoint import check_game, check_training, current_version
+from gan.algorithms.class_names import ClassNames
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.clock import ClockState
 from gan.errors import InputError
+from gan.runs.classes import FILE, read_class_names
 from gan.runs.folder import Run, names_of
 from gan.settings.trust import build
 from gan.structure import Settings, StructureError, check
@@ -156,7 +158,23 @@ def load_game(run: Run, *names: str) -> LatentGame:
         raise InputError(
             f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
+    game.class_names = _class_names(run, game)
     return game.eval().requires_grad_(False)
+
+
+def _class_names(run: Run, game: LatentGame) -> ClassNames:
+    """Return the names of the classes of a conditional game, where the run folder has them.
+
+    Raises:
+        InputError: if it has those of other classes.
+    """
+    names, classes = read_class_names(run.path), game.generator.num_classes
+    if names and classes and len(names) != classes:
+        raise InputError(
+            f"{run.path / FILE}: it names {len(names)} classes and the model has {classes}: copy "
+            "the run folder anew, or move the file away"
+        )
+    return ClassNames(names if classes else ())
 
 
 def load(

@@ -1,60 +1,32 @@
-"""The classes of a run: how many its data have, and their names in ``classes.json``."""
+"""The class names of a run: ``classes.json``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig
 
 from gan import records
-from gan.settings.trust import build
-from gan.settings.validation import validate
+from gan.errors import InputError
 
-NAME = "classes.json"
-
-
-def _are_counted(config: DictConfig) -> bool:
-    """Return whether the number of classes is to be taken from the data."""
-    data = config.get("data")
-    return isinstance(data, DictConfig) and data.get("num_classes", 0) is None
+FILE = "classes.json"
 
 
-@contextmanager
-def _assumed(config: DictConfig, count: int) -> Iterator[None]:
-    """Set the number of classes inside the context, where the data will tell it."""
-    counted = _are_counted(config)
-    if counted:
-        config.data.num_classes = count
-    try:
-        yield
-    finally:
-        if counted:
-            config.data.num_classes = None
+def read_class_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the classes of a run in the order of their labels.
 
+    Args:
+        folder: of the run. Its ``classes.json`` is a list of names, all different.
 
-def check_settings(config: DictConfig) -> None:
-    """Refuse wrong settings without reading the data.
+    Returns:
+        Nothing if there is no such file.
 
     Raises:
-        InputError: see :func:`~gan.settings.validation.validate`.
+        InputError: if it holds something else.
     """
-    with _assumed(config, 0):
-        validate(config)
-
-
-def count_classes(config: DictConfig) -> None:
-    """Set ``data.num_classes``, where it is null, to the number of classes of the data.
-
-    Raises:
-        DataError: if the data cannot be read.
-    """
-    if _are_counted(config):
-        config.data.num_classes = build(config.data, list(config.allow_targets)).num_classes
-
-
-def write_classes(folder: Path, datamodule: Any) -> None:
-    """Write the names of the classes in the order of their labels, if they have names."""
-    names = getattr(datamodule, "class_names", ())
-    if names and datamodule.num_classes:
-        records.write(folder / NAME, list(names))
+    path = folder / FILE
+    names: list[str] | None = records.read(path, list[str], "list of class names")
+    if names is None:
+        return ()
+    if not all(name.strip() for name in names):
+        raise InputError(f"{path}: a class has no name: name all classes, or move the file away")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: '{twice[0]}' is there twice: name each class once")
+    return tuple(names)

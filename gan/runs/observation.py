@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan.algorithms.class_names import Label
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.reconstruction import Problem
 from gan.backbones.dataset import ImageDataset
@@ -77,7 +78,7 @@ class Source:
         return known
 
 
-def _labels(run: Run, game: LatentGame, given: int | None, own: int | None) -> Tensor | None:
+def _labels(run: Run, game: LatentGame, given: Label | None, own: int | None) -> Tensor | None:
     """Return the label (1,) on the game's device, by default that of the image.
 
     Raises:
@@ -96,7 +97,7 @@ def read_problem(
     source: Source,
     noise: float = 0.0,
     corrupt: bool = False,
-    label: int | None = None,
+    label: Label | None = None,
     seed: int = 0,
 ) -> tuple[Problem, Tensor | None]:
     """Return an image with its observation, and the label (1,) of a conditional game.
@@ -107,7 +108,7 @@ def read_problem(
         source: of the image and its known pixels.
         noise: standard deviation of the noise of a pixel.
         corrupt: add the noise; otherwise the image has it already.
-        label: of the image; by default that of the test split.
+        label: name or number of the class of the image; by default that of the test split.
         seed: of the noise that is added.
 
     Raises:

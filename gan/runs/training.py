@@ -32,7 +32,7 @@ from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.runs import checkpoints
-from gan.runs.classes import write_classes
+from gan.runs.data import write_classes
 from gan.runs.folder import Run
 from gan.runs.lock import is_first_process
 from gan.runs.results import PACKAGES, Results, commit

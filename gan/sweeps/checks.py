@@ -15,7 +15,7 @@ from omegaconf import DictConfig, open_dict
 
 from gan.errors import InputError
 from gan.files import refuse_special_files
-from gan.runs.classes import check_settings
+from gan.runs.data import check_settings
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
 from gan.sweeps import tpe

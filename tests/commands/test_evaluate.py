@@ -196,7 +196,7 @@ def test_what_is_measured_is_truncated(plain: Path, monkeypatch: pytest.MonkeyPa
         ("backbone=none", "backbone=none: known are clip"),
         ("backbone=plane weights=absent.pth", r"backbone\.weights: no such setting"),
         ("backbone=inception weights=absent.pth", "absent.pth"),
-        ("split=valid", "neither train nor test"),
+        ("split=valid", "evaluation.split=valid: give train, test, validation"),
         ("n=10 min_fakes=100", "num_fakes=10"),
         ("seeds=0", "seeds=0"),
         ("device=abacus", "device=abacus"),

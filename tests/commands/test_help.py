@@ -38,7 +38,18 @@ def test_every_command_in_its_group(
 
 def test_every_module_of_a_command_is_listed() -> None:
     modules = {path.stem for path in (ROOT / "gan" / "commands").glob("*.py")}
-    shared = {"__init__", "main", "help", "exits", "paths", "keys", "assessment"}
+    shared = {
+        "__init__",
+        "main",
+        "help",
+        "exits",
+        "paths",
+        "keys",
+        "labels",
+        "outputs",
+        "assessment",
+        "comparison",
+    }
     assert modules - shared == set(COMMANDS)
 
 
@@ -71,7 +82,7 @@ def test_arguments_of_what_is_chosen_by_default(capsys: pytest.CaptureFixture[st
 
 def test_defaults_as_the_command_line_takes_them(capsys: pytest.CaptureFixture[str]) -> None:
     page = re.sub(r" {2,}", "  ", shown(capsys, "evaluate", "--help"))
-    assert "run  str  required  the run folder" in page
+    assert "run  str | None  null  the run folder" in page
     assert "n  int  10000  " in page
     assert "checkpoints  list[str]  [best,last]  " in page
     assert "metrics  list[str] | None  null  " in page

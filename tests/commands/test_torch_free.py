@@ -43,6 +43,8 @@ REFUSED = [
     "mix run=nowhere out=grid.jpg",
     "project run=nowhere",
     "evaluate run=nowhere",
+    "evaluate real=digits fake=nowhere",
+    "sample run=nowhere out=samples.jpg",
     "report runs=nowhere/*",
     "leaderboard sweep=nowhere",
     "models model=dcgna",

@@ -1,0 +1,32 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from gan.errors import InputError
+from gan.runs.classes import read_class_names
+
+
+def test_names_in_the_order_of_their_labels(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text(json.dumps(["T-shirt/top", "3", "ä"]))
+    assert read_class_names(tmp_path) == ("T-shirt/top", "3", "ä")
+
+
+def test_a_run_without_names(tmp_path: Path) -> None:
+    assert read_class_names(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "no list of class names"),
+        ('{"cat": 0}', "no list of class names"),
+        ('["cat", 3]', "no list of class names"),
+        ('["cat", " "]', "a class has no name"),
+        ('["cat", "dog", "cat"]', "'cat' is there twice"),
+    ],
+)
+def test_garbage_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text(text)
+    with pytest.raises(InputError, match=rf"classes\.json.*{words}"):
+        read_class_names(tmp_path)
