@@ -108,6 +108,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             self._splits[split] = self._check_split(self.load(split), split)
         return self._splits[split]
 
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Return the number of images of each split that was read so far."""
+        return {name: len(self._splits[name]) for name in self.splits if name in self._splits}
+
     def fingerprint(self, split: str) -> str:
         """Return the SHA-256, in hexadecimal, of the images and labels at this resolution."""
         return self.split(split).fingerprint()

@@ -1,0 +1,75 @@
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from gan.runs import hints
+from gan.runs.results import Results
+from tests.sweeps.launching import results
+
+Screen = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hints, "program", lambda: "ganymede")
+
+
+def test_results_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    content = asdict(results(tmp_path, seconds=7.0))
+    del content["seconds_measuring"], content["seconds_total"]
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    found = Results.read(tmp_path)
+    assert found is not None
+    assert (found.seconds, found.seconds_measuring, found.runtime) == (7.0, None, 7.0)
+
+
+def test_times_are_stored(tmp_path: Path) -> None:
+    results(tmp_path, seconds=7.0, seconds_measuring=2.0, seconds_total=10.0).save()
+    found = Results.read(tmp_path)
+    assert found is not None
+    assert (found.seconds, found.seconds_measuring, found.runtime) == (7.0, 2.0, 10.0)
+
+
+@pytest.mark.usefixtures("program")
+def test_the_table_has_what_ranks_models(tmp_path: Path, capsys: Screen) -> None:
+    final = {"step": 10, "domain/fid": 6.0, "domain/is_std": 0.125}
+    results(tmp_path, seconds=150.0, seconds_measuring=30.2, final=final).show()
+    shown = capsys.readouterr().out
+    assert "10 steps, 80 images; 2.5 minutes of training, 30 s of measuring" in shown
+    row = next(line for line in shown.splitlines() if "domain/fid" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["domain/fid", "6.000", "5.000", ""]
+    assert "is_std" not in shown
+
+
+@pytest.mark.usefixtures("program")
+def test_without_metrics_there_is_a_line_and_no_table(
+    tmp_path: Path, capsys: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "my runs" / "a"
+    results(run, final={}, best={}, protocols={}, seconds=4.0).show()
+    assert capsys.readouterr().out.splitlines() == [
+        "10 steps, 80 images; 4 s of training, no metrics",
+        f"run folder: {run}",
+        "next:       ganymede sample 'run=my runs/a' n=64",
+        "            ganymede train 'resume=my runs/a' steps=20",
+        "            ganymede models",
+        "            ganymede train -m model=dcgan,mlp seed=0,1",
+    ]
+
+
+def test_the_program_is_that_of_this_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "venv" / "bin"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(place / "python"))
+    assert hints.program() == "venv/bin/python -m gan"
+    (place / "ganymede").touch(mode=0o755)
+    assert hints.program() == "venv/bin/ganymede"
+    monkeypatch.setenv("PATH", str(place))
+    assert hints.program() == "ganymede"
