@@ -1,5 +1,6 @@
 """The progress of training."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytorch_lightning as pl
@@ -29,7 +30,7 @@ class Progress(StepCallback):
     def __init__(self, interval: float = 0.5, lines: float = progress.INTERVAL) -> None:
         self.interval, self.lines = interval, lines
         self.bar: tqdm[Any] | progress.Lines | None = None
-        self._redirect = logging_redirect_tqdm()  # log lines above the bar, not inside it
+        self._opened = ExitStack()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -49,7 +50,8 @@ class Progress(StepCallback):
             interval=self.lines,
             leave=True,
         )
-        self._redirect.__enter__()
+        self._opened.enter_context(logging_redirect_tqdm())  # log lines above the bar
+        self._opened.callback(self.bar.close)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Advance the bar and show new figures."""
@@ -71,20 +73,14 @@ class Progress(StepCallback):
         return figures
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Close the bar."""
-        self._close()
+        """Close the bar, and restore the log."""
+        self._opened.close()
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Close the bar if it was opened."""
-        self._close()
-
-    def _close(self) -> None:
         """Close the bar if it was opened, and restore the log."""
-        if self.bar is not None:
-            self.bar.close()
-            self._redirect.__exit__(None, None, None)
+        self._opened.close()
 
 
 def _losses(readings: dict[str, float]) -> dict[str, str]:

@@ -196,17 +196,19 @@ def _check_data(folder: str, content: dict[str, Any], datamodule: Any) -> None:
 
 
 def _silence() -> None:
-    """Silence advice of Lightning that does not apply here; other warnings are one line each."""
+    """Silence advice of PyTorch and Lightning that helps no user; warn in one line otherwise."""
     for message in (
         ".*module.s. in eval mode at the start.*",
         ".*defined a `validation_step` but have no.*",
         ".*isinstance.treespec, LeafSpec.*",
         ".*your dataloader is not resumable.*",
         ".*srun. command is available.*",
+        "torch.distributed.nn.functional.* is deprecated",
     ):
         warnings.filterwarnings("ignore", message)
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _first(callbacks: list[Callback], kind: type[T]) -> T | None:

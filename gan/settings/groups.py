@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 _PACKAGE = Path(__file__).parents[1]
-_TITLE = re.compile(r".*?[.:](?= |$)(?![^(]*\))")  # up to a stop outside brackets
+_TITLE = re.compile(r".*?(?<!et al)[.:](?= |$)(?![^(]*\))")  # up to a stop outside brackets
 
 
 def _conf() -> Path:

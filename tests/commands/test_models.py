@@ -97,6 +97,10 @@ def test_sizes_count_each_weight_once() -> None:
     [
         ("SNGAN, nets (Miyato et al., 2018): hinge.", "SNGAN, nets (Miyato et al., 2018)"),
         ("The GAN (Goodfellow et al. 2014). Deviation: Adam.", "The GAN (Goodfellow et al. 2014)"),
+        (
+            "A GAN (2020), set as by Karras et al. (2020): R1.",
+            "A GAN (2020), set as by Karras et al. (2020)",
+        ),
         ("No stop", "No stop"),
         ("", ""),
     ],

@@ -4,9 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from gan.runs import hints
+from gan.runs import hints, training
 from gan.runs.results import Results
+from tests.conftest import Compose
 from tests.sweeps.launching import results
 
 Screen = pytest.CaptureFixture[str]
@@ -73,3 +75,27 @@ def test_the_program_is_that_of_this_environment(
     assert hints.program() == "venv/bin/ganymede"
     monkeypatch.setenv("PATH", str(place))
     assert hints.program() == "ganymede"
+
+
+def test_a_run_tells_the_time_of_training_apart(config: Compose, tmp_path: Path) -> None:
+    small = [*(f"model.{name}.width=4" for name in ("generator", "discriminator")), "data=digits"]
+    small += ["metrics=[fid]", "evaluation.min_fakes=2", "evaluation.num_fakes=50"]
+    small += ["backbone.training._target_=gan.backbones.classifier.Training"]
+    done = training.train(config(*small, "backbone.training.rounds=[25]"))
+    assert done == Results.read(tmp_path / "run")
+    assert done.seconds_measuring is not None
+    assert 0 < done.seconds < done.seconds_measuring  # which trains a classifier
+    assert done.seconds + done.seconds_measuring < done.runtime
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"),
+    [
+        ("paper", "size=small or size=tiny trains smaller networks, steps= fewer steps"),
+        ("small", "size=tiny trains smaller networks, steps= fewer steps"),
+        ("tiny", "steps= trains fewer steps"),
+        (None, "steps= trains fewer steps"),
+    ],
+)
+def test_only_smaller_sizes_are_a_hint(size: str | None, smaller: str) -> None:
+    assert training._hint(OmegaConf.create({} if size is None else {"size": size})) == smaller
