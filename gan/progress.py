@@ -23,6 +23,11 @@ def _clock(end: float) -> str:
     return time.strftime(_CLOCK[local[:3] != time.localtime()[:3]], local)
 
 
+def on_terminal() -> bool:
+    """Return whether the standard error is a terminal."""
+    return sys.stderr.isatty()
+
+
 class Lines:
     """Progress as plain lines on the standard error, with the methods of tqdm that are used here.
 
@@ -114,7 +119,7 @@ def bar(
     """
     if processes.rank() > 0:
         return Lines(name, total, interval=math.inf)
-    if not sys.stderr.isatty():
+    if not on_terminal():
         return Lines(name, total, unit, initial, interval, leave)
     return _bar(
         None, name, total, leave, unit=unit, mininterval=refresh, initial=initial, delay=delay

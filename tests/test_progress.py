@@ -1,11 +1,10 @@
 import re
-import sys
 import time
 
 import pytest
 from tqdm import tqdm
 
-from gan import processes
+from gan import processes, progress
 from gan.progress import Lines, bar, track
 
 Screen = pytest.CaptureFixture[str]
@@ -62,7 +61,7 @@ def test_work_of_no_units_ends(clock: Time, capsys: Screen) -> None:
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(bar("work", 2), Lines)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
     shown = bar("work", 2)
     assert isinstance(shown, tqdm)
     assert not shown.disable

@@ -1,9 +1,9 @@
-import sys
 from pathlib import Path
 
 import pytest
 from tqdm import tqdm
 
+from gan import progress
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
@@ -13,9 +13,9 @@ Screen = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def terminal(capsys: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the standard error be a terminal."""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
 
 
 @pytest.mark.usefixtures("terminal")
@@ -42,11 +42,11 @@ def test_the_bar_goes_on_where_a_resumed_run_stands(capsys: Screen, tmp_path: Pa
 
 @pytest.mark.usefixtures("terminal")
 def test_the_bar_is_closed_when_training_fails() -> None:
-    progress = Progress()
+    shown = Progress()
     with pytest.raises(RuntimeError, match="script"):
-        run(game(), 3, metrics(1.0), progress)
-    assert isinstance(progress.bar, tqdm)
-    assert progress.bar.disable  # as tqdm marks a closed bar
+        run(game(), 3, metrics(1.0), shown)
+    assert isinstance(shown.bar, tqdm)
+    assert shown.bar.disable  # as tqdm marks a closed bar
 
 
 def test_lines_of_a_pipe_hold_rate_losses_and_metric(capsys: Screen) -> None:
