@@ -73,20 +73,20 @@ class Lines:
     def close(self) -> None:
         """Write the last line if it is wanted."""
         if self.leave:
-            self._write()
+            self._write(ended=True)
 
-    def _write(self) -> None:
+    def _write(self, ended: bool = False) -> None:
         """Write a line."""
         self._written = time.monotonic()
-        print(self._line(), file=sys.stderr, flush=True)
+        print(self._line(ended), file=sys.stderr, flush=True)
 
-    def _line(self) -> str:
-        """Return count, share, figures and, before the end, the time that is left."""
+    def _line(self, ended: bool) -> str:
+        """Return count, share, figures and the time that is left, or was taken."""
         share = self.count / self.total if self.total else 1.0
         figures = [f"{name} {value}" for name, value in self.figures.items()]
         parts = [f"{self.unit} {self.count:,} of {self.total:,} ({share:.0%})", *figures]
         done, elapsed = self.count - self.initial, self._written - self._started
-        if self.count >= self.total:
+        if ended or self.count >= self.total:
             parts.append(f"took {durations.show(elapsed)}")
         elif done:
             left = (self.total - self.count) * elapsed / done

@@ -54,6 +54,13 @@ def test_long_work_in_a_pipe_says_where_it_is(clock: Time, capsys: Screen) -> No
     ]
 
 
+def test_work_that_is_stopped_has_no_time_left(clock: Time, capsys: Screen) -> None:
+    with Lines("work", 100, leave=True) as lines:
+        lines.update(50)
+        clock.now += 10
+    assert capsys.readouterr().err == "work: step 50 of 100 (50%), took 10 s\n"
+
+
 def test_work_of_no_units_ends(clock: Time, capsys: Screen) -> None:
     Lines("work", 0, leave=True).close()
     assert capsys.readouterr().err == "work: step 0 of 0 (100%), took 0 s\n"

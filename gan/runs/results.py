@@ -106,8 +106,12 @@ class Results:
         """Return the seconds that the command took."""
         return self.seconds if self.seconds_total is None else self.seconds_total
 
-    def show(self) -> None:
-        """Print the metrics, where samples and run folder are, and commands to go on with."""
+    def show(self, planned: int = 0) -> None:
+        """Print the metrics, where samples and run folder are, and commands to go on with.
+
+        Args:
+            planned: steps of the run, if it was stopped before.
+        """
         console = Console(highlight=False)
         console.print(self._summary(), soft_wrap=True)
         if self.final:
@@ -116,7 +120,8 @@ class Results:
         if pictures:
             console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
         console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
-        commands = "\n            ".join(next_commands(Path(self.run), 2 * self.steps))
+        steps = planned if planned > self.steps else 2 * self.steps
+        commands = "\n            ".join(next_commands(Path(self.run), steps))
         console.print(f"next:       {commands}", markup=False, soft_wrap=True)
 
     def _summary(self) -> str:

@@ -14,7 +14,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
 
 from gan.algorithms.precision import scale_losses
@@ -44,9 +44,10 @@ from gan.settings.validation import nodes
 
 T = TypeVar("T")
 
-# Order in which callbacks act after a step: signals decide whether it is the last, telemetry does
-# not time the others, the doctor keeps non-finite numbers from the metrics, pruning reads these.
-_ORDER = (Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+# Order in which callbacks act after a step: the timer of trainer.max_time and signals decide whether
+# it is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
+# metrics, pruning reads these.
+_ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
 _SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
 
 
@@ -123,6 +124,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
         reason = textwrap.shorten(str(error), 180, placeholder=" ...")
         raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
     scale_losses(trainer.strategy)
+    trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
     return trainer
 
 
@@ -285,5 +287,5 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     done = results(callbacks, game, config, started)
     if trainer.is_global_zero:
         done.save()
-        done.show()
+        done.show(config.steps)
     return done

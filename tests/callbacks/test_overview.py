@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,6 +52,12 @@ def test_what_a_run_does_not_have(capsys: Screen) -> None:
     assert shown["training"] == "1 steps, 1 image a step"
     assert shown["measuring"] == "nothing"
     assert "changed" not in shown
+
+
+def test_other_processes_print_nothing(capsys: Screen) -> None:
+    second: Any = SimpleNamespace(is_global_zero=False)
+    Overview("runs/a", None, 8).on_train_batch_start(second, game(), None, 0)
+    assert capsys.readouterr().out == ""
 
 
 def test_nothing_is_printed_of_a_run_that_is_refused(capsys: Screen) -> None:

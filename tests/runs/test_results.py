@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+import gan
 from gan.runs import hints, training
 from gan.runs.results import Results
 from tests.conftest import Compose
@@ -44,6 +45,15 @@ def test_the_table_has_what_ranks_models(tmp_path: Path, capsys: Screen) -> None
     row = next(line for line in shown.splitlines() if "domain/fid" in line)
     assert [cell.strip() for cell in row.split("│")[1:-1]] == ["domain/fid", "6.000", "5.000", ""]
     assert "is_std" not in shown
+
+
+@pytest.mark.usefixtures("program")
+@pytest.mark.parametrize(("planned", "steps"), [(0, 20), (10, 20), (15, 15)])
+def test_a_run_that_was_stopped_goes_on_to_its_end(
+    planned: int, steps: int, tmp_path: Path, capsys: Screen
+) -> None:
+    results(tmp_path).show(planned)
+    assert capsys.readouterr().out.count(f" steps={steps}\n") == 1
 
 
 @pytest.mark.usefixtures("program")
@@ -99,3 +109,11 @@ def test_a_run_tells_the_time_of_training_apart(config: Compose, tmp_path: Path)
 )
 def test_only_smaller_sizes_are_a_hint(size: str | None, smaller: str) -> None:
     assert training._hint(OmegaConf.create({} if size is None else {"size": size})) == smaller
+
+
+def test_a_run_out_of_time_keeps_its_last_step(config: Compose, tmp_path: Path) -> None:
+    small = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]"]
+    done = training.train(config(*small, "steps=100000", "trainer.max_time={milliseconds: 100}"))
+    assert 0 < done.steps < 100000
+    assert gan.load(tmp_path / "run").clock.step == done.steps
+    assert (tmp_path / "run" / "samples" / f"step_{done.steps:08d}.png").exists()
