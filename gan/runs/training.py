@@ -44,8 +44,8 @@ from gan.settings.validation import nodes
 
 T = TypeVar("T")
 
-# Order in which callbacks act after a step: the timer of trainer.max_time and signals decide whether
-# it is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
+# Order in which callbacks act after a step: the timer of trainer.max_time and signals say whether it
+# is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
 # metrics, pruning reads these.
 _ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
 _SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
