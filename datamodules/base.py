@@ -130,6 +130,12 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Return what was found out about the data, a phrase each."""
         return (f"{self.validation:.3g} cut off as validation split",) if self.validation else ()
 
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Return the number of images of each split that was read so far."""
+        known = dict.fromkeys((*self.splits, VALIDATION))
+        return {name: len(self._splits[name]) for name in known if name in self._splits}
+
     def fingerprint(self, split: str) -> str:
         """Return the SHA-256, in hexadecimal, of the images and labels at this resolution."""
         return self.split(split).fingerprint()

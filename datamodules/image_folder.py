@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 from PIL import ImageColor
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -89,7 +90,9 @@ class FileSplit(Split):
         batches = [torch.arange(len(self))[rows] for rows in row_slices(len(self), DECODED_AT_ONCE)]
         shape = (self.decoder.channels, self.decoder.resolution, self.decoder.resolution)
         images = torch.empty(len(self), *shape, dtype=torch.uint8)
-        with tqdm(total=len(self), desc="decoding", unit="img", leave=False, delay=1) as bar:
+        first = getattr(rank_zero_only, "rank", 0) == 0
+        hidden = None if first else True  # None hides it where there is no terminal
+        with tqdm(None, "decoding", len(self), False, unit="img", delay=1, disable=hidden) as bar:
             for indices, (pixels, _) in zip(batches, self.stream(batches), strict=True):
                 images[indices] = pixels
                 bar.update(len(indices))

@@ -75,7 +75,7 @@ class PublishedDataModule(ImageDataModule):
             self.check(file)
         images, labels = self.read(split)
         self._check_content(split, images, labels)
-        if not self.verify:
+        if not self.verify and not self._splits:  # once for all splits
             rank_zero_warn(
                 f"data.verify=false: the published checksums of {self.root} were not checked"
             )

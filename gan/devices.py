@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,15 @@ def visible_gpus() -> list[str]:
             break
         names.append(name)
     return names if len(set(names)) == len(names) else []
+
+
+def hardware(device: "torch.device") -> str:
+    """Return the name of a device."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
 def find_device(name: str | None) -> "torch.device":

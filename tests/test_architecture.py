@@ -6,10 +6,10 @@ import pytest
 
 from tests.configs import ROOT
 
-NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "processes", "schedules"]
+NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "progress", "schedules"]
 RANKS = {
-    **dict.fromkeys(["deferral", "errors", "structure", "tables"], 0),
-    "files": 1,
+    **dict.fromkeys(["deferral", "durations", "errors", "structure", "tables"], 0),
+    **dict.fromkeys(["files", "processes"], 1),
     **dict.fromkeys(["archives", "records", *NOUNS], 2),
     **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 3),
     **dict.fromkeys(["augment", "losses", "regularizers"], 4),

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame, evaluating
 from gan.errors import InputError
 from gan.latents import Truncated, keyed_generator, keyed_seed
 from gan.networks.base import Discriminator
 from gan.networks.style import StyleGenerator
+from gan.progress import track
 from gan.settings.sampling import STANDING_BATCH, Sampling
 
 _BATCH = 100  # images at once
@@ -68,7 +68,7 @@ def set_standing_statistics(game: LatentGame, batches: int, size: int = STANDING
         raise InputError("standing: the generator has no batch normalisation: leave standing out")
     devices = [game.device] if game.device.type == "cuda" else []
     with evaluating(game.averaged), _averaging_statistics(norms), torch.random.fork_rng(devices):
-        for batch in tqdm(range(batches), "standing statistics", leave=False, disable=None):
+        for batch in track(range(batches), "standing statistics", batches, "batch"):
             _generate(game, (game.seed, batch, *_STATISTICS), size)
 
 
@@ -153,7 +153,7 @@ class Langevin:
         keys = [keyed_generator(seed, first + k, *_NOISE) for k in range(len(z))]
         title = f"langevin, images from {first}"
         z = z.to(game.device)
-        for _ in tqdm(range(self.steps), title, leave=False, disable=None):
+        for _ in track(range(self.steps), title, self.steps):
             z.requires_grad_()
             (slope,) = torch.autograd.grad(_energy(game, z, y).sum(), z)
             noise = torch.cat([torch.randn(1, z.shape[1], generator=key) for key in keys]).to(z)

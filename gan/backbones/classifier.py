@@ -7,9 +7,9 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from gan.backbones.dataset import Split
+from gan.progress import track
 
 
 class Block(nn.Sequential):
@@ -119,7 +119,7 @@ class Training:
             optimizer, self.learning_rate, total_steps=steps, pct_start=0.25
         )
         correct = []
-        for _ in tqdm(range(steps), desc="classifier", unit="step", leave=False):
+        for _ in track(range(steps), "classifier", steps):
             images, labels = batches.sample()
             logits = net(images)
             optimizer.zero_grad()

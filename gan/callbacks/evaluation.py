@@ -1,6 +1,8 @@
 """Evaluation in training and at its end."""
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypedDict
 
 import numpy as np
@@ -27,12 +29,13 @@ class MetricsCallback(StepCallback):
 
     Attributes:
         history: a record of each evaluation: ``step``, ``images`` and the metrics.
+        seconds: that measuring took so far, with its preparation.
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
         self.history: list[dict[str, float]] = []
-        self.seed = 0
+        self.seed, self.seconds = 0, 0.0
 
     @property
     def monitor(self) -> str:
@@ -58,7 +61,8 @@ class MetricsCallback(StepCallback):
     @property
     def baseline(self) -> dict[str, float]:
         """Return the metrics of the other real split, empty without one."""
-        return self.evaluation.baseline() or {}
+        with self._timed():
+            return self.evaluation.baseline() or {}
 
     @property
     def last(self) -> dict[str, float]:
@@ -85,14 +89,26 @@ class MetricsCallback(StepCallback):
         assert isinstance(pl_module, TwoPlayerGame)
         self.seed, device = pl_module.seed, trainer.strategy.root_device
         labelled = getattr(pl_module.generator, "num_classes", 0) > 0
-        self.evaluation.prepare(trainer.datamodule, device, labelled)  # type: ignore[attr-defined]
+        dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
+        with self._timed():
+            self.evaluation.prepare(dataset, device, labelled)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:
         """Evaluate every ``evaluation.every`` steps and after the last one, for finite weights."""
         every = self.evaluation.every
         due = every > 0 and game.clock.step % every == 0
         if (due or last) and game.is_finite():
-            self._evaluate(trainer, game)
+            with self._timed():
+                self._evaluate(trainer, game)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Count the time inside the context."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - started
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> None:
         """Measure the metrics, append them to the history and log them."""

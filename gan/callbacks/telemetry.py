@@ -18,13 +18,17 @@ class Telemetry(StepCallback):
 
     Args:
         every: steps between two records.
+
+    Attributes:
+        rate: images per second of the last record.
+        readings: of the last record.
     """
 
     def __init__(self, every: int = 50) -> None:
         if every < 1:
             raise InputError(f"callbacks.telemetry.every={every}: give a number from 1")
         self.every = every
-        self.rate = 0.0
+        self.rate, self.readings = 0.0, dict[str, float]()
         self._seconds, self._images, self._started = 0.0, 0, 0.0
 
     def on_train_batch_start(
@@ -40,13 +44,14 @@ class Telemetry(StepCallback):
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Log the readings if they are due."""
         due = game.log_due
-        readings = {k: float(v) for k, v in game.readings.items()} if due else {}
+        if due:
+            self.readings = {k: float(v) for k, v in game.readings.items()}
         self._seconds += time.perf_counter() - self._started
         self._images += game.clock.images - self._seen
         if not due:
             return
         self.rate = self._images / self._seconds
         self._seconds, self._images = 0.0, 0
-        record = {"images": game.clock.images, "images_per_second": self.rate, **readings}
+        record = {"images": game.clock.images, "images_per_second": self.rate, **self.readings}
         for logger in trainer.loggers:
             logger.log_metrics(record, step=game.clock.step)

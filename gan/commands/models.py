@@ -1,6 +1,5 @@
 """The models of ``conf/model`` and the options that they can be combined with."""
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from tqdm import tqdm
 from gan.errors import InputError
 from gan.settings import resolvers, schema
 from gan.settings.errors import explain
-from gan.settings.groups import CONF, description, options
+from gan.settings.groups import CONF, description, options, title
 from gan.settings.names import nearest
 from gan.settings.trust import build
 from gan.tables import console_for, show
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _TRIED = ("loss", "conditioning", "augment", "regularizers")  # groups
 _CHOOSE_MANY = ("regularizers",)
-_TITLE = re.compile(r".*?[.:](?= |$)(?![^(]*\))")  # up to a stop outside brackets
 _COUNTS = ("n_critic", "steps")
 _SIZES = ("G", "D")
 _HEADS = ("model", "paper", "game", "loss", "conditioning", "regularizers", *_COUNTS, *_SIZES)
@@ -105,16 +103,9 @@ def _size(network: "nn.Module") -> str:
     return f"{sum(weight.numel() for weight in network.parameters()) / 1e6:.3g} M"
 
 
-def _title(model: str) -> str:
-    """Return the start of a model's description: its name and paper."""
-    text = description("model", model)
-    title = _TITLE.match(text)
-    return title[0].rstrip(".:") if title else text
-
-
 def _row(model: str, data: str, parameters: bool) -> tuple[list[str], str | None]:
     """Return a model's row of the table, and why it cannot be built, if it cannot."""
-    row = [model, _title(model)]
+    row = [model, title("model", model)]
     try:
         composed = ModelConfig(model, data)
         config = composed.config

@@ -74,17 +74,17 @@ def project(options: ProjectOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     import torch
-    from tqdm import tqdm
 
     from gan.algorithms.projection import Projection
     from gan.algorithms.reconstruction import compute_images, latent_space
     from gan.pictures import picture, save_animation, save_grid
+    from gan.progress import track
 
     search = Projection(options.steps, options.seed)
     game, problem, label = _problem(options)
     space = latent_space(game, label, options.seed, options.extended)
     path = search.path(space, problem.observation)
-    latents = list(tqdm(path, "projection", options.steps + 1, leave=False, unit="step"))
+    latents = list(track(path, "projection", options.steps + 1))
     projection = compute_images(space, latents[-1])
     sheet = problem.sheet(projection).cpu()
     save_grid(picture(sheet, len(sheet)), out)

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from gan import processes
+from gan.progress import bar
 
 CHUNK = 1024  # rows
 PROGRESS_DELAY = 2.0  # seconds before a progress bar appears
@@ -28,13 +27,12 @@ def distances(
         chunk: largest n.
         name: of the progress bar, which appears after 2 s.
     """
-    hidden = processes.rank() > 0
-    with tqdm(total=len(x), desc=name, leave=False, delay=PROGRESS_DELAY, disable=hidden) as bar:
+    with bar(name, len(x), "row", delay=PROGRESS_DELAY) as progress:
         for rows in torch.split(x, chunk):
             yield torch.cat(
                 [_block(rows.double(), columns) for columns in torch.split(y, chunk)], 1
             )
-            bar.update(len(rows))
+            progress.update(len(rows))
 
 
 def nearest(x: Tensor, y: Tensor, k: int, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from gan import processes
 from gan.backbones.base import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
+from gan.progress import bar
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -43,14 +43,13 @@ class FeaturePass:
             name: of the images, for the progress bar.
         """
         count, share = 0, total // processes.world_size()
-        hidden = processes.rank() > 0
-        with tqdm(total=share, desc=name, unit="img", leave=False, disable=hidden) as bar:
+        with bar(name, share, "img") as progress:
             for images, labels in self._split(batches):
                 features = self.backbone(images.to(self.device), labels)
                 for metric in metrics:
                     metric.update(features, role)
                 count += len(images)
-                bar.update(len(images))
+                progress.update(len(images))
         return count
 
     def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -5,14 +5,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics.utilities import dim_zero_cat
-from tqdm import tqdm
 
-from gan import processes
 from gan.backbones.base import Features
 from gan.errors import InputError
 from gan.metrics.distances import PROGRESS_DELAY
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance, distance_from_root, moments, root
+from gan.progress import track
 
 SUBSET_SEED = 2020
 
@@ -89,8 +88,8 @@ class FrechetInfinity(FrechetDistance):
         """Return FID of random subsets of the fakes (N, F)."""
         mean, sigma = self.moments(Role.REAL)
         factor = root(sigma)
-        rng, hidden, values = np.random.RandomState(SUBSET_SEED), processes.rank() > 0, []
-        for count in tqdm(counts, desc="points", leave=False, delay=PROGRESS_DELAY, disable=hidden):
+        rng, values = np.random.RandomState(SUBSET_SEED), []
+        for count in track(counts, "points", len(counts), "point", PROGRESS_DELAY):
             rows = torch.from_numpy(rng.permutation(len(fakes))[:count]).to(fakes.device)
             values.append(float(distance_from_root(mean, factor, *moments(fakes[rows]))))
         return values

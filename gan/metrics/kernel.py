@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from gan import processes
 from gan.errors import InputError
 from gan.metrics.distances import PROGRESS_DELAY
 from gan.metrics.feature_metric import FeatureSetMetric, Role
+from gan.progress import track
 
 SUBSET_SEED = 2020  # torch-fidelity's
 MIN_SAMPLES = 4  # of the unbiased estimate of a variance
@@ -151,10 +150,8 @@ class KernelDistance(FeatureSetMetric):
     def _subsets(self, fakes: Tensor, reals: Tensor, size: int) -> Iterator[Tensor]:
         """Yield discrepancy and spreads (6,) of each subset."""
         rng = np.random.RandomState(SUBSET_SEED)
-        hidden = processes.rank() > 0
-        for _ in tqdm(
-            range(self.subsets), desc="subsets", leave=False, delay=PROGRESS_DELAY, disable=hidden
-        ):
+        subsets = range(self.subsets)
+        for _ in track(subsets, "subsets", self.subsets, "subset", PROGRESS_DELAY):
             x, y = (
                 pool[torch.from_numpy(rng.choice(len(pool), size, replace=False))].double()
                 for pool in (fakes, reals)

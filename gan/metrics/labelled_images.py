@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
 from gan.backbones.dataset import ImageDataset, Split
 from gan.backbones.pixels import to_uint8
+from gan.progress import bar
 
 BATCH = 100  # images
 
@@ -87,10 +87,10 @@ def train_test(dataset: ImageDataset, seed: int) -> tuple[Subset, Subset]:
 def generate(game: LatentGame, labels: Tensor, seed: int) -> Subset:
     """Return generated images of the classes `labels` (N,), rounded to 8 bits like real images."""
     parts, count = [], 0
-    with tqdm(total=len(labels), desc="labelled fakes", unit="img", leave=False) as bar:
+    with bar("labelled fakes", len(labels), "img") as progress:
         for y in torch.split(labels, BATCH):
             images = game.generate(seed, range(count, count + len(y)), y)
             parts.append(to_uint8(images).cpu())
             count += len(y)
-            bar.update(len(y))
+            progress.update(len(y))
     return Subset.full(TensorSplit(torch.cat(parts), labels))

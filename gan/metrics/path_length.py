@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from gan.algorithms.latent import LatentGame
 from gan.backbones.base import Backbone
@@ -15,6 +14,7 @@ from gan.errors import InputError
 from gan.metrics.base import Stamp
 from gan.metrics.image_distance import FeatureDistance, ImageDistance
 from gan.metrics.model_metric import ModelMetric
+from gan.progress import bar
 
 BATCH = 100  # steps
 
@@ -118,14 +118,11 @@ class PerceptualPathLength(ModelMetric):
         Step k goes from latent 2k towards latent 2k + 1.
         """
         parts = []
-        with (
-            full_float32(),
-            tqdm(total=self.count, desc="path length", unit="step", leave=False) as bar,
-        ):
+        with full_float32(), bar("path length", self.count) as progress:
             for start in range(0, self.count, BATCH):
                 steps = range(start, min(start + BATCH, self.count))
                 parts.append(self._lengths(game, backbone, seed, steps))
-                bar.update(len(steps))
+                progress.update(len(steps))
         return torch.cat(parts)
 
     def _lengths(self, game: LatentGame, backbone: Backbone, seed: int, steps: range) -> Tensor:

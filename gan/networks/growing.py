@@ -60,6 +60,11 @@ class Growing(nn.Module, Scheduled):
         """Return the weight of the last stage in the fade-in, in (0, 1]."""
         return 1 - (math.ceil(self.log2_resolution) - self.log2_resolution)
 
+    @property
+    def is_growing(self) -> bool:
+        """Return whether the final resolution is not reached yet."""
+        return self.log2_resolution < self.growth.end
+
 
 def _restore_resolution(module: nn.Module, keys: Any) -> None:
     """Set ``log2_resolution`` from a loaded state dict."""

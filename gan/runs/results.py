@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gan import records
+from gan import durations, records
+from gan.runs.hints import next_commands
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
 
@@ -36,7 +37,7 @@ class Results:
         steps: generator updates done.
         images: real images shown to the discriminator.
         images_per_second: in the last record of training.
-        seconds: run time of the command.
+        seconds: of training, from the first step of the command to its last, without measuring.
         seed: of the run.
         monitor: name of the metric by which the best checkpoint is chosen.
         final: the metrics of the last step.
@@ -49,6 +50,10 @@ class Results:
         commit: of the source tree; ``+`` marks uncommitted changes.
         hardware: the device.
         higher_is_better: of the monitored metric.
+        seconds_measuring: of all measuring, with the training of a classifier and the statistics of
+            real images; ``None`` in results of version 0.1.
+        seconds_total: run time of the command; ``None`` in results of version 0.1, whose
+            ``seconds`` have this meaning.
     """
 
     run: str
@@ -68,6 +73,8 @@ class Results:
     commit: str | None
     hardware: str
     higher_is_better: bool = False
+    seconds_measuring: float | None = None
+    seconds_total: float | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":
@@ -94,18 +101,42 @@ class Results:
         """Write ``results.json`` atomically."""
         records.write(Path(self.run) / "results.json", asdict(self))
 
-    def show(self) -> None:
-        """Print a small table, and the paths of the run folder and the latest samples."""
-        table = Table(title=f"{self.steps} steps, {self.images} images, {self.seconds:.0f} s")
-        for column in ("metric", "last", "best", "unseen reals"):
-            table.add_column(column, justify="left" if column == "metric" else "right")
-        for name in sorted(set(self.final) - {"step", "images"}):
-            sources = (self.final, self.best, self.baseline)
-            table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
-        table.add_row("step", f"{self.steps}", f"{self.best_step}")
-        console = Console()
-        console.print(table)
+    @property
+    def runtime(self) -> float:
+        """Return the seconds that the command took."""
+        return self.seconds if self.seconds_total is None else self.seconds_total
+
+    def show(self, planned: int = 0) -> None:
+        """Print the metrics, where samples and run folder are, and commands to go on with.
+
+        Args:
+            planned: steps of the run, if it was stopped before.
+        """
+        console = Console(highlight=False)
+        console.print(self._summary(), soft_wrap=True)
+        if self.final:
+            console.print(self._table())
         pictures = sorted((Path(self.run) / "samples").glob("*.png"))
         if pictures:
             console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
         console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
+        steps = planned if planned > self.steps else 2 * self.steps
+        commands = "\n            ".join(next_commands(Path(self.run), steps))
+        console.print(f"next:       {commands}", markup=False, soft_wrap=True)
+
+    def _summary(self) -> str:
+        """Return the length of the run in steps, images and time."""
+        text = f"{self.steps:,} steps, {self.images:,} images; {durations.show(self.seconds)}"
+        measuring = durations.show(self.seconds_measuring or 0.0)
+        return f"{text} of training, {f'{measuring} of measuring' if self.final else 'no metrics'}"
+
+    def _table(self) -> Table:
+        """Return the last and the best metrics by which models are ranked, or else all."""
+        table = Table()
+        for column in ("metric", "last", "best", "unseen reals"):
+            table.add_column(column, justify="left" if column == "metric" else "right")
+        for name in sorted(self.protocols.keys() & self.final.keys()):
+            sources = (self.final, self.best, self.baseline)
+            table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
+        table.add_row("step", f"{self.steps}", f"{self.best_step}")
+        return table

@@ -142,24 +142,41 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     for path in stretched:
         OmegaConf.update(config, path, expressions[path])
     stored.resolve(config)
-    changes = _changes(old, _content(config), expressions, stretched)
+    changes = _changes(old, config, expressions, stretched)
     return Resumption(config, changes, expressions, stretched)
 
 
 def _changes(
     old: dict[str, Any],
-    new: dict[str, Any],
+    config: DictConfig,
     expressions: Collection[str],
     stretched: Collection[str],
 ) -> list[str]:
-    """Return what differs from the stored settings of a run, a phrase each."""
+    """Return what differs from the stored settings of a run, a phrase each.
+
+    A setting that refers to another, as ``data.steps`` to ``steps``, is not named beside it.
+    """
+    new = _content(config)
     found = differences(old, new)
-    changes = [v for k, v in found.items() if k.split(".")[0] not in _UNREPORTED]
+    named = [k for k in found if k.split(".")[0] not in _UNREPORTED and not _refers(config, k)]
+    changes = [found[key] for key in named]
     if expressions and not stretched and old["steps"] != new["steps"]:
         changes.append(
             f"schedules keep the length of {old['steps']} steps: {_RESTRETCH}=true stretches them"
         )
     return changes
+
+
+def _refers(config: DictConfig, path: str) -> bool:
+    """Return whether a setting, or a node that it is in, refers to another setting."""
+    raw: Any = OmegaConf.to_container(config, resolve=False)
+    for key in path.split("."):
+        if not isinstance(raw, dict) or key not in raw:
+            return False
+        raw = raw[key]
+        if isinstance(raw, str) and raw.startswith("${"):
+            return True
+    return False
 
 
 def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> None:

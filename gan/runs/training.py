@@ -1,33 +1,35 @@
 """Training from a checked config."""
 
 import logging
-import os
-import platform
 import textwrap
 import time
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
-from rich.console import Console
 
 from gan.algorithms.precision import scale_losses
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.doctor import Doctor
+from gan.callbacks.estimate import Estimate
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.overview import Overview
 from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Preemption, Signals
+from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
+from gan.devices import hardware
 from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
@@ -38,14 +40,17 @@ from gan.runs.lock import is_first_process
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk
+from gan.settings.groups import options, title
 from gan.settings.trust import build, load
 from gan.settings.validation import nodes
 
 T = TypeVar("T")
 
-# Order in which callbacks act after a step: signals decide whether it is the last, telemetry does
-# not time the others, the doctor keeps non-finite numbers from the metrics, pruning reads these.
-_ORDER = (Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+# Order in which callbacks act after a step: the timer of trainer.max_time and signals say whether
+# it is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
+# metrics, pruning reads these.
+_ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+_SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
 
 
 def _rank(callback: Callback) -> int:
@@ -53,20 +58,38 @@ def _rank(callback: Callback) -> int:
     return next((i for i, kind in enumerate(_ORDER) if isinstance(callback, kind)), len(_ORDER))
 
 
-def _callbacks(config: DictConfig) -> list[Callback]:
+def _callbacks(config: DictConfig, changes: Sequence[str] = ()) -> list[Callback]:
     """Return the callbacks in the order in which they act."""
     allowed = list(config.allow_targets)
     chosen = [build(node, allowed) for node in config.callbacks.values()]
     if config.doctor:
         chosen.append(build(config.doctor, allowed))
-    if config.metrics:
-        chosen.append(MetricsCallback(build(config.evaluation, allowed)))
+    metrics = MetricsCallback(build(config.evaluation, allowed)) if config.metrics else None
     for callback in chosen:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
-    signals = Signals()
-    chosen.append(DataIdentity())
-    return [*sorted([signals, *chosen], key=_rank), Preemption(signals)]
+    signals, stopwatch = Signals(), Stopwatch(metrics)
+    overview = Overview(config.run_dir, _model(config.run_dir), config.batch_size, changes)
+    own = [signals, stopwatch, overview, *([metrics] if metrics else [])]
+    chosen = [*own, *chosen, DataIdentity(), Estimate(stopwatch, _hint(config))]
+    return [*sorted(chosen, key=_rank), Preemption(signals)]
+
+
+def _model(folder: str) -> str | None:
+    """Return name and paper of the model if Hydra composed the run of this folder just now."""
+    if not HydraConfig.initialized() or HydraConfig.get().runtime.output_dir != folder:
+        return None
+    name = str(HydraConfig.get().runtime.choices["model"])
+    return f"{name}, {title('model', name)}" if name in options("model") else name
+
+
+def _hint(config: DictConfig) -> str:
+    """Return the settings that shorten training."""
+    sizes = _SMALLER.get(OmegaConf.select(config, "size"), ())
+    smaller = " or ".join(f"size={size}" for size in sizes)
+    if not smaller:
+        return "steps= trains fewer steps"
+    return f"{smaller} trains smaller networks, steps= fewer steps"
 
 
 def _loggers(config: DictConfig, table: Table) -> list[Logger]:
@@ -103,6 +126,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
         reason = textwrap.shorten(str(error), 180, placeholder=" ...")
         raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
     scale_losses(trainer.strategy)
+    trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
     return trainer
 
 
@@ -125,16 +149,6 @@ def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
             f"conditioning.num_classes={known} but the data have {datamodule.num_classes}: "
             "leave conditioning.num_classes out"
         )
-
-
-def _summary(game: TwoPlayerGame, classes: int) -> str:
-    """Return the game, its number of parameters, and whether it is conditional, in one line."""
-    networks = (game.generator, game.discriminator)
-    sizes = " + ".join(f"{sum(p.numel() for p in n.parameters()):,}" for n in networks)
-    known = getattr(game.generator, "num_classes", 0)
-    labels = f"conditional on {known} labels" if known else "unconditional"
-    unused = f", the data's {classes} classes unused" if classes and not known else ""
-    return f"game: {type(game).__name__}, {sizes} parameters (G + D), {labels}{unused}"
 
 
 def _resume(
@@ -186,7 +200,7 @@ def _check_data(folder: str, content: dict[str, Any], datamodule: Any) -> None:
 
 
 def _silence() -> None:
-    """Silence advice of Lightning that does not apply here."""
+    """Silence advice of PyTorch and Lightning that helps no user; warn in one line otherwise."""
     for message in (
         ".*module.s. in eval mode at the start.*",
         ".*defined a `validation_step` but have no.*",
@@ -194,16 +208,12 @@ def _silence() -> None:
         ".*your dataloader is not resumable.*",
         ".*srun. command is available.*",
         ".*callbacks used to create the checkpoint need to be provided.*",
+        "torch.distributed.nn.functional.* is deprecated",
     ):
         warnings.filterwarnings("ignore", message)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-
-
-def hardware(device: torch.device) -> str:
-    """Return the name of a device."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _first(callbacks: list[Callback], kind: type[T]) -> T | None:
@@ -212,28 +222,32 @@ def _first(callbacks: list[Callback], kind: type[T]) -> T | None:
 
 
 def results(
-    callbacks: list[Callback], game: TwoPlayerGame, config: DictConfig, seconds: float
+    callbacks: list[Callback], game: TwoPlayerGame, config: DictConfig, started: float
 ) -> Results:
-    """Return the results of a finished run."""
+    """Return the results of a finished run; ``started`` is when, by ``time.monotonic()``."""
     metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
+    stopwatch = _first(callbacks, Stopwatch)
+    baseline = metrics.baseline if metrics else {}  # which is measured here
     return Results(
         run=str(config.run_dir),
         name=config.name,
         steps=game.clock.step,
         images=game.clock.images,
         images_per_second=telemetry.rate if telemetry else float("nan"),
-        seconds=seconds,
+        seconds=stopwatch.seconds if stopwatch else 0.0,
         seed=config.seed,
         monitor=metrics.monitor if metrics else None,
         final=metrics.last if metrics else {},
         best=metrics.best if metrics else {},
-        baseline=metrics.baseline if metrics else {},
+        baseline=baseline,
         protocols=metrics.protocols if metrics else {},
         stamp=metrics.stamp if metrics else {},
         versions={package: version(package) for package in PACKAGES},
         commit=commit(),
         hardware=hardware(game.device),
         higher_is_better=metrics is not None and metrics.higher_is_better,
+        seconds_measuring=metrics.seconds if metrics else 0.0,
+        seconds_total=time.monotonic() - started,
     )
 
 
@@ -266,28 +280,23 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     """Build the run, train, and write and show the results."""
     _silence()
     pl.seed_everything(config.seed, verbose=False)
-    started, allowed = time.time(), list(config.allow_targets)
+    started, allowed = time.monotonic(), list(config.allow_targets)
     datamodule = _data(config)
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
     _accelerate(game, config.accelerator)
-    callbacks = _callbacks(config)
+    callbacks = _callbacks(config, resumed.changes)
     check_free_space(callbacks, game, config.steps)
     trainer = _trainer(config, callbacks, [table])
     if checkpoint is not None:
         checkpoints.set_checkpoint(trainer, *checkpoint, game)
     trainer.loggers = _loggers(config, table)
-    if trainer.is_global_zero:
-        summary = _summary(game, datamodule.num_classes)
-        changes = "".join(f"\nchanged: {change}" for change in resumed.changes)
-        text = f"run folder: {config.run_dir}\n{summary}{changes}"
-        Console().print(text, markup=False, soft_wrap=True, highlight=False)
     path = None if checkpoint is None else checkpoint[0]
     trainer.fit(game, datamodule=datamodule, ckpt_path=path, weights_only=True)
-    done = results(callbacks, game, config, time.time() - started)
+    done = results(callbacks, game, config, started)
     if trainer.is_global_zero:
         done.save()
-        done.show()
+        done.show(config.steps)
     return done

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 _PACKAGE = Path(__file__).parents[1]
+_TITLE = re.compile(r".*?(?<!et al)[.:](?= |$)(?![^(]*\))")  # up to a stop outside brackets
 
 
 def _conf() -> Path:
@@ -32,6 +33,13 @@ def description(group: str, option: str) -> str:
         if not text.startswith("@"):
             words.append(text)
     return " ".join(words)
+
+
+def title(group: str, option: str) -> str:
+    """Return the start of an option's description: its name and paper."""
+    text = description(group, option)
+    start = _TITLE.match(text)
+    return start[0].rstrip(".:") if start else text
 
 
 def defaults() -> dict[str, str]:

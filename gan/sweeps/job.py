@@ -147,7 +147,7 @@ class Job:
             return None
         if known is not None and known.state == State.FINISHED:
             return known
-        outcome = Outcome(status=0, seconds=results.seconds, overrides=self.overrides)
+        outcome = Outcome(status=0, seconds=results.runtime, overrides=self.overrides)
         return self._after_success(outcome)
 
     def _train(self, lock: Lock) -> Outcome:

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 
+from gan import progress
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
@@ -10,6 +12,13 @@ from tests.callbacks.stage import game, metrics, run
 Screen = pytest.CaptureFixture[str]
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the standard error be a terminal."""
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_counts_all_steps_and_shows_the_metric(capsys: Screen) -> None:
     run(game(), 3, Telemetry(every=1), metrics(1.25, 3.5, 2.75), Progress(interval=0))
     shown = capsys.readouterr().err
@@ -18,8 +27,10 @@ def test_the_bar_counts_all_steps_and_shows_the_metric(capsys: Screen) -> None:
     assert "3/3" in last
     assert "script/score=2.75" in last
     assert "img/s=" in last
+    assert "loss" not in last
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_goes_on_where_a_resumed_run_stands(capsys: Screen, tmp_path: Path) -> None:
     run(game(), 2, Checkpoints(str(tmp_path)))
     capsys.readouterr()
@@ -29,11 +40,33 @@ def test_the_bar_goes_on_where_a_resumed_run_stands(capsys: Screen, tmp_path: Pa
     assert "5/5" in shown.split("\r")[-1]
 
 
+@pytest.mark.usefixtures("terminal")
 def test_the_bar_is_closed_when_training_fails() -> None:
-    progress = Progress()
+    shown = Progress()
     with pytest.raises(RuntimeError, match="script"):
-        run(game(), 3, metrics(1.0), progress)
-    assert progress.bar.disable  # as tqdm marks a closed bar
+        run(game(), 3, metrics(1.0), shown)
+    assert isinstance(shown.bar, tqdm)
+    assert shown.bar.disable  # as tqdm marks a closed bar
+
+
+def test_lines_of_a_pipe_hold_rate_losses_and_metric(capsys: Screen) -> None:
+    telemetry, players = Telemetry(every=1), game()
+    run(players, 3, telemetry, metrics(1.25, 3.5, 2.75), Progress(lines=0))
+    shown = capsys.readouterr().err
+    assert "\r" not in shown
+    *lines, end = [line for line in shown.splitlines() if line.startswith("training: ")]
+    assert [line.split(",")[0] for line in lines] == [
+        f"training: step {step} of 3 ({share}%)" for step, share in ((1, 33), (2, 67), (3, 100))
+    ]
+    loss = telemetry.readings["generator/adversarial"]
+    assert f", loss G {loss:.3g}, loss D " in end
+    assert ", script/score 2.75, took " in end
+    assert f", img/s {telemetry.rate:.0f}, " in end
+
+
+def test_a_log_has_one_line_at_the_end_of_a_short_run(capsys: Screen) -> None:
+    run(game(), 3, Telemetry(every=1), Progress())
+    assert capsys.readouterr().err.count("training: ") == 1
 
 
 def test_a_failure_before_the_bar_is_no_second_failure() -> None:

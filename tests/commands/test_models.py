@@ -97,6 +97,10 @@ def test_sizes_count_each_weight_once() -> None:
     [
         ("SNGAN, nets (Miyato et al., 2018): hinge.", "SNGAN, nets (Miyato et al., 2018)"),
         ("The GAN (Goodfellow et al. 2014). Deviation: Adam.", "The GAN (Goodfellow et al. 2014)"),
+        (
+            "A GAN (2020), set as by Karras et al. (2020): R1.",
+            "A GAN (2020), set as by Karras et al. (2020)",
+        ),
         ("No stop", "No stop"),
         ("", ""),
     ],
@@ -104,7 +108,7 @@ def test_sizes_count_each_weight_once() -> None:
 def test_titles(few: Path, text: str, title: str) -> None:
     (few / "model" / "dcgan.yaml").write_text(f"# @package _global_\n# {text}\nsteps: 1\n# no\n")
     assert groups.description("model", "dcgan") == text
-    assert models._title("dcgan") == title
+    assert groups.title("model", "dcgan") == title
 
 
 def test_the_table(few: Path, shown: Callable[..., list[list[str]]]) -> None:

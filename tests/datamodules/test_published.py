@@ -283,3 +283,12 @@ def test_a_truncated_mnist_file_is_refused_with_its_size(verify: bool, tmp_path:
     first.write_bytes(first.read_bytes()[:-1])
     with pytest.raises(DataError, match="has 15,695 bytes, but its header declares 15,696"):
         build(MNIST, tmp_path, verify=verify).setup("fit")
+
+
+def test_unchecked_files_are_named_once(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write_mnist(tmp_path, split)
+    module = build(MNIST, tmp_path)
+    with pytest.warns(UserWarning, match=r"data\.verify=false") as warned:
+        sizes = [len(module.split(split)) for split in ("train", "test", "train")]
+    assert (len(sizes), len(warned)) == (3, 1)

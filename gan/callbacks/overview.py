@@ -1,0 +1,118 @@
+"""What a run is, printed before its first step."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from rich.console import Console
+from rich.text import Text
+from torch import nn
+
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+from gan.devices import hardware
+
+_WIDTH = 12  # characters of a label
+_NAMED = 10  # classes whose names are shown
+
+
+def _size(network: nn.Module) -> str:
+    """Return the number of a network's parameters."""
+    return f"{sum(weight.numel() for weight in network.parameters()):,}"
+
+
+def _counted(number: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{number:,} {noun}{'es' * (number != 1) if noun.endswith('s') else 's' * (number != 1)}"
+
+
+class Overview(Callback):
+    """Prints what a run is, once everything has been built and the data have been read.
+
+    A run that is refused before its first step prints nothing of it.
+
+    Args:
+        folder: of the run.
+        model: name and paper of the model, or ``None`` where only its classes are known.
+        batch_size: real images of a discriminator update, over all devices.
+        changes: what differs from the run that is resumed, a phrase each.
+    """
+
+    def __init__(
+        self, folder: str, model: str | None, batch_size: int, changes: Sequence[str] = ()
+    ) -> None:
+        self.folder, self.model = folder, model
+        self.batch_size, self.changes = batch_size, changes
+        self._printed = False
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Print one line for each thing to know, before the first step."""
+        assert isinstance(pl_module, TwoPlayerGame)
+        if self._printed or not trainer.is_global_zero:
+            return
+        self._printed = True
+        console = Console(highlight=False)
+        for label, value in self._rows(trainer, pl_module):
+            text = Text.assemble((f"{f'{label}:' * bool(label):<{_WIDTH}}", "bold"), " ", value)
+            console.print(text, soft_wrap=True)
+
+    def _rows(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[tuple[str, str]]:
+        """Yield labels and values."""
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        networks = game.generator, game.discriminator
+        names = [type(part).__name__ for part in (game, *networks)]
+        classes = f"game {names[0]} of {names[1]} and {names[2]}"
+        yield "model", f"{self.model}; {classes}" if self.model else classes
+        yield "parameters", " + ".join(_size(network) for network in networks) + " (G + D)"
+        yield "labels", _labels(game, data.num_classes)
+        yield "data", _data(data)
+        for phrase in data.found:
+            yield "", phrase
+        yield "training", self._length(trainer, game)
+        yield "measuring", _measuring(trainer)
+        processes = _counted(trainer.world_size, "process")
+        yield "device", f"{hardware(game.device)}; precision {trainer.precision}; {processes}"
+        yield "run folder", self.folder
+        for change in self.changes:
+            yield "changed", change
+
+    def _length(self, trainer: pl.Trainer, game: TwoPlayerGame) -> str:
+        """Return the steps to do, and the images of each."""
+        total, step, turns = int(trainer.num_training_batches), game.clock.step, game.n_critic
+        since = f", from step {step:,} on" if step else ""
+        updates = f" in each of {turns} updates of D" if turns > 1 else ""
+        return f"{total:,} steps{since}, {_counted(self.batch_size, 'image')} a step{updates}"
+
+
+def _labels(game: TwoPlayerGame, classes: int) -> str:
+    """Return whether the game is conditional."""
+    known = getattr(game.generator, "num_classes", 0)
+    unused = f", the data's {classes} classes unused" if classes and not known else ""
+    return f"conditional on {known} labels" if known else f"unconditional{unused}"
+
+
+def _data(data: Any) -> str:
+    """Return the name of a data set, the splits that were read, and the shape of its images."""
+    splits = ", ".join(f"{size:,} in {split}" for split, size in data.split_sizes.items())
+    shape = f"{data.channels} x {data.resolution} x {data.resolution}"
+    classes = _counted(data.num_classes, "class") if data.num_classes else "no labels"
+    names = list(getattr(data, "class_names", ()))[:_NAMED]
+    if names and data.num_classes:
+        more = ", ..." if data.num_classes > len(names) else ""
+        classes += f" ({', '.join(names)}{more})"
+    flips = ", mirrored at random" if data.flip else ""
+    return f"{data.name}: {splits}; {shape}; {classes}{flips}"
+
+
+def _measuring(trainer: pl.Trainer) -> str:
+    """Return what is measured, and when."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    for evaluation in (c.evaluation for c in callbacks if isinstance(c, MetricsCallback)):
+        names, every = ", ".join(evaluation.metrics), evaluation.every
+        when = f"every {every:,} steps and at the end" if every else "at the end"
+        fakes = f"{evaluation.num_fakes:,} fakes with {evaluation.backbone.name}"
+        return f"{names} of {fakes}, against split {evaluation.split}, {when}"
+    return "nothing"

@@ -1,0 +1,38 @@
+"""Commands to go on with after a run."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def _relative(path: Path) -> str:
+    """Return a path as it is shorter to type: below the working directory without it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def program() -> str:
+    """Return how this environment's ``ganymede`` is called from here."""
+    script = Path(sys.executable).with_name("ganymede")
+    if not os.access(script, os.X_OK):
+        return f"{shlex.quote(_relative(Path(sys.executable)))} -m gan"
+    found = shutil.which("ganymede")
+    return "ganymede" if found == str(script) else shlex.quote(_relative(script))
+
+
+def next_commands(run: Path, steps: int) -> list[str]:
+    """Return commands that use a run, or start others.
+
+    Args:
+        run: its folder.
+        steps: to which it can be continued.
+    """
+    ganymede, folder = program(), _relative(run.absolute())
+    return [
+        f"{ganymede} sample {shlex.quote(f'run={folder}')} n=64",
+        f"{ganymede} train {shlex.quote(f'resume={folder}')} steps={steps}",
+        f"{ganymede} models",
+        f"{ganymede} train -m model=dcgan,mlp seed=0,1",
+    ]
