@@ -116,6 +116,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Return a SHA-256 of the training images and labels that moved files keep."""
         return self.split("train").identity()
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their labels, () if they have none."""
+        return ()
+
     def train_dataloader(self) -> StepLoader:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 

@@ -36,6 +36,7 @@ class Digits(ImageDataModule):
     """
 
     name = "digits"
+    class_names = tuple("0123456789")
 
     def load(self, split: str) -> Split:  # noqa: D102
         levels, labels = _read()

@@ -43,6 +43,7 @@ class Synthetic(ImageDataModule):
     """
 
     name = "synthetic"
+    class_names = tuple(shape.__name__ for shape in SHAPES)
 
     def __init__(
         self,
