@@ -6,6 +6,7 @@ from typing import Any, Literal
 from torch import Tensor
 from torchvision import datasets
 
+from datamodules.class_count import check_class_count
 from datamodules.files import PublishedFile
 from datamodules.mnist import MNIST
 
@@ -57,7 +58,7 @@ class EMNIST(MNIST):
             **self.files,
             **{name: self.files[f"{split}-{name}"] for name in ("train", "test")},
         }
-        self.check_classes(f"data.split={split}", len(self.class_names))
+        check_class_count(self.num_classes, len(self.class_names), f"data.split={split}")
 
     def download(self, folder: Path, split: str) -> None:  # noqa: D102
         self.source(folder, split=self.part, download=True)

@@ -81,6 +81,10 @@ class FileSplit(Split):
                 raise stored
             yield stored
 
+    def within(self, memory_limit: int) -> Split:
+        """Return the split, decoded into memory if that takes at most `memory_limit` bytes."""
+        return self if self.nbytes > memory_limit else self.in_memory()
+
     def in_memory(self) -> TensorSplit:
         """Return the split decoded into memory."""
         batches = [torch.arange(len(self))[rows] for rows in row_slices(len(self), DECODED_AT_ONCE)]
@@ -184,5 +188,4 @@ class ImageFolder(ImageDataModule):
         selected = layout.names(split)
         labels = layout.labels(selected, self.root) if self.num_classes else None
         decoder = Decoder(source, self.channels, self.resolution)
-        files = FileSplit(decoder, selected, labels, self.workers)
-        return files if files.nbytes > self.memory_limit else files.in_memory()
+        return FileSplit(decoder, selected, labels, self.workers).within(self.memory_limit)

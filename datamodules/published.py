@@ -76,22 +76,6 @@ class DownloadedDataModule(ImageDataModule):
                 f"data.verify=false: the published checksums of {self.root} were not checked"
             )
 
-    def check_classes(self, choice: str, known: int) -> None:
-        """Refuse another number of classes than a choice of files has.
-
-        Args:
-            choice: of the user, such as "data.split=letters".
-            known: number of classes of these files.
-
-        Raises:
-            DataError: if `num_classes` is neither that nor 0, which removes the labels.
-        """
-        if self.num_classes not in (0, known):
-            raise DataError(
-                f"data.num_classes={self.num_classes} but {choice} has {known} classes:"
-                f" set data.num_classes={known}"
-            )
-
     def _has(self, file: PublishedFile) -> bool:
         """Return whether a file exists."""
         return (self.root / file.path).is_file()

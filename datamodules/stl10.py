@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torchvision import datasets
 
+from datamodules.class_count import check_class_count
 from datamodules.files import PublishedFile, open_file, wrap_read_errors
 from datamodules.published import PublishedDataModule
 
@@ -56,7 +57,7 @@ class STL10(PublishedDataModule):
         count = CLASSES[split] if num_classes is None else num_classes
         super().__init__(num_classes=count, **arguments)
         self.files = {**self.files, "train": self.files[split]}
-        self.check_classes(f"data.split={split}", CLASSES[split])
+        check_class_count(self.num_classes, CLASSES[split], f"data.split={split}")
 
     def download(self, folder: Path, split: str) -> None:  # noqa: D102
         datasets.STL10(folder, split="test", download=True)
