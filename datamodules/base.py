@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -46,6 +47,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     Attributes:
         name: the name of the data set, as in `data=mnist`.
         splits: the names of the splits.
+        reads_files: it has files, in `root`.
         may_download: missing files of a published data set are downloaded.
         start_step: the first step of the training loader; a resumed run sets it.
 
@@ -56,6 +58,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     name: str
     splits: tuple[str, ...] = ("train", "test")
     may_download: bool = True
+    reads_files: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.seed = _check_range("seed", seed, 0)
         self.workers = _check_range("data.workers", workers, 0)
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
-        self.root = _check_root(root, self.name)
+        self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
 
     @cached_property
@@ -143,6 +146,19 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def identity(self) -> str:
         """Return a SHA-256 of the training images and labels that moved files keep."""
         return self.split("train").identity()
+
+    def _check_root(self, root: str | None) -> Path:
+        """Return the folder of the files, by default that of the data set's name."""
+        if root is not None and not self.reads_files:
+            raise DataError(f"data.root={root}: {self.name} has no files: leave it out")
+        if root == "":
+            raise DataError("data.root is empty: give a folder, or leave it out")
+        return Path(f"data/{self.name}" if root is None else root).expanduser()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their labels, () if they have none."""
+        return ()
 
     def train_dataloader(self) -> StepLoader:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
@@ -246,13 +262,6 @@ def check_validation(share: float) -> float:
     if not 0 <= share < 1:
         raise DataError(f"data.validation={share}: give a share from 0 to below 1, such as 0.1")
     return share
-
-
-def _check_root(root: str | None, name: str) -> Path:
-    """Return the folder of the files, by default that of the data set's name."""
-    if root == "":
-        raise DataError("data.root is empty: give a folder, or leave it out")
-    return Path(f"data/{name}" if root is None else root).expanduser()
 
 
 def _check_changed(changed: str) -> str:

@@ -2,7 +2,7 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,10 +33,13 @@ class ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _published_files(entries: list[list[str]]) -> tuple[PublishedFile, ...]:
-    """Return the files listed by torchvision."""
-    folder = datasets.CIFAR10.base_folder
-    return tuple(PublishedFile(f"{folder}/{name}", md5) for name, md5 in entries)
+def batch_files(source: Any) -> dict[str, tuple[PublishedFile, ...]]:
+    """Return the files of both splits, as listed by a data set of torchvision."""
+    entries = {"train": source.train_list, "test": source.test_list}
+    return {
+        split: tuple(PublishedFile(f"{source.base_folder}/{name}", md5) for name, md5 in files)
+        for split, files in entries.items()
+    }
 
 
 class CIFAR10(PublishedDataModule):
@@ -46,13 +49,16 @@ class CIFAR10(PublishedDataModule):
     """
 
     name = "cifar10"
-    files = {
-        "train": _published_files(datasets.CIFAR10.train_list),
-        "test": _published_files(datasets.CIFAR10.test_list),
-    }
+    source: ClassVar[Any] = datasets.CIFAR10
+    label_key: ClassVar[str] = "labels"  # of the labels in a file
+    class_names: tuple[str, ...] = (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    )
+    files = batch_files(datasets.CIFAR10)
 
     def download(self, folder: Path, split: str) -> None:  # noqa: D102
-        datasets.CIFAR10(folder, download=True)
+        self.source(folder, download=True)
 
     def read(self, split: str) -> tuple[Tensor, Tensor]:  # noqa: D102
         images, labels = zip(*map(self._read_batch, self.files[split]), strict=True)
@@ -67,4 +73,4 @@ class CIFAR10(PublishedDataModule):
         ):
             batch = ArrayUnpickler(opened, encoding="latin1").load()
             images = torch.from_numpy(np.array(batch["data"], dtype=np.uint8))
-            return images.view(-1, *PIXELS), torch.tensor(batch["labels"], dtype=torch.int64)
+            return images.view(-1, *PIXELS), torch.tensor(batch[self.label_key], dtype=torch.int64)

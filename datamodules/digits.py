@@ -36,6 +36,8 @@ class Digits(ImageDataModule):
     """
 
     name = "digits"
+    reads_files = False
+    class_names = tuple("0123456789")
 
     def load(self, split: str) -> Split:  # noqa: D102
         levels, labels = _read()

@@ -13,6 +13,7 @@ class FashionMNIST(MNIST):
 
     name = "fashion_mnist"
     source = datasets.FashionMNIST
+    class_names = tuple(datasets.FashionMNIST.classes)
     files = idx_files(
         "FashionMNIST",
         "f4a8712d7a061bf5bd6d2ca38dc4d50a",

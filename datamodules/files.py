@@ -41,11 +41,11 @@ class PublishedFile:
 
     Attributes:
         path: path relative to `data.root`.
-        md5: MD5 of the published file, in hexadecimal.
+        md5: MD5 of the published file, in hexadecimal; None if that of its archive alone is known.
     """
 
     path: str
-    md5: str
+    md5: str | None = None
 
     def compute_md5(self, root: Path) -> str:
         """Return the MD5 of the file in the folder `root`."""
@@ -54,11 +54,13 @@ class PublishedFile:
             return hashlib.file_digest(file, "md5").hexdigest()
 
     def check(self, root: Path) -> None:
-        """Compare the MD5 of the file with the published one.
+        """Compare the MD5 of the file with the published one, if it is known.
 
         Raises:
             DataError: if they differ.
         """
+        if self.md5 is None:
+            return
         path, md5 = root / self.path, self.compute_md5(root)
         if md5 != self.md5:
             raise DataError(
@@ -126,7 +128,7 @@ def _install(folder: Path, root: Path, files: Iterable[PublishedFile]) -> None:
     """Check the downloaded files and move them from `folder` to `root`."""
     arrived = [file for file in files if (folder / file.path).is_file()]
     for file in arrived:
-        if file.compute_md5(folder) != file.md5:
+        if file.md5 is not None and file.compute_md5(folder) != file.md5:
             raise RuntimeError(f"{file.path} has a wrong md5")
     for file in arrived:
         _move_if_absent(folder / file.path, root / file.path)

@@ -85,6 +85,10 @@ class FileSplit(Split):
                 raise stored
             yield stored
 
+    def within(self, memory_limit: int) -> Split:
+        """Return the split, decoded into memory if that takes at most `memory_limit` bytes."""
+        return self if self.nbytes > memory_limit else self.in_memory()
+
     def in_memory(self) -> TensorSplit:
         """Return the split decoded into memory."""
         batches = [torch.arange(len(self))[rows] for rows in row_slices(len(self), DECODED_AT_ONCE)]
@@ -207,8 +211,7 @@ class ImageFolder(ImageDataModule):
         selected = self.layout.splits[split]
         known = self.layout.labels
         labels = torch.tensor([known[name] for name in selected]) if known else None
-        files = FileSplit(self._decoder, selected, labels, self.workers)
-        return files if files.nbytes > self.memory_limit else files.in_memory()
+        return FileSplit(self._decoder, selected, labels, self.workers).within(self.memory_limit)
 
 
 def _labelled(num_classes: int | None) -> bool | None:

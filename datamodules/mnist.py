@@ -17,7 +17,7 @@ NATIVE = 28
 PADDING = 2
 
 
-def idx_files(folder: str, *md5: str) -> dict[str, tuple[PublishedFile, ...]]:
+def idx_files(folder: str, *md5: str | None) -> dict[str, tuple[PublishedFile, ...]]:
     """Return the files of images and labels of both splits, in idx format with MNIST's names."""
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     files = [
@@ -39,6 +39,7 @@ class MNIST(PublishedDataModule):
 
     name = "mnist"
     source: ClassVar[Any] = datasets.MNIST
+    class_names: tuple[str, ...] = tuple("0123456789")
     files = idx_files(
         "MNIST",
         "6bbc9ace898e44ae57da46a324031adb",

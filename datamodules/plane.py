@@ -32,6 +32,8 @@ class Mixture(ImageDataModule):
         DataError: if `std` is not positive.
     """
 
+    reads_files = False
+
     def __init__(
         self,
         *,

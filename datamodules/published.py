@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar
 
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
@@ -15,27 +14,21 @@ from datamodules.files import PublishedFile, staged_download, wrap_read_errors
 from datamodules.split import Split, TensorSplit, resize
 
 
-class PublishedDataModule(ImageDataModule):
+class DownloadedDataModule(ImageDataModule):
     """A data set of published files under `data.root`, downloaded if missing.
 
     With `verify=true`, each file must have its published MD5. With `verify=false`, the files are
     used without this check, with a warning, and nothing is downloaded.
 
     Attributes:
-        files: the files of each split.
-        classes: number of classes; labels start at 0.
+        files: the files by split; further keys hold files that a download keeps.
     """
 
-    files: ClassVar[Mapping[str, tuple[PublishedFile, ...]]]
-    classes: ClassVar[int] = 10
+    files: Mapping[str, tuple[PublishedFile, ...]]
 
     @abstractmethod
     def download(self, folder: Path, split: str) -> None:
         """Download at least the files of a split into a folder with the layout of `data.root`."""
-
-    @abstractmethod
-    def read(self, split: str) -> tuple[Tensor, Tensor]:
-        """Return the uint8 images (n, C, H, H) and int64 labels (n,) of a split from its files."""
 
     def prepare_data(self) -> None:
         """Download the training images if they are missing."""
@@ -69,32 +62,50 @@ class PublishedDataModule(ImageDataModule):
         if self.verify:
             file.check(self.root)
 
-    def load(self, split: str) -> Split:  # noqa: D102
+    def require(self, split: str) -> None:
+        """Download the files of a split if they are missing, and check them.
+
+        Raises:
+            DataError: if a file is missing or has another checksum.
+        """
         self.download_missing(split)
         for file in self.files[split]:
             self.check(file)
-        images, labels = self.read(split)
-        self._check_content(split, images, labels)
         if not self.verify and not self._splits:  # once for all splits
             rank_zero_warn(
                 f"data.verify=false: the published checksums of {self.root} were not checked"
             )
+
+    def _has(self, file: PublishedFile) -> bool:
+        """Return whether a file exists."""
+        return (self.root / file.path).is_file()
+
+
+class PublishedDataModule(DownloadedDataModule):
+    """A data set of published files that is one tensor in memory; labels start at 0."""
+
+    @abstractmethod
+    def read(self, split: str) -> tuple[Tensor, Tensor | None]:
+        """Return the uint8 images (n, C, H, H) and int64 labels (n,) of a split from its files."""
+
+    def load(self, split: str) -> Split:  # noqa: D102
+        self.require(split)
+        images, labels = self.read(split)
+        self._check_content(split, images, labels)
         return TensorSplit(resize(images, self.resolution), labels)
 
-    def _check_content(self, split: str, images: Tensor, labels: Tensor) -> None:
+    def _check_content(self, split: str, images: Tensor, labels: Tensor | None) -> None:
         """Raise DataError if images or labels are inconsistent."""
         height, width = images.shape[2:]
-        checks = {
-            f"{len(images)} images and {len(labels)} labels": len(images) == len(labels),
-            f"images of {height}x{width} pixels": height == width,
-            "labels out of range": bool(((labels >= 0) & (labels < self.classes)).all()),
-        }
+        checks = {f"images of {height}x{width} pixels": height == width}
+        if labels is not None:
+            valid = (labels >= 0) & (labels < len(self.class_names))
+            checks |= {
+                f"{len(images)} images and {len(labels)} labels": len(images) == len(labels),
+                "labels out of range": bool(valid.all()),
+            }
         for fault, passed in checks.items():
             if not passed:
                 raise DataError(
                     f"{self.root}: the {split} files of {self.name} have {fault}: copy them again"
                 )
-
-    def _has(self, file: PublishedFile) -> bool:
-        """Return whether a file exists."""
-        return (self.root / file.path).is_file()

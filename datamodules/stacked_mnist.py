@@ -74,6 +74,7 @@ class StackedMNIST(ImageDataModule):
     """
 
     name = "stacked_mnist"
+    class_names = tuple(f"{label:03}" for label in range(DIGITS**CHANNELS))
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class SVHN(PublishedDataModule):
     """
 
     name = "svhn"
+    class_names = tuple("0123456789")
     files = {"train": _published_files("train"), "test": _published_files("test")}
 
     def prepare_data(self) -> None:

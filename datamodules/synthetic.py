@@ -43,6 +43,8 @@ class Synthetic(ImageDataModule):
     """
 
     name = "synthetic"
+    reads_files = False
+    class_names = tuple(shape.__name__ for shape in SHAPES)
 
     def __init__(
         self,

@@ -21,8 +21,10 @@ from PIL import Image
 import gan
 from datamodules import image_files
 from datamodules.cifar10 import CIFAR10
+from datamodules.cifar100 import CIFAR100
 from datamodules.image_folder import ImageFolder
 from datamodules.svhn import SVHN
+from datamodules.usps import USPS
 from gan.backbones import cache
 from gan.backbones.weights import weights_only_load
 from gan.commands.main import dispatch
@@ -172,13 +174,13 @@ def test_a_hostile_cache_is_computed_again(
 
 
 @pytest.mark.filterwarnings("ignore:data.verify=false")
-@pytest.mark.parametrize("kind", [CIFAR10, SVHN])
-def test_hostile_data(kind: type[CIFAR10 | SVHN], tmp_path: Path, marker: Path) -> None:
+@pytest.mark.parametrize("kind", [CIFAR10, CIFAR100, SVHN, USPS])
+def test_hostile_data(kind: type[CIFAR10 | SVHN | USPS], tmp_path: Path, marker: Path) -> None:
     for file in kind.files["train"]:
         path = tmp_path / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(pickle.dumps({"data": Payload(marker), "labels": []}))
-    facts = {"channels": 3, "resolution": 32, "num_classes": 10, "batch_size": 8}
+    facts = {"channels": 3, "resolution": 32, "num_classes": 0, "batch_size": 8}
     module = kind(**facts, root=str(tmp_path), verify=False)  # type: ignore[arg-type]
     assert "cannot be read" in refused(lambda: module.setup("fit"), marker)
 

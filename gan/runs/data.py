@@ -1,6 +1,7 @@
 """What a run takes from its data: the number of classes, and their names."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,4 +57,10 @@ def write_classes(folder: Path, datamodule: Any) -> None:
     """Write the names of the classes in the order of their labels, if they have names."""
     names = getattr(datamodule, "class_names", ())
     if names and datamodule.num_classes:
-        records.write(folder / FILE, list(names))
+        records.write(folder / FILE, _distinct(names))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return names, those that occur twice with the number of the class behind them."""
+    counts = Counter(names)
+    return [f"{name} ({k})" if counts[name] > 1 else name for k, name in enumerate(names)]
