@@ -44,7 +44,7 @@ from gan.settings.validation import nodes
 
 T = TypeVar("T")
 
-# Order in which callbacks act after a step: the timer of trainer.max_time and signals say whether it
+# Order in which callbacks act after a step: the timer of trainer.max_time and signals say if it
 # is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
 # metrics, pruning reads these.
 _ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
