@@ -14,6 +14,7 @@ import torch
 
 from datamodules.cifar10 import CIFAR10
 from datamodules.errors import DataError
+from datamodules.fashion_mnist import FashionMNIST
 from datamodules.files import PublishedFile, staged_download
 from datamodules.mnist import MNIST
 from datamodules.published import PublishedDataModule
@@ -283,3 +284,21 @@ def test_a_truncated_mnist_file_is_refused_with_its_size(verify: bool, tmp_path:
     first.write_bytes(first.read_bytes()[:-1])
     with pytest.raises(DataError, match="has 15,695 bytes, but its header declares 15,696"):
         build(MNIST, tmp_path, verify=verify).setup("fit")
+
+
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
+def test_28_pixels_are_those_of_the_file(kind: type[MNIST], tmp_path: Path) -> None:
+    images, labels = (tmp_path / file.path for file in kind.files["train"])
+    images.parent.mkdir(parents=True)
+    pixels = RANDOM.integers(256, size=(N, 28, 28), dtype=np.uint8)
+    images.write_bytes(np.array([2051, N, 28, 28], ">i4").tobytes() + pixels.tobytes())
+    labels.write_bytes(np.array([2049, N], ">i4").tobytes() + LABELS.astype(np.uint8).tobytes())
+    facts: dict[str, Any] = {"channels": 1, "num_classes": 10, "batch_size": 8}
+    split = {
+        resolution: kind(**facts, resolution=resolution, root=str(tmp_path), verify=False)
+        .split("train")
+        .images(torch.arange(N))
+        for resolution in (28, 32)
+    }
+    assert np.array_equal(split[28][:, 0].numpy(), pixels)
+    assert torch.equal(split[32][:, :, 2:-2, 2:-2], split[28])
