@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from omegaconf import MISSING
 from rich.console import Console
@@ -71,7 +71,9 @@ def show_options(name: str, function: Callable[..., None], kind: type) -> None:
 
 
 def _type_name(kind: Any) -> str:
-    """Return a type as it is written in an annotation."""
+    """Return a type as it is written in an annotation, or the values of a choice."""
+    if get_origin(kind) is Literal:
+        return " | ".join(map(str, get_args(kind)))
     return kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
 
 

@@ -20,10 +20,25 @@ def halvings(resolution: int) -> int:
     stages = (resolution // BASE).bit_length() - 1
     if stages < 1 or BASE << stages != resolution:
         raise ValueError(
-            f"data.resolution={resolution} must be a power of two from 8: set data.resolution to "
-            "16, 32, 64 or 128"
+            f"data.resolution={resolution}: these networks take a power of two from 8: set "
+            "data.resolution to 16, 32, 64 or 128, or choose model=dcgan or model=mlp"
         )
     return stages
+
+
+def smallest_maps(resolution: int) -> tuple[int, int]:
+    """Return the side of the smallest maps, 4 to 7 pixels, and the halvings that lead to it.
+
+    Raises:
+        ValueError: if ``resolution`` is not 4 to 7 times a power of two from 2.
+    """
+    stages = (resolution // BASE).bit_length() - 1
+    if stages < 1 or resolution % (1 << stages):
+        raise ValueError(
+            f"data.resolution={resolution}: these networks take 4 to 7 times a power of two from "
+            "2: set data.resolution to 16, 28, 32, 48, 64, 96 or 128, or choose model=mlp"
+        )
+    return resolution >> stages, stages
 
 
 def initialize_weights(network: nn.Module, initialize: Callable[[Tensor], object]) -> None:

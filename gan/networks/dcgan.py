@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning
 from gan.layers.minibatch import Alone
-from gan.networks.base import BASE, Discriminator, Generator, halvings
+from gan.networks.base import Discriminator, Generator, smallest_maps
 
 
-def _widths(width: int, resolution: int) -> list[int]:
-    """Return the number of feature maps from half of ``resolution`` down to 4x4."""
+def _widths(width: int, halvings: int) -> list[int]:
+    """Return the number of feature maps after each halving of the resolution."""
     if width < 1:
         raise ValueError(f"dcgan: width={width}: give a number from 1")
-    return [width << stage for stage in range(halvings(resolution))]
+    return [width << stage for stage in range(halvings)]
 
 
 def _initialize(module: nn.Module) -> None:
@@ -28,12 +28,15 @@ def _initialize(module: nn.Module) -> None:
 
 
 class DCGANGenerator(Generator):
-    """A linear layer to 4x4, then transposed convolutions with stride 2 and batch normalisation.
+    """A linear layer, then transposed convolutions with stride 2 and batch normalisation.
+
+    The linear layer gives maps of 4x4 pixels, as in the paper, where the resolution is a power of
+    two, and of up to 7x7 elsewhere, such as 7x7 at 28 pixels.
 
     Args:
         latent_dim: dimension of z.
         channels: channels of the images.
-        resolution: height and width of the images, a power of two of at least 8.
+        resolution: height and width of the images, 4 to 7 times a power of two from 2.
         conditioning: how the label enters.
         width: feature maps before the last layer; each halving of the resolution doubles it.
     """
@@ -48,10 +51,11 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__()
         self.build_entry(latent_dim, conditioning)
-        widths = _widths(width, resolution)[::-1]
+        side, halvings = smallest_maps(resolution)
+        widths = _widths(width, halvings)[::-1]
         layers: list[nn.Module] = [
-            nn.Linear(self.entry.width, widths[0] * BASE**2, bias=False),
-            nn.Unflatten(1, (widths[0], BASE, BASE)),
+            nn.Linear(self.entry.width, widths[0] * side**2, bias=False),
+            nn.Unflatten(1, (widths[0], side, side)),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
@@ -72,11 +76,13 @@ class DCGANGenerator(Generator):
 
 
 class DCGANDiscriminator(Discriminator):
-    """Convolutions with stride 2 down to 4x4 and leaky ReLU, then one logit.
+    """Convolutions with stride 2 down to the smallest maps and leaky ReLU, then one logit.
+
+    The smallest maps have the size of the generator's first ones.
 
     Args:
         channels: channels of the images.
-        resolution: height and width of the images, a power of two of at least 8.
+        resolution: height and width of the images, 4 to 7 times a power of two from 2.
         conditioning: how the label enters.
         norm: function of the number of channels that returns a normalisation layer, used after
             each convolution except the first; the paper uses batch normalisation.
@@ -95,7 +101,8 @@ class DCGANDiscriminator(Discriminator):
         minibatch: Callable[[int], Alone] = Alone,
     ) -> None:
         super().__init__()
-        widths = _widths(width, resolution)
+        side, halvings = smallest_maps(resolution)
+        widths = _widths(width, halvings)
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, inplace=True),
@@ -107,7 +114,7 @@ class DCGANDiscriminator(Discriminator):
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.build_head(widths[-1] * BASE**2, conditioning, minibatch)
+        self.build_head(widths[-1] * side**2, conditioning, minibatch)
         self.apply(_initialize)
 
     def body(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from gan.runs.folder import Run
 from gan.settings import stored
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
-from gan.settings.migration import migrate_classes
+from gan.settings.migration import migrate_settings
 from gan.settings.validation import validate
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
@@ -93,7 +93,7 @@ def refuse_changes(
     Raises:
         InputError: with what differs.
     """
-    found = {} if old is None else differences(migrate_classes(old), new)
+    found = {} if old is None else differences(migrate_settings(old), new)
     phrases = [phrase for path, phrase in found.items() if path not in allowed]
     if phrases:
         more = f" and {len(phrases) - _SHOWN} more" if len(phrases) > _SHOWN else ""

@@ -37,8 +37,13 @@ def migrate_config(config: DictConfig) -> DictConfig:
     Args:
         config: as stored by this or an earlier version; interpolations are kept.
     """
-    content = migrate_classes(OmegaConf.to_container(config, resolve=False))
+    content = migrate_settings(OmegaConf.to_container(config, resolve=False))
     return OmegaConf.create(_split_metrics(content) if "measures" in content else content)
+
+
+def migrate_settings(content: Any) -> dict[str, Any]:
+    """Return plain settings with the classes of today, and the size that earlier versions had."""
+    return {"size": "paper", **migrate_classes(content)}
 
 
 def migrate_overrides(overrides: Iterable[str]) -> list[str]:

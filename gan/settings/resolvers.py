@@ -4,10 +4,12 @@ import hashlib
 import math
 import os
 import re
+from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from gan.devices import visible_gpus
+from gan.errors import InputError
 from gan.settings.cache import cache_folder
 from gan.settings.start import run_start, start_time
 
@@ -36,17 +38,36 @@ def workers() -> int:
     return len(visible_gpus()) or os.cpu_count() or 1
 
 
+def by_size(paper: Any, small: Any, tiny: Any, *, _root_: DictConfig) -> Any:
+    """Return the value for the setting ``size``.
+
+    Args:
+        paper: value of ``size=paper``, that of the publication.
+        small: value of ``size=small``.
+        tiny: value of ``size=tiny``.
+        _root_: the whole config.
+
+    Raises:
+        InputError: if there is no such size.
+    """
+    values = {"paper": paper, "small": small, "tiny": tiny}
+    if _root_.size not in values:
+        raise InputError(f"size={_root_.size}: give one of {', '.join(values)}")
+    return values[_root_.size]
+
+
 def register() -> None:
     """Register the resolvers with OmegaConf.
 
     ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
-    ``${product:a,b,...}``, ``${quotient:a,b}``, ``${job_folder:OVERRIDES}``, ``${workers:}`` and
-    ``${cache_folder:}``.
+    ``${product:a,b,...}``, ``${quotient:a,b}``, ``${by_size:PAPER,SMALL,TINY}``,
+    ``${job_folder:OVERRIDES}``, ``${workers:}`` and ``${cache_folder:}``.
     """
     OmegaConf.register_new_resolver("began", start_time, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: run_start()[1], replace=True)
     OmegaConf.register_new_resolver("product", lambda *xs: math.prod(xs), replace=True)
     OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
+    OmegaConf.register_new_resolver("by_size", by_size, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)
     OmegaConf.register_new_resolver("cache_folder", lambda: str(cache_folder()), replace=True)

@@ -15,6 +15,7 @@ MANY = ("regularizers", "metrics", "callbacks", "logger")  # groups of which any
 class TrainConfig:
     """The top level: short settings, then one node a group of ``conf/``."""
 
+    size: Literal["paper", "small", "tiny"] = MISSING
     steps: int = MISSING
     batch_size: int = MISSING
     seed: int = MISSING

@@ -114,7 +114,7 @@ def _check_expressions(path: Path, config: DictConfig) -> None:
     """Refuse resolvers that read anything but the settings themselves."""
     for key, raw in _leaves(OmegaConf.to_container(config, resolve=False)):
         for name in re.findall(r"\$\{([\w.]+):", raw) if isinstance(raw, str) else ():
-            if name not in ("product", "quotient", "oc.select"):
+            if name not in ("product", "quotient", "by_size", "oc.select"):
                 raise InputError(f"{path}: {key} computes {name}: write its value there")
 
 

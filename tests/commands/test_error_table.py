@@ -213,7 +213,7 @@ KINDS = [
     train("parts that do not divide a batch", f"{TINY} accumulate=3", "accumulate=3 batch_size=8"),
     train("negative learning rate", f"{TINY} optimizer.generator.lr=-1", "learning rate: -1"),
     train("no latent dimensions", f"{TINY} prior.dim=0", "prior.dim=0 from 1"),
-    train("impossible resolution", "metrics=[] data.resolution=24", "resolution=24 power of two"),
+    train("impossible resolution", "metrics=[] data.resolution=18", "resolution=18 power of two"),
     train("other number of classes", f"{TINY} data.num_classes=5", "num_classes=5 have 10"),
     train("grey data as colour", f"{TINY} data.channels=3", "data.channels=3 have 1"),
     train(

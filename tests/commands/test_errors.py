@@ -65,6 +65,7 @@ def line(command: Callable[[], object]) -> str:
         # types
         ("batch_size=many", "batch_size=many whole number"),
         ("steps=2.5", "steps=2.5 whole number"),
+        ("size=tny", "size=tny one of paper, small, tiny"),
         ("prior.dim=many", "prior.dim=many whole number"),
         ("optimizer.generator.lr=fast", "optimizer.generator.lr=fast number"),
         ("clip_norm.generator=big", "clip_norm.generator=big number or null"),
@@ -92,7 +93,11 @@ def line(command: Callable[[], object]) -> str:
         # data
         ("data=image_folder", "data.root is not set add data.root="),
         ("data=image_folder data.root=nowhere", "nowhere: not found data.root"),
-        ("data.resolution=24", "data.resolution=24 power of two 16, 32, 64"),
+        ("data.resolution=18", "data.resolution=18 4 to 7 times a power of two 28, 32"),
+        (
+            "model=sngan data.resolution=28",
+            "data.resolution=28 a power of two from 8 16, 32, 64 model=dcgan",
+        ),
         ("data.num_classes=5", "data.num_classes=5 have 10"),
         # combinations
         ("regularizers=[r1] critic_norm=batch", "regularizers.r1 batch normalisation critic_norm"),

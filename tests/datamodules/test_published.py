@@ -20,6 +20,7 @@ from datamodules.cifar10 import CIFAR10
 from datamodules.cifar100 import CIFAR100
 from datamodules.emnist import EMNIST
 from datamodules.errors import DataError
+from datamodules.fashion_mnist import FashionMNIST
 from datamodules.files import PublishedFile, staged_download
 from datamodules.kmnist import KMNIST
 from datamodules.mnist import MNIST
@@ -468,3 +469,21 @@ def test_torchvision_downloads(kind: Set, tmp_path: Path, monkeypatch: pytest.Mo
         assert call.args == (tmp_path,)
         assert call.kwargs["download"] is True
     assert source.called
+
+
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
+def test_28_pixels_are_those_of_the_file(kind: type[MNIST], tmp_path: Path) -> None:
+    images, labels = (tmp_path / file.path for file in kind.files["train"])
+    images.parent.mkdir(parents=True)
+    pixels = RANDOM.integers(256, size=(N, 28, 28), dtype=np.uint8)
+    images.write_bytes(np.array([2051, N, 28, 28], ">i4").tobytes() + pixels.tobytes())
+    labels.write_bytes(np.array([2049, N], ">i4").tobytes() + LABELS.astype(np.uint8).tobytes())
+    facts: dict[str, Any] = {"channels": 1, "num_classes": 10, "batch_size": 8}
+    split = {
+        resolution: kind(**facts, resolution=resolution, root=str(tmp_path), verify=False)
+        .split("train")
+        .images(torch.arange(N))
+        for resolution in (28, 32)
+    }
+    assert np.array_equal(split[28][:, 0].numpy(), pixels)
+    assert torch.equal(split[32][:, :, 2:-2, 2:-2], split[28])

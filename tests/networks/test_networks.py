@@ -26,7 +26,7 @@ def labels(conditioning: Conditioning) -> Tensor | None:
 
 
 @NETWORKS
-@pytest.mark.parametrize("resolution", [16, 32, 64, 128])
+@pytest.mark.parametrize("resolution", [16, 28, 32, 48, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("conditioning", [Unconditional(), Projection(3)], ids=["plain", "labels"])
 def test_shapes_and_range(
@@ -84,11 +84,27 @@ def test_weights_are_initialised_as_in_the_paper() -> None:
             assert module.weight.std() > 0.01
 
 
-@pytest.mark.parametrize("resolution", [4, 12, 24, 33, 100])
+@pytest.mark.parametrize("resolution", [4, 7, 9, 18, 33, 100])
 @pytest.mark.parametrize("kind", [partial(DCGANGenerator, 6), DCGANDiscriminator])
 def test_dcgan_refuses_other_resolutions(resolution: int, kind: Callable[..., nn.Module]) -> None:
-    with pytest.raises(ValueError, match=f"data.resolution={resolution}.*16, 32, 64"):
+    with pytest.raises(ValueError, match=f"data.resolution={resolution}.*16, 28, 32, 48"):
         kind(channels=3, resolution=resolution, conditioning=Unconditional())
+
+
+@pytest.mark.parametrize(
+    ("resolution", "side", "halvings"),
+    [(8, 4, 1), (14, 7, 1), (28, 7, 2), (32, 4, 3), (48, 6, 3), (80, 5, 4), (96, 6, 4)],
+)
+def test_dcgan_begins_with_maps_of_4_to_7_pixels(resolution: int, side: int, halvings: int) -> None:
+    generator = DCGANGenerator(6, 1, resolution, Unconditional(), width=1)
+    assert isinstance(generator.layers[1], nn.Unflatten)
+    assert generator.layers[1].unflattened_size == (2 ** (halvings - 1), side, side)
+    assert generator(torch.randn(2, 6)).shape == (2, 1, resolution, resolution)
+    critic = DCGANDiscriminator(1, resolution, Unconditional(), width=1)
+    assert critic.body(torch.randn(2, 1, resolution, resolution)).shape == (
+        2,
+        2 ** (halvings - 1) * side**2,
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+import gan
 from gan.commands.main import main
 from gan.runs.folder import Run
 
@@ -127,7 +128,10 @@ def test_what_may_change(given: list[str], shell: Shell, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "given",
-    ["loss=hinge", "batch_size=16", "seed=1", "optimizer=sgd", "augment=diffaugment", "n_critic=2"],
+    [
+        *("loss=hinge", "batch_size=16", "seed=1", "optimizer=sgd", "augment=diffaugment"),
+        *("n_critic=2", "size=tiny"),
+    ],
 )
 def test_another_setting_of_a_finished_run_changes_nothing(
     given: str, shell: Shell, tmp_path: Path
@@ -239,3 +243,28 @@ def test_no_run_starts_inside_another(shell: Shell, tmp_path: Path) -> None:
     assert shell.train(*TINY, "steps=1", f"hydra.run.dir={run}/checkpoints/more") == 2
     assert "is inside the run" in shell.err
     assert files(run) == before
+
+
+def test_a_run_of_a_version_without_sizes(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={run}") == 0
+    config, path = stored(run), run / "checkpoints" / "last.ckpt"
+    assert config.pop("size") == "paper"
+    OmegaConf.save(config, run / ".hydra" / "config.yaml")
+    content = torch.load(path)
+    assert content["identity"].pop("size") == "paper"
+    torch.save(content, path)
+    assert gan.load(run).sample(2).shape == (2, 1, 16, 16)
+    assert shell.train(f"resume={run}", "size=small", "steps=2") == 2
+    assert "was another run: size=small instead of paper" in shell.err
+    assert shell.train(f"resume={run}", "steps=2") == 0, shell.err
+    assert stored(run).size == "paper"
+
+
+def test_the_size_of_a_run_is_stored(shell: Shell, tmp_path: Path) -> None:
+    run, kept = tmp_path / "run", [o for o in KEPT if not o.startswith("model.")]
+    assert shell.train(*kept, "size=tiny", "steps=1", f"hydra.run.dir={run}") == 0
+    assert (stored(run).size, stored(run).model.generator.hidden) == ("tiny", [128, 128])
+    assert shell.train(f"resume={run}", "steps=2") == 0, shell.err
+    state = gan.load(run).state_dict()
+    assert state["generator.layers.0.weight"].shape[0] == 128

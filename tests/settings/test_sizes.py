@@ -1,0 +1,150 @@
+"""The setting ``size``."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+from torch.nn.utils import parametrizations
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan.commands.models import ModelConfig
+from gan.networks.base import Discriminator, Generator
+from gan.settings import stored
+from gan.settings.trust import build
+from gan.settings.validation import validate
+from tests.configs import ROOT, options
+
+SIZES = ("paper", "small", "tiny")
+# Parameters of generator and discriminator on CIFAR-10 before there were sizes.
+PAPER = {
+    "acgan": (1331715, 704715),
+    "biggan": (9416196, 2415170),
+    "cgan_pd": (4304387, 1055105),
+    "contragan": (9416196, 2517186),
+    "dcgan": (1068931, 663745),
+    "infogan": (8617091, 8527297),
+    "mlp": (5251872, 3977041),
+    "r3gan": (20732160, 20683776),
+    "reacgan": (9416196, 2517186),
+    "sagan": (4358660, 1074306),
+    "sngan": (4276739, 1053825),
+    "sngan_cnn": (3813379, 5860865),
+    "ssgan": (4276739, 1053825),
+    "stylegan": (22839817, 20724737),
+    "stylegan2": (21523475, 21507073),
+    "unrolled": (5251872, 3977041),
+    "wgan_gp": (1204483, 1053825),
+}
+NETWORKS = sorted(set(options("model")) - {"cgan_pd", "reacgan", "ssgan", "unrolled"})
+
+
+def networks(model: str, size: str, *overrides: str) -> tuple[Generator, Discriminator]:
+    """Return the networks of a model without storage."""
+    node = ModelConfig(model, "cifar10", f"size={size}", *overrides).config.model
+    with torch.device("meta"):
+        return build(node.generator), build(node.discriminator)
+
+
+def config_of(*overrides: str) -> DictConfig:
+    """Return the config of a command."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("train", [*overrides, "run_dir=run"])
+
+
+def parts(network: nn.Module) -> set[str]:
+    """Return the names of the kinds of layers."""
+    return {type(module).__name__ for module in network.modules()}
+
+
+def cost(generator: Generator, discriminator: Discriminator) -> tuple[int, int]:
+    """Return the number of parameters, and the operations of two images through both networks."""
+    z = torch.empty(2, generator.latent_dim, device="meta")
+    y = torch.zeros(2, dtype=torch.long, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        discriminator(generator(z, y), y)
+    weights = [*generator.parameters(), *discriminator.parameters()]
+    return sum(weight.numel() for weight in weights), int(counter.get_total_flops())
+
+
+@pytest.fixture
+def no_power_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the first power iterations of spectral normalisation, most of the time here."""
+    monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *rest: None)
+
+
+@pytest.mark.usefixtures("no_power_method")
+@pytest.mark.parametrize("model", options("model"))
+def test_the_networks_of_the_paper_are_as_before(model: str) -> None:
+    counts = [sum(p.numel() for p in network.parameters()) for network in networks(model, "paper")]
+    assert tuple(counts) == PAPER[model]
+
+
+@pytest.mark.usefixtures("no_power_method")
+@pytest.mark.parametrize("model", NETWORKS)
+def test_smaller_networks_have_the_same_parts(model: str) -> None:
+    made = [networks(model, size, "progressive=false") for size in SIZES]
+    for players in zip(*made, strict=True):
+        assert parts(players[0]) == parts(players[1]) == parts(players[2])
+    (weights, paper), (fewer, small), (fewest, tiny) = (cost(*players) for players in made)
+    assert weights > 2.5 * fewer > 5 * fewest
+    assert 3.5 < paper / small < 8.5
+    assert small > 2 * tiny
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_long_recipes_are_shorter(model: str) -> None:
+    paper, small, tiny = (config_of(f"model={model}", f"size={size}").steps for size in SIZES)
+    if paper < 50_000:
+        assert paper == small == tiny
+    else:
+        assert (small, tiny) == (paper // 10, 2000)
+
+
+def test_every_value_by_size_is_ordered() -> None:
+    """Each size of a yaml is at most the one before."""
+    found = 0
+    for path in (ROOT / "conf").glob("*/*.yaml"):
+        for key, text in stored._leaves(OmegaConf.to_container(OmegaConf.load(path))):
+            if str(text).startswith("${by_size:"):
+                sizes = yaml.safe_load(f"[{text.removeprefix('${by_size:')[:-1]}]")
+                assert len(sizes) == 3, (path, key)
+                assert all(before >= after for before, after in pairwise(sizes)), (path, key)
+                found += 1
+    assert found > 20
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        ("model=dcgan model.generator.width=5", "model.generator.width", 5),
+        ("model=dcgan", "model.discriminator.width", 16),
+        ("model=mlp model.generator.hidden=[7,7,7]", "model.generator.hidden", [7, 7, 7]),
+        ("model=mlp", "model.generator.hidden", [128, 128]),
+        ("model=r3gan steps=7", "steps", 7),
+        ("model=r3gan steps=10 batch_size=10", "regularizers.r1.schedule.end", 8),
+        ("model=stylegan2 prior.dim=9", "prior.dim", 9),
+        ("experiment=digits", "model.generator.width", 32),
+        ("experiment=ring", "model.generator.hidden", [128, 128, 128]),
+        ("experiment=stylegan2_cifar10", "model.discriminator.capacity", 1024),
+        ("experiment=stylegan2_cifar10", "steps", 2000),
+    ],
+)
+def test_what_is_given_counts_before_the_size(given: str, key: str, value: Any) -> None:
+    config = config_of("size=tiny", *given.split())
+    assert OmegaConf.select(config, key) == value
+    validate(config)
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_plain_values_are_stored(model: str) -> None:
+    config = config_of(f"model={model}", "size=small", "cache_dir=cache")
+    validate(config)
+    stored.resolve(config)
+    text = OmegaConf.to_yaml(config)
+    assert "size: small" in text
+    assert "by_size" not in text
