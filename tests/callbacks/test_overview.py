@@ -31,7 +31,7 @@ def test_what_a_run_is(capsys: Screen) -> None:
         ("model", "mlp, The GAN (1914); game GAN of MLPGenerator and MLPDiscriminator"),
         ("parameters", f"{generator:,} + {critic:,} (G + D)"),
         ("labels", "conditional on 10 labels"),
-        ("data", "digits: 1,437 in train; 1 x 8 x 8; 10 classes"),
+        ("data", "digits: 1,437 in train; 1 x 8 x 8; 10 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)"),
         ("training", "2 steps, 8 images a step in each of 2 updates of D"),
         (
             "measuring",

@@ -78,6 +78,7 @@ def test_a_run_and_its_samples_from_the_shell(
         "metrics.csv",
         "results.json",
         "samples",
+        "classes.json",
     }
     dispatch(["sample", f"run={run}", "n=5", f"out={grid}"])
     assert capsys.readouterr().out.strip() == str(grid)

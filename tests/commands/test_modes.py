@@ -54,7 +54,7 @@ def test_labels_of_points_can_be_asked_for(config: Compose, tmp_path: Path) -> N
     found = results(tmp_path / "run")
     assert 0 <= found["final"]["plane/label_consistency"] <= 1
     assert found["baseline"]["plane/label_consistency"] == 1
-    with pytest.raises(InputError, match="label_consistency: the model is unconditional"):
+    with pytest.raises(InputError, match="label_consistency: the generated images have no labels"):
         train(config("experiment=ring", *QUICK, metrics))
 
 
