@@ -63,3 +63,8 @@ def test_many_classes_are_cut_to_the_columns(tmp_path: Path) -> None:
 def test_nothing_to_show_is_refused(tmp_path: Path, option: str) -> None:
     with pytest.raises(InputError, match=rf"callbacks\.samples\.{option}=0"):
         Samples(str(tmp_path), **{option: 0})
+
+
+def test_an_early_grid(tmp_path: Path) -> None:
+    run(game(), 5, Samples(str(tmp_path), every=10, rows=1, columns=2, first=3))
+    assert names(tmp_path) == ["step_00000003.png", "step_00000005.png"]
