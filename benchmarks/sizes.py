@@ -1,17 +1,19 @@
 """Parameters, speed and memory of every model at a size, at 32 pixels and batches of 32.
 
 Each model trains on random colour images in a process of its own, with the recipe of its yaml,
-``n_critic`` included. A step is one generator update. Wall-clock and CPU time are means over the
-steps after a warm-up. Memory is the largest resident set of the process, of which PyTorch itself
-takes about 400 MB.
+``n_critic`` included. A step is one generator update. Times are those of the fastest block of
+steps, as other processes slow down the others. A block has 16 steps, so that it holds each lazy
+regularizer. Memory is the largest resident set of the process, of which PyTorch itself takes about
+400 MB.
 
-    OMP_NUM_THREADS=2 python -m benchmarks.sizes [size=tiny] [steps=16] [models=dcgan,sngan]
+    OMP_NUM_THREADS=2 python -m benchmarks.sizes [size=tiny] [blocks=3] [models=dcgan,sngan]
 """
 
 import resource
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytorch_lightning as pl
@@ -24,21 +26,24 @@ from gan.commands.models import ModelConfig
 from gan.settings.groups import options
 
 RESOLUTION, BATCH = 32, 32
-WARMUP = 4  # steps
+STEPS = 16  # of a block
 HEAD = ("model", "G", "D", "steps a second", "CPU ms a step", "peak memory (MB)")
 
 
 class Timer(StepCallback):
-    """Measure the seconds from the end of the warm-up to the end of training."""
+    """Measure the wall-clock and CPU seconds of each block."""
 
     def __init__(self) -> None:
-        self.wall, self.cpu = 0.0, 0.0
+        self.times: list[tuple[float, float]] = []
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
-        """Start the clocks after the last step of the warm-up, stop them after the last step."""
-        if last or game.clock.step == WARMUP:
-            self.wall = time.perf_counter() - self.wall
-            self.cpu = time.process_time() - self.cpu
+        """Take the time at the end of a block."""
+        if game.clock.step % STEPS == 0:
+            self.times.append((time.perf_counter(), time.process_time()))
+
+    def fastest(self) -> tuple[float, float]:
+        """Return the seconds of the fastest block; the one before the first time is a warm-up."""
+        return min((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(self.times))
 
 
 class Images:
@@ -61,7 +66,7 @@ def count(network: nn.Module) -> str:
     return f"{sum(weight.numel() for weight in network.parameters()):,}"
 
 
-def measure(model: str, size: str, steps: int) -> list[str]:
+def measure(model: str, size: str, blocks: int) -> list[str]:
     """Return the row of a model; its process must have trained nothing else."""
     given = [f"size={size}", f"batch_size={BATCH}", f"data.resolution={RESOLUTION}"]
     given += ["progressive=false", "run_dir=none"]
@@ -78,25 +83,26 @@ def measure(model: str, size: str, steps: int) -> list[str]:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(game, Images(WARMUP + steps, game.n_critic))
+    trainer.fit(game, Images((1 + blocks) * STEPS, game.n_critic))
     sizes = [count(network) for network in (game.generator, game.discriminator)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    times = f"{steps / timer.wall:.1f}", f"{timer.cpu / steps * 1000:.0f}"
+    wall, cpu = timer.fastest()
+    times = f"{STEPS / wall:.1f}", f"{cpu / STEPS * 1000:.0f}"
     return [model, *sizes, *times, f"{memory:.0f}"]
 
 
-def main(size: str = "tiny", steps: str = "16", models: str = "") -> None:
+def main(size: str = "tiny", blocks: str = "3", models: str = "") -> None:
     """Print the table, each row from a process of its own."""
     print(*HEAD, sep=" | ")
     for model in models.split(",") if models else options("model"):
-        command = [sys.executable, "-m", "benchmarks.sizes", "row", model, size, steps]
+        command = [sys.executable, "-m", "benchmarks.sizes", "row", model, size, blocks]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         print(done.stdout.splitlines()[-1] if done.returncode == 0 else f"{model}: {done.stderr}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["row"]:
-        model, size, steps = sys.argv[2:]
-        print(*measure(model, size, int(steps)), sep=" | ")
+        model, size, blocks = sys.argv[2:]
+        print(*measure(model, size, int(blocks)), sep=" | ")
     else:
         main(**dict(pair.split("=", 1) for pair in sys.argv[1:]))
