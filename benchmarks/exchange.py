@@ -12,7 +12,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import DDPStrategy
-from torch import Tensor
 
+from benchmarks.training import RESOLUTION, Images, trainer
 from gan import processes
 from gan.algorithms.gan import GAN
 from gan.algorithms.strategy import PlayerwiseDDP
@@ -29,8 +28,6 @@ from gan.conditioning.base import Unconditional
 from gan.latents import Gaussian
 from gan.losses.logistic import NonSaturating
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-
-BATCH, RESOLUTION = 32, 32  # per process
 
 
 class StepTimer(pl.Callback):
@@ -46,21 +43,6 @@ class StepTimer(pl.Callback):
         steps = [b - a for a, b in zip(self.times[3:], self.times[4:], strict=False)]
         if trainer.is_global_zero:
             self.path.write_text(str(statistics.median(steps)))
-
-
-class Images:
-    """Training steps on the same random images."""
-
-    def __init__(self, steps: int, n_critic: int) -> None:
-        self.steps, self.n_critic = steps, n_critic
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[list[tuple[Tensor, None]]]:
-        images = torch.rand(BATCH, 3, RESOLUTION, RESOLUTION) * 2 - 1
-        for _ in range(self.steps):
-            yield [(images, None)] * self.n_critic
 
 
 def game(width: int, n_critic: int) -> GAN:
@@ -79,19 +61,10 @@ def game(width: int, n_critic: int) -> GAN:
 def median_step(strategy: DDPStrategy, steps: int, width: int, n_critic: int) -> float:
     """Return the median seconds of a step with ``strategy``."""
     with tempfile.NamedTemporaryFile() as file:
-        pl.Trainer(
-            accelerator="cpu",
-            devices=2,
-            strategy=strategy,
-            max_epochs=1,
-            callbacks=[StepTimer(Path(file.name))],
-            logger=False,
-            limit_val_batches=0,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        ).fit(game(width, n_critic), Images(steps + 4, n_critic))
+        timer = StepTimer(Path(file.name))
+        trainer(timer, devices=2, strategy=strategy).fit(
+            game(width, n_critic), Images(steps + 4, n_critic)
+        )
         return float(Path(file.name).read_text())
 
 

@@ -14,18 +14,17 @@ import subprocess
 import sys
 import time
 from itertools import pairwise
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from benchmarks.training import BATCH, RESOLUTION, Images, trainer
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.commands.models import ModelConfig
 from gan.settings.groups import options
 
-RESOLUTION, BATCH = 32, 32
 STEPS = 16  # of a block
 HEAD = ("model", "G", "D", "steps a second", "CPU ms a step", "peak memory (MB)")
 
@@ -46,21 +45,6 @@ class Timer(StepCallback):
         return min((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(self.times))
 
 
-class Images:
-    """Steps of batches of random images with labels."""
-
-    def __init__(self, steps: int, n_critic: int) -> None:
-        self.steps, self.n_critic = steps, n_critic
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Any:
-        images, labels = torch.rand(BATCH, 3, RESOLUTION, RESOLUTION) * 2 - 1, torch.arange(BATCH)
-        for _ in range(self.steps):
-            yield [(images, labels % 10)] * self.n_critic
-
-
 def count(network: nn.Module) -> str:
     """Return the number of a network's parameters."""
     return f"{sum(weight.numel() for weight in network.parameters()):,}"
@@ -72,18 +56,7 @@ def measure(model: str, size: str, blocks: int) -> list[str]:
     given += ["progressive=false", "run_dir=none"]
     config = ModelConfig(model, "cifar10", *given)
     game, timer = config.game().to(memory_format=torch.channels_last), Timer()
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        callbacks=[timer],
-        logger=False,
-        limit_val_batches=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-    trainer.fit(game, Images((1 + blocks) * STEPS, game.n_critic))
+    trainer(timer).fit(game, Images((1 + blocks) * STEPS, game.n_critic))
     sizes = [count(network) for network in (game.generator, game.discriminator)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = timer.fastest()

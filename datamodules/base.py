@@ -131,7 +131,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     @property
     def found(self) -> tuple[str, ...]:
         """Return what was found out about the data, a phrase each."""
-        return (f"{self.validation:.3g} cut off as validation split",) if self.validation else ()
+        share = f"{self.validation:.3g} of the training images as validation split"
+        return (share,) if self.validation else ()
 
     @property
     def split_sizes(self) -> dict[str, int]:

@@ -5,7 +5,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import download_file_from_google_drive
@@ -19,17 +18,6 @@ from datamodules.split import Split
 
 REMEDY = "delete it to download it again, or copy it again"
 PARTS = {"train": "0", "test": "2"}  # in the file of partitions; 1 is the validation part
-
-
-class CropDecoder(Decoder):
-    """Decode files to squares, cropped before the resize, so that nothing outside enters it."""
-
-    def _upright(self, data: bytes, where: str) -> Image.Image:
-        """Return the centre square of the decoded image."""
-        image = super()._upright(data, where)
-        side = min(image.size)
-        left, top = ((length - side) // 2 for length in image.size)
-        return image.crop((left, top, left + side, top + side))
 
 
 def _published_file(name: str) -> PublishedFile:
@@ -98,7 +86,7 @@ class CelebA(DownloadedDataModule):
         self.require(split)
         chosen = self._names(split)
         source = image_source(self.images)
-        decoder = CropDecoder(source, self.channels, self.resolution)
+        decoder = Decoder(source, self.channels, self.resolution)
         files = FileSplit(decoder, _paths(source, chosen), self._labels(chosen), self.workers)
         return files.within(self.memory_limit)
 

@@ -174,8 +174,8 @@ class Decoder:
         source: the image files.
         channels: 1 (grey) or 3 (colour).
         resolution: height and width in pixels; the filter is Lanczos.
-        crop: how images become square: "centre" covers the square and cuts off the rest, "pad"
-            fits into it and fills the rest with the background, "stretch" changes the proportions.
+        crop: how images become square: "centre" cuts out the centre square, "pad" fills the rest
+            of a square with the background, "stretch" changes the proportions.
         background: colour, as Pillow names it, on which images with transparency are put.
         exact: refuse images of another size.
     """
@@ -271,8 +271,10 @@ def _composited(image: Image.Image, background: str) -> Image.Image:
 
 
 def _fit(image: Image.Image, side: int, background: str) -> Image.Image:
-    """Return an image that covers a square, the rest cut off on both sides."""
-    return ImageOps.fit(image, (side, side), FILTER)
+    """Return the centre square of an image, cut out before the resize."""
+    edge = min(image.size)
+    left, top = ((length - edge) // 2 for length in image.size)
+    return image.crop((left, top, left + edge, top + edge)).resize((side, side), FILTER)
 
 
 def _pad(image: Image.Image, side: int, background: str) -> Image.Image:

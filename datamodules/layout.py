@@ -78,6 +78,7 @@ class LayoutReader:
         labels, origin = self._labels(names, root, folders)
         classes = _sorted_classes(labels.values())
         splits, how = self._splits(names, root, folders, labels)
+        self._check_classes(classes, {labels[name] for name in splits["train"] if classes})
         found = [how, *([f"labels from {origin}"] if classes else [])]
         indices = {name: classes.index(label) for name, label in labels.items()}
         return Layout(splits, indices, classes, tuple(found))
@@ -101,6 +102,16 @@ class LayoutReader:
             if not (nested or labelled):
                 return root
             root = f"{root}{top}/"
+
+    def _check_classes(self, classes: tuple[str, ...], trained: set[str]) -> None:
+        """Refuse a class without training images.
+
+        Raises:
+            DataError: if there is one.
+        """
+        for label in classes:
+            if label not in trained:
+                raise self._fault(f"no training image is of class {label}: add some, or remove it")
 
     def _is_split(self, folder: str) -> bool:
         """Return whether a folder is named like a split or a domain."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from torch import Tensor
-from tqdm import tqdm
 
 from gan.algorithms.latent import SAMPLE_BATCH, LatentGame
 from gan.algorithms.sampling import Langevin
+from gan.progress import bar
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Samples:
 
     def batches(self) -> Iterator[tuple[range, Tensor]]:
         """Yield the numbers of some images, and the images (B, C, H, W) in [-1, 1] on the CPU."""
-        with tqdm(total=self.n, desc="samples", unit="img", leave=False, disable=None) as bar:
+        with bar("samples", self.n, "img") as progress:
             for start in range(0, self.n, SAMPLE_BATCH):
                 numbers = range(start, min(start + SAMPLE_BATCH, self.n))
                 yield numbers, self._images(numbers)
-                bar.update(len(numbers))
+                progress.update(len(numbers))
 
     def _images(self, numbers: range) -> Tensor:
         """Return the images of some numbers."""

@@ -99,7 +99,7 @@ def _data(data: Any) -> str:
     splits = ", ".join(f"{size:,} in {split}" for split, size in data.split_sizes.items())
     shape = f"{data.channels} x {data.resolution} x {data.resolution}"
     classes = _counted(data.num_classes, "class") if data.num_classes else "no labels"
-    names = list(getattr(data, "class_names", ()))[:_NAMED]
+    names = data.class_names[:_NAMED]
     if names and data.num_classes:
         more = ", ..." if data.num_classes > len(names) else ""
         classes += f" ({', '.join(names)}{more})"

@@ -19,9 +19,9 @@ class Samples(StepCallback):
     Args:
         folder: of the files, such as ``step_00000500.png``.
         every: steps between two grids.
-        first: step of an early grid.
         rows: of the grid.
         columns: of the grid; a conditional generator has one a class, at most ``columns``.
+        first: step of an early grid.
     """
 
     def __init__(

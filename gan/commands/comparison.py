@@ -14,6 +14,7 @@ from gan.commands.evaluate import (
     check_protocol,
     compose_protocol,
     make_evaluation,
+    protocol_line,
     value_table,
 )
 from gan.devices import find_device
@@ -201,11 +202,5 @@ def _show(result: Comparison, console: Console) -> None:
     """Print a table of the values, and the protocol."""
     column = {name: Spread.of([value]) for name, value in result.values.items()}
     console.print(value_table(f"against {result.real}", {result.fake: column}, result.baseline))
-    stamp = result.stamp
-    console.print(
-        f"protocol {result.protocol}: {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, "
-        f"{stamp['num_fakes']} fakes against {stamp['real_count']} of {stamp['real_data']}/"
-        f"{stamp['real_split']}, resize {stamp['resize']}",
-        markup=False,
-        soft_wrap=True,
-    )
+    line = protocol_line(result.protocol, result.stamp)
+    console.print(line, markup=False, soft_wrap=True)

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +15,7 @@ from gan.devices import find_device
 from gan.errors import InputError
 from gan.runs.evaluations import Record, Spread, spreads
 from gan.runs.folder import Run
-from gan.settings.groups import CONF
+from gan.settings.composing import compose
 from gan.settings.groups import options as members
 from gan.settings.names import nearest
 from gan.settings.sampling import Sampling, sampling_changes
@@ -127,8 +126,7 @@ def compose_protocol(
     """
     metrics = members("metrics") if options.metrics is None else options.metrics
     overrides = [f"metrics=[{','.join(metrics)}]", f"backbone={options.backbone or 'domain'}"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("evaluate", overrides)
+    config = compose(overrides, "evaluate")
     OmegaConf.set_struct(config, False)
     config.cache_dir = cache
     if options.backbone is None and backbone is not None:
@@ -265,15 +263,16 @@ def _evaluate(options: EvaluateOptions, run: Run) -> None:
     ):
         if table is not None:
             console.print(table)
-    console.print(f"protocol {first[0].protocol}: " + _protocol(first[0]), soft_wrap=True)
+    line = protocol_line(first[0].protocol, first[0].stamp)
+    console.print(line, markup=False, soft_wrap=True)
     console.print(f"written: {assessment.evaluations.path}", markup=False, soft_wrap=True)
 
 
-def _protocol(record: Record) -> str:
-    """Return the main entries of the stamp as one line."""
-    stamp = record.stamp
+def protocol_line(protocol: str, stamp: Mapping[str, Any]) -> str:
+    """Return the short name of a protocol, and the main entries of its stamp, as one line."""
+    weights = f", {stamp['weights']} weights" if "weights" in stamp else ""
     return (
-        f"{stamp['backbone']} {str(stamp['weights_hash'])[:8]}, {stamp['num_fakes']} fakes against "
-        f"{stamp['real_count']} of {stamp['real_data']}/{stamp['real_split']}, "
-        f"resize {stamp['resize']}, {stamp['weights']} weights{sampling_changes(stamp)}"
+        f"protocol {protocol}: {stamp['backbone']} {str(stamp['weights_hash'])[:8]}, "
+        f"{stamp['num_fakes']} fakes against {stamp['real_count']} of {stamp['real_data']}/"
+        f"{stamp['real_split']}, resize {stamp['resize']}{weights}{sampling_changes(stamp)}"
     )

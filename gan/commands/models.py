@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
 
 from gan.errors import InputError
-from gan.settings import resolvers, schema
+from gan.settings.composing import compose
 from gan.settings.errors import explain
-from gan.settings.groups import CONF, description, options, title
+from gan.settings.groups import description, options, title
 from gan.settings.names import nearest
 from gan.settings.trust import build
 from gan.tables import console_for, show
@@ -58,11 +56,8 @@ class ModelConfig:
     """
 
     def __init__(self, model: str, data: str, *overrides: str) -> None:
-        resolvers.register()
-        schema.register()
         given = [f"model={model}", f"data={data}", *overrides]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            self.config: DictConfig = compose("train", given, return_hydra_config=True)
+        self.config = compose(given, with_hydra=True)
 
     def chosen(self, group: str) -> list[str]:
         """Return the chosen options of a group, which a choose-many group has any number of."""

@@ -42,14 +42,19 @@ def train(config: DictConfig, resumed: Resumption | None = None) -> float | None
         InputError: on bad input, before training.
     """
     with locked(Path(config.run_dir)):
+        _check(config)
         return _train(config, resumed)
 
 
-def _train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
-    """Train in a folder that is locked."""
+def _check(config: DictConfig) -> None:
+    """Refuse wrong settings, and count the classes of the data."""
     with reading_settings():
         check_settings(config)
         count_classes(config)
+
+
+def _train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
+    """Train with checked settings in a folder that is locked."""
     if config.metrics:
         check_writable(Path(config.cache_dir))
     from gan.runs import training  # imports PyTorch, which a refused config does without
@@ -80,25 +85,22 @@ class Start:
         if config.resume == AUTO and has_checkpoint(self.folder):
             return self.resume()
         with locked(self.folder):
-            self._check_and_store(config)
+            first = is_first_process()
+            if first:
+                self._refuse_used(may_hold_run=config.resume == AUTO)
+            _check(config)
+            if first:
+                with reading_settings():
+                    self._store(config)
             return _train(config)
 
-    def _check_and_store(self, config: DictConfig) -> None:
-        """Refuse a folder that is used, or bad settings; write the settings."""
-        if is_first_process():
-            if config.resume != AUTO and holds_run(self.folder):
-                raise InputError(
-                    f"{self.folder} holds a run already: choose another hydra.run.dir, or resume "
-                    f"it by resume={self.folder}"
-                )
-            self._refuse_inside()
-            with reading_settings():
-                check_settings(config)
-                count_classes(config)
-                self._store(config)
-
-    def _refuse_inside(self) -> None:
-        """Refuse a folder that is part of another run."""
+    def _refuse_used(self, may_hold_run: bool) -> None:
+        """Refuse a folder that holds a run, or is part of another one."""
+        if not may_hold_run and holds_run(self.folder):
+            raise InputError(
+                f"{self.folder} holds a run already: choose another hydra.run.dir, or resume "
+                f"it by resume={self.folder}"
+            )
         for parent in self.folder.parents:
             if (parent / ".hydra" / "config.yaml").exists():
                 raise InputError(f"{self.folder} is inside the run {parent}: choose another folder")
@@ -203,7 +205,7 @@ def _run_hydra(program: list[str], line: CommandLine, cleanup: Cleanup) -> None:
     try:
         sys.argv = [program[0], *command]
         hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(task)()
-    except Exception as error:
+    except Exception as error:  # Hydra fails in any way on what it cannot compose
         if task.started or explain(error) is not None:
             raise
         raise unreadable(error) from error

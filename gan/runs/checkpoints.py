@@ -44,7 +44,7 @@ def _named(path: Path) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Return the first words of an error."""
     if isinstance(error, UnpicklingError):
-        return "it holds objects, which could run code"
+        return "it holds objects that could run code, or is damaged"
     return textwrap.shorten(str(error), 100, placeholder=" ...") or type(error).__name__
 
 

@@ -1,5 +1,6 @@
 """What a run takes from its data: the number of classes, and their names."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from gan import records
+from gan.errors import InputError
 from gan.runs.classes import FILE
 from gan.settings.trust import build
 from gan.settings.validation import validate
@@ -21,11 +23,11 @@ def _are_counted(config: DictConfig) -> bool:
 
 
 @contextmanager
-def _assumed(config: DictConfig, count: int) -> Iterator[None]:
-    """Set the number of classes inside the context, where the data will tell it."""
+def _without_labels(config: DictConfig) -> Iterator[None]:
+    """Set the number of classes to 0 inside the context, where the data will tell it."""
     counted = _are_counted(config)
     if counted:
-        config.data.num_classes = count
+        config.data.num_classes = 0
     try:
         yield
     finally:
@@ -34,13 +36,23 @@ def _assumed(config: DictConfig, count: int) -> Iterator[None]:
 
 
 def check_settings(config: DictConfig) -> None:
-    """Refuse wrong settings without reading the data.
+    """Refuse settings that are wrong, or that this machine cannot train with; reads no data.
 
     Raises:
         InputError: see :func:`~gan.settings.validation.validate`.
     """
-    with _assumed(config, 0):
+    with _without_labels(config):
         validate(config)
+    _check_cores(config.accelerator)
+
+
+def _check_cores(node: DictConfig) -> None:
+    """Refuse more processes than a CPU has cores; GPUs are counted when they are used."""
+    cores = max(2, os.cpu_count() or 1)
+    if node.accelerator == "cpu" and isinstance(node.devices, int) and node.devices > cores:
+        raise InputError(
+            f"accelerator.devices={node.devices}: this machine has {cores} cores: give no more"
+        )
 
 
 def count_classes(config: DictConfig) -> None:
@@ -55,9 +67,8 @@ def count_classes(config: DictConfig) -> None:
 
 def write_classes(folder: Path, datamodule: Any) -> None:
     """Write the names of the classes in the order of their labels, if they have names."""
-    names = getattr(datamodule, "class_names", ())
-    if names and datamodule.num_classes:
-        records.write(folder / FILE, _distinct(names))
+    if datamodule.class_names and datamodule.num_classes:
+        records.write(folder / FILE, _distinct(datamodule.class_names))
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -48,7 +48,7 @@ class Lock:
         try:
             while not self.acquire():
                 self.pause()
-        except BaseException:
+        except BaseException:  # a signal too must not leave the descriptor open
             self.close()
             raise
         return self

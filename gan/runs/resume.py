@@ -10,12 +10,12 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
+from gan.runs.data import check_settings
 from gan.runs.folder import Run
 from gan.settings import stored
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
-from gan.settings.validation import validate
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
 _FREE = {
@@ -136,7 +136,7 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     _apply(config, given, line)
     expressions |= stored.resolve(config)
     make_root_absolute(config)
-    validate(config)
+    check_settings(config)
     refuse_changes(str(run.path), before, identity(config))
     stretched = frozenset(expressions if line.value(_RESTRETCH) else ())
     for path in stretched:

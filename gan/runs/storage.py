@@ -57,7 +57,7 @@ def explain_full_disk(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # libraries wrap the error of a full disk in their own
         faults = [e for e in causes(error) if isinstance(e, OSError) and e.errno in FULL]
         if not faults:
             raise

@@ -78,14 +78,12 @@ def _node_knobs(path: str, node: Any) -> Iterator[Knob]:
 def _parameters(node: signatures.Node) -> Iterator[tuple[ast.arg, str | None]]:
     """Yield the parameters of a class's constructor, each with its default, if it has one."""
     words = {"None": "null", "True": "true", "False": "false"}
-    for statement in node.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            given = statement.args
-            plain: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults))
-            pairs = zip(given.args, [*plain, *given.defaults], strict=True)
-            for argument, default in [
-                *pairs,
-                *zip(given.kwonlyargs, given.kw_defaults, strict=True),
-            ]:
-                text = ast.unparse(default).strip("'") if default is not None else None
-                yield argument, words.get(text, text) if text is not None else None
+    functions = (part for part in node.body if isinstance(part, ast.FunctionDef))
+    given = next(function for function in functions if function.name == "__init__").args
+    plain: list[ast.expr | None] = [None] * (len(given.args) - len(given.defaults))
+    arguments = [*given.args, *given.kwonlyargs]
+    for argument, default in zip(
+        arguments, [*plain, *given.defaults, *given.kw_defaults], strict=True
+    ):
+        text = None if default is None else ast.unparse(default).strip("'")
+        yield argument, None if text is None else words.get(text, text)

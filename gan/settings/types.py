@@ -124,7 +124,7 @@ class Choice(Type):
     @property
     def name(self) -> str:  # type: ignore[override]
         """Return the values."""
-        return f"one of {', '.join(map(str, self.values))}"
+        return f"one of {', '.join(dict.fromkeys(map(str, self.values)))}"
 
     def accepts(self, value: Any) -> bool:
         """Return whether it is one of the values."""

@@ -1,7 +1,6 @@
 """Checks of a composed config before anything is built."""
 
 import inspect
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -155,13 +154,8 @@ def _check_numbers(config: DictConfig) -> None:
         raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
 
 
-def _check_devices(node: DictConfig) -> None:
-    """Refuse more processes than a CPU has cores, and strategies that the games do not know."""
-    cores = max(2, os.cpu_count() or 1)
-    if node.accelerator == "cpu" and isinstance(node.devices, int) and node.devices > cores:
-        raise InputError(
-            f"accelerator.devices={node.devices}: this machine has {cores} cores: give no more"
-        )
+def _check_strategy(node: DictConfig) -> None:
+    """Refuse strategies that the games do not know."""
     if not isinstance(node.strategy, DictConfig) and node.strategy != "auto":
         raise InputError(
             f"accelerator.strategy={node.strategy}: several devices train by accelerator=ddp: "
@@ -195,5 +189,5 @@ def validate(config: DictConfig) -> None:
                 _check_players(path, node)
     for reference in references:
         _check_value(*reference)
-    _check_devices(config.accelerator)
+    _check_strategy(config.accelerator)
     trust.check(OmegaConf.to_container(config, resolve=True), allowed)

@@ -10,7 +10,7 @@ from gan.commands import models
 from gan.commands.main import dispatch
 from gan.commands.models import ModelConfig
 from gan.errors import InputError
-from gan.settings import groups
+from gan.settings import composing, groups
 from tests.configs import ROOT, options
 
 KEPT = {
@@ -40,7 +40,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             if path.stem not in kept:
                 path.unlink()
     (conf / "model" / "broken.yaml").write_text(BROKEN)
-    for module in (groups, models):
+    for module in (groups, composing):
         monkeypatch.setattr(module, "CONF", conf)
     return conf
 

@@ -95,3 +95,10 @@ def test_what_is_done_to_pixels_is_told(tmp_path: Path) -> None:
     assert "1 of 3 files transparent, put on white" in found
     assert "1 of 3 files of 16 bits a channel, scaled to 8" in found
     assert "1 of 3 files not square, made so by data.crop=centre" in found
+
+
+def test_nothing_outside_the_crop_enters_it(tmp_path: Path) -> None:
+    wide = np.full((24, 72), 255, dtype=np.uint8)
+    wide[:, 24:48] = 0
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    assert image(tmp_path / "wide.png").max() == 0

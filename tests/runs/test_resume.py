@@ -268,3 +268,15 @@ def test_the_size_of_a_run_is_stored(shell: Shell, tmp_path: Path) -> None:
     assert shell.train(f"resume={run}", "steps=2") == 0, shell.err
     state = gan.load(run).state_dict()
     assert state["generator.layers.0.weight"].shape[0] == 128
+
+
+def test_a_run_of_a_machine_with_more_cores(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={run}") == 0, shell.err
+    settings = stored(run)
+    settings.accelerator.devices = 999_999
+    OmegaConf.save(settings, run / ".hydra" / "config.yaml")
+    assert gan.load(run).sample(2).shape[0] == 2
+    assert shell.train(f"resume={run}", "steps=2") == 2
+    assert "accelerator.devices=999999: this machine has" in shell.err
+    assert shell.train(f"resume={run}", "steps=2", "accelerator=auto") == 0, shell.err
