@@ -1,7 +1,7 @@
 """The base class of the data sets."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from datamodules.degradations import Degradation
+from datamodules.degraded import DegradedLoader, Sources
 from datamodules.errors import DataError
 from datamodules.loader import Batch, Shard, StepLoader, to_batch
 from datamodules.split import Split, cut, row_slices
@@ -43,6 +45,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
+        task: makes the source of a restoration from each image; batches are pairs then.
 
     Attributes:
         name: the name of the data set, as in `data=mnist`.
@@ -77,6 +80,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         memory_limit: int = 2 * 2**30,
         changed: str = "refuse",
         validation: float = 0.0,
+        task: Degradation | None = None,
     ) -> None:
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
@@ -90,6 +94,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
+        self.task = task or None
+        if self.task is not None:
+            self.task.check(channels, resolution)
 
     @cached_property
     def _splits(self) -> dict[str, Split]:
@@ -157,11 +164,21 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return Path(f"data/{self.name}" if root is None else root).expanduser()
 
     @property
+    def domains(self) -> Mapping[str, "ImageDataModule | Sources"]:
+        """Return domain "a", the sources, and domain "b", the images, if there are pairs."""
+        return {} if self.task is None else {"a": Sources(self, self.task), "b": self}
+
+    @property
+    def paired(self) -> bool:
+        """Return whether image k of both domains shows the same."""
+        return True
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Return the names of the classes in the order of their labels, () if they have none."""
         return ()
 
-    def train_dataloader(self) -> StepLoader:
+    def train_dataloader(self) -> "StepLoader | DegradedLoader":
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
         Raises:
@@ -180,7 +197,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
                 f" set batch_size={len(split)} or less"
             )
-        return StepLoader(
+        loader = StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed),
             shard=shard,
@@ -190,6 +207,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             flip=self.flip,
             start=lambda: self.start_step,
         )
+        return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1

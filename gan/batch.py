@@ -38,6 +38,21 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class PairBatch(Batch):
+    """Images of two domains; row k of both shows the same where the data are paired.
+
+    Attributes:
+        real: images of domain B, (B, C, H, W).
+        labels: of the images of domain A.
+        source: images of domain A, (B, C', H', W').
+        epsilon: uniform in [0, 1), (B,), for the points of a gradient penalty.
+    """
+
+    source: Tensor
+    epsilon: Tensor
+
+
+@dataclass(frozen=True)
 class LatentBatch(Batch):
     """Real images, and the latents of as many fakes.
 

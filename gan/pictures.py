@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import interpolate, max_pool2d, pad
 
 from gan.backbones.pixels import to_uint8
 from gan.errors import InputError
@@ -55,6 +55,15 @@ def _grid(images: Tensor, columns: int) -> Tensor:
     cells = torch.cat([cells, free]).view(rows, columns, *cells.shape[1:])
     grid = cells.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
     return pad(grid, (0, _BORDER, 0, _BORDER), value=_WHITE)
+
+
+def same_shape(images: Tensor, others: Tensor) -> Tensor:
+    """Return images (B, C, H, W) with the channels and the size of others, (B, C', H', W').
+
+    Gray becomes colour; pixels are repeated or left out.
+    """
+    wide = images.expand(-1, others.shape[1], -1, -1) if images.shape[1] == 1 else images
+    return interpolate(wide, others.shape[2:], mode="nearest-exact")
 
 
 def stack_blocks(blocks: Sequence[Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
 """Refusals of ingredients that do not go together."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -12,6 +12,9 @@ from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
+
+if TYPE_CHECKING:
+    from gan.algorithms.critic import Critic
 
 
 class Ingredients(Protocol):
@@ -31,38 +34,74 @@ def check_ingredients(game: Ingredients) -> None:
     Raises:
         InputError: with the reason and the remedy.
     """
-    _check_interfaces(game)
+    _check_interfaces(
+        {
+            "model.generator": (game.generator, Generator),
+            "model.discriminator": (game.discriminator, Discriminator),
+        },
+        game.regularizers,
+    )
     if game.generator.num_classes != game.discriminator.num_classes:
         raise InputError(
             f"model: the generator knows {game.generator.num_classes} labels and the "
             f"discriminator {game.discriminator.num_classes}: give both the same conditioning"
         )
-    if game.loss.logits != game.discriminator.logits:
-        raise InputError(
-            f"loss: logits an image: the loss reads {game.loss.logits}, the discriminator gives "
-            f"{game.discriminator.logits}: loss=multi_hinge and conditioning=multi_hinge need "
-            "each other"
-        )
+    _check_logits(game.loss, game.discriminator)
     if isinstance(game.discriminator.head, ClassHead) and not game.classifies:
         raise InputError(
             "conditioning: the discriminator has a classifier that this game does not train: "
             "choose model=acgan, contragan or reacgan, or conditioning=projection"
         )
     _check_pack(game)
-    for name, regularizer in game.regularizers.items():
-        _check_per_sample(name, regularizer, game)
-        _check_clipping(name, regularizer, game.discriminator)
-        _check_selection(name, regularizer, game.loss)
+    _check_regularizers(game.regularizers, game.discriminator, game.loss, game.pack)
 
 
-def _check_interfaces(game: Ingredients) -> None:
+def check_critic(critic: "Critic", loss: AdversarialLoss) -> None:
+    """Refuse a discriminator of images, its regularizers and a loss that do not go together.
+
+    Raises:
+        InputError: with the reason and the remedy.
+    """
+    networks = {"model.discriminator": (critic.network, Discriminator)}
+    _check_interfaces(networks, critic.regularizers)
+    _check_logits(loss, critic.network)
+    for name, regularizer in critic.regularizers.items():
+        if regularizer.needs_latents:
+            raise InputError(
+                f"regularizers.{name} changes latents, and this game has none: leave {name} out"
+            )
+    _check_regularizers(critic.regularizers, critic.network, loss)
+
+
+def _check_logits(loss: AdversarialLoss, discriminator: Discriminator) -> None:
+    """Refuse a loss of another number of logits."""
+    if loss.logits != discriminator.logits:
+        raise InputError(
+            f"loss: logits an image: the loss reads {loss.logits}, the discriminator gives "
+            f"{discriminator.logits}: loss=multi_hinge and conditioning=multi_hinge need "
+            "each other"
+        )
+
+
+def _check_regularizers(
+    regularizers: Mapping[str, Regularizer],
+    discriminator: Discriminator,
+    loss: AdversarialLoss,
+    pack: int = 1,
+) -> None:
+    """Refuse regularizers that do not go with discriminator, loss or packing."""
+    for name, regularizer in regularizers.items():
+        _check_per_sample(name, regularizer, discriminator, pack)
+        _check_clipping(name, regularizer, discriminator)
+        _check_selection(name, regularizer, loss)
+
+
+def _check_interfaces(
+    networks: Mapping[str, tuple[object, type]], regularizers: Mapping[str, Regularizer]
+) -> None:
     """Refuse networks and regularizers of a user's own that lack the interface."""
-    expected: Mapping[str, tuple[object, type]] = {
-        "model.generator": (game.generator, Generator),
-        "model.discriminator": (game.discriminator, Discriminator),
-        **{f"regularizers.{name}": (r, Regularizer) for name, r in game.regularizers.items()},
-    }
-    for place, (ingredient, interface) in expected.items():
+    own = {f"regularizers.{name}": (r, Regularizer) for name, r in regularizers.items()}
+    for place, (ingredient, interface) in {**networks, **own}.items():
         if not isinstance(ingredient, interface):
             raise InputError(
                 f"{place}: {type(ingredient).__name__} is no {interface.__name__}: derive it from "
@@ -81,20 +120,22 @@ def _check_pack(game: Ingredients) -> None:
         )
 
 
-def _check_per_sample(name: str, regularizer: Regularizer, game: Ingredients) -> None:
+def _check_per_sample(
+    name: str, regularizer: Regularizer, discriminator: Discriminator, pack: int
+) -> None:
     """Refuse a regularizer of each image's logit where a logit depends on other images."""
     if not regularizer.per_sample:
         return
     alone = f"regularizers.{name} needs a logit that depends on its own image alone, but "
-    if any(isinstance(module, _BatchNorm) for module in game.discriminator.modules()):
+    if any(isinstance(module, _BatchNorm) for module in discriminator.modules()):
         raise InputError(
             f"{alone}the discriminator has batch normalisation: set critic_norm=none, instance "
             "or layer"
         )
-    if game.discriminator.minibatch.compares:
+    if discriminator.minibatch.compares:
         raise InputError(f"{alone}minibatch compares it with others: set minibatch=none")
-    if game.pack > 1:
-        raise InputError(f"{alone}pack={game.pack} gives several images one logit: set pack=1")
+    if pack > 1:
+        raise InputError(f"{alone}pack={pack} gives several images one logit: set pack=1")
 
 
 def _check_clipping(name: str, regularizer: Regularizer, discriminator: nn.Module) -> None:

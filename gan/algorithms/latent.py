@@ -11,7 +11,7 @@ from gan.algorithms.class_names import ClassNames, Labels
 from gan.algorithms.two_player import Images, TwoPlayerGame
 from gan.batch import LatentBatch
 from gan.errors import InputError
-from gan.latents import Prior, keyed_generator
+from gan.latents import Gaussian, Prior, keyed_generator
 from gan.layers.noise import noise_per_image
 from gan.networks.base import Generator
 
@@ -41,7 +41,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
     Args:
         generator: latents to images.
         discriminator: the other player.
-        prior: of the latents.
+        prior: of the latents; standard normal by default.
         settings: see :class:`TwoPlayerGame`.
 
     Attributes:
@@ -53,10 +53,14 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
     class_names = ClassNames()
 
     def __init__(
-        self, generator: Generator, discriminator: nn.Module, prior: Prior, **settings: Any
+        self,
+        generator: Generator,
+        discriminator: nn.Module,
+        prior: Prior | None = None,
+        **settings: Any,
     ) -> None:
         super().__init__(generator, discriminator, **settings)
-        self.prior = prior
+        self.prior = prior or Gaussian(generator.latent_dim)
 
     def make_batch(self, images: Images, turn: int) -> LatentBatch:
         """Return this device's images with its share of the latents of an update."""

@@ -24,6 +24,7 @@ from gan.schedules import Constant, Schedule
 
 Terms = dict[str, Tensor]
 Images = tuple[Tensor, Tensor | None]
+Pair = tuple[Images, Images]  # of domain A, of domain B
 BatchType = TypeVar("BatchType", bound=Batch, default=Any)
 
 
@@ -147,7 +148,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         return [module for module in self.modules() if isinstance(module, Scheduled)]
 
     @abstractmethod
-    def make_batch(self, images: Images, turn: int) -> BatchType:
+    def make_batch(self, images: Any, turn: int) -> BatchType:
         """Return what an update is computed on; turn ``n_critic`` is the generator's."""
 
     @abstractmethod
@@ -159,7 +160,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         """Return the terms whose sum the generator minimises."""
 
     @abstractmethod
-    def validation_step(self, batch: Images, batch_idx: int) -> dict[str, Tensor]:
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Return images ``real`` and ``fake`` to compare, (B, C, H, W) in [-1, 1]."""
 
     def after_discriminator_update(self) -> None:
@@ -187,22 +188,23 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
                 )
         return optimizers
 
-    def training_step(self, batches: Sequence[Images], batch_idx: int) -> dict[str, Any]:
+    def training_step(self, batches: Sequence[Any], batch_idx: int) -> dict[str, Any]:
         """Run one step on ``n_critic`` batches and return the values to log."""
-        self.readings = {}
+        self.readings, seen = {}, 0
         for module in self.scheduled:
             module.set_progress(self.clock.images)
         generator, discriminator = self.players
         for self.turn, images in enumerate(batches):
+            whole = self.make_batch(images, self.turn)
+            seen += len(whole.real) * self.trainer.world_size
             with self.updating(discriminator):
-                for batch in self.make_batch(images, self.turn).chunks(self.accumulate):
+                for batch in whole.chunks(self.accumulate):
                     self.backpropagate(self.discriminator_loss(batch))
             self.after_discriminator_update()
         with self.updating(generator):
             for batch in self.make_batch(images, self.n_critic).chunks(self.accumulate):
                 self.backpropagate(self.generator_loss(batch))
         self._average_over_processes()
-        seen = sum(len(real) for real, _ in batches) * self.trainer.world_size
         self.clock.tick(seen)
         self.averaging.update(self.averaged, self.generator, seen, self.clock.images)
         return self.readings

@@ -1,6 +1,6 @@
 """The data set, as backbones and metrics read it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -88,3 +88,36 @@ class PointDataset(ImageDataset, Protocol):
     @property
     def std(self) -> float:
         """Return the standard deviation of every mode along each axis."""
+
+
+class Domain(ImageDataset, Protocol):
+    """The images of one domain of an image-to-image game."""
+
+    def batch(self, split: str, indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return images (n, C, R, R) in [-1, 1] of a split at int64 indices (n,), and labels."""
+
+
+class PairedDataset(Protocol):
+    """Images of two domains."""
+
+    @property
+    def domains(self) -> Mapping[str, Domain]:
+        """Return domain "a", the sources, and domain "b"."""
+
+    @property
+    def paired(self) -> bool:
+        """Return whether image k of both domains shows the same."""
+
+
+def has_split(dataset: ImageDataset, split: str) -> bool:
+    """Return whether a data set has a split."""
+    try:
+        dataset.split(split)
+    except ValueError:
+        return False
+    return True
+
+
+def held_out_split(dataset: ImageDataset) -> str:
+    """Return the split whose images are translated: validation, test or train, what there is."""
+    return next(s for s in ("validation", "test", "train") if has_split(dataset, s))

@@ -1,20 +1,28 @@
-"""Pictures of fixed latents during training."""
+"""Pictures of fixed latents or images during training."""
 
+from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
+from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
+from gan.backbones.dataset import PairedDataset, held_out_split
 from gan.callbacks.base import StepCallback
 from gan.errors import InputError
-from gan.pictures import picture, save_grid
+from gan.pictures import picture, same_shape, save_grid, stack_blocks
 
 
 class Samples(StepCallback):
-    """Write a grid of samples from fixed latents early, every ``every`` steps and at the end.
+    """Write a grid of samples early, every ``every`` steps and at the end.
 
-    For a conditional generator each column is a class.
+    Samples are images of fixed latents; for a conditional generator each column is a class. A game
+    on images shows held-out ones in rows: the sources, their translations, and the targets or what
+    the translation back gives.
 
     Args:
         folder: of the files, such as ``step_00000500.png``.
@@ -36,15 +44,54 @@ class Samples(StepCallback):
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Write a grid if it is due."""
-        assert isinstance(game, LatentGame)
         step = game.clock.step
         due = step % self.every == 0 or step == self.first or last or trainer.should_stop
         if not (due and trainer.is_global_zero):
             return
-        columns = min(game.generator.num_classes or self.columns, self.columns)
-        grid = picture(game.sample(self.rows * columns, seed=game.seed), columns)
+        dataset = trainer.datamodule  # type: ignore[attr-defined]
+        grid = draw(game, dataset, self.rows, self.columns)
         save_grid(grid, self.folder / f"step_{step:08d}.png")
         for logger in trainer.loggers:
             log_picture = getattr(logger, "log_picture", None)
             if log_picture is not None:
                 log_picture("samples", grid, game.clock)
+
+
+@singledispatch
+def draw(game: TwoPlayerGame, dataset: Any, rows: int, columns: int) -> Tensor:
+    """Return a picture (3, H, W) of what a game has learned."""
+    raise TypeError(f"no picture of {type(game).__name__}")
+
+
+@draw.register
+def _(game: LatentGame, dataset: Any, rows: int, columns: int) -> Tensor:
+    columns = min(game.generator.num_classes or columns, columns)
+    return picture(game.sample(rows * columns, seed=game.seed), columns)
+
+
+@draw.register
+def _(game: TranslationGame, dataset: PairedDataset, rows: int, columns: int) -> Tensor:
+    blocks = [
+        block
+        for direction in game.directions
+        for block in _blocks(game, dataset, direction, max(rows // 3, 1), columns)
+    ]
+    images = stack_blocks(blocks)
+    return picture(images, columns)
+
+
+def _blocks(
+    game: TranslationGame, dataset: PairedDataset, direction: str, count: int, columns: int
+) -> list[Tensor]:
+    """Return blocks (rows, columns, C, H, W) of sources, outputs, and targets or cycles."""
+    source, target = (dataset.domains[name] for name in direction)
+    split = held_out_split(source)
+    chosen = torch.arange(min(count * columns, len(source.split(split))))
+    images = source.batch(split, chosen)[0].cpu()
+    rows = [images, game.translate(images, direction)]
+    if direction[::-1] in game.directions:
+        rows.append(game.translate(rows[1], direction[::-1]))
+    elif dataset.paired:
+        rows.append(target.batch(split, chosen)[0].cpu())
+    shown = torch.stack([same_shape(row, rows[1]) for row in rows])
+    return [part for part in shown.split(columns, dim=1)]

@@ -12,7 +12,7 @@ from torchmetrics import SumMetric
 from gan import processes
 from gan.backbones import cache
 from gan.backbones.base import Backbone
-from gan.backbones.dataset import ImageDataset
+from gan.backbones.dataset import ImageDataset, has_split
 from gan.errors import InputError
 from gan.metrics.base import Metric, Stamp
 from gan.metrics.feature_metric import FeatureMetric, Role
@@ -115,7 +115,7 @@ class Evaluation:
         """
         chosen = self._split
         if chosen is None:
-            chosen = "validation" if _has_split(dataset, "validation") else "train"
+            chosen = "validation" if has_split(dataset, "validation") else "train"
         if chosen not in OTHER:
             raise InputError(f"evaluation.split={chosen}: give {', '.join(OTHER)}")
         return chosen
@@ -175,7 +175,7 @@ class Evaluation:
         names: dict[str, str] = {}  # of the metric that gives each value
         for name, metric in self.metrics.items():
             reason = metric.incompatibility(self.backbone, dataset, labelled)
-            if Role.UNSEEN in metric.real_states and not _has_split(dataset, other):
+            if Role.UNSEEN in metric.real_states and not has_split(dataset, other):
                 reason = f"{dataset.name} has no {other} split"
             for key in metric.ranking if reason is None else ():
                 if names.setdefault(key, name) != name:
@@ -214,7 +214,7 @@ class Evaluation:
         None for data without another split.
         """
         dataset, other = self._prepared(), OTHER[self.split]
-        if not _has_split(dataset, other):
+        if not has_split(dataset, other):
             return None
         metrics = {k: m for k, m in self.metrics.items() if Role.UNSEEN not in m.real_states}
         return self._statistics().baseline(metrics, self.split, other)
@@ -311,15 +311,6 @@ def _feature_metrics(metrics: Mapping[str, Metric]) -> dict[str, FeatureMetric]:
             f"training by python -m gan evaluate run=DIR metrics=[{names}]"
         )
     return chosen
-
-
-def _has_split(dataset: ImageDataset, split: str) -> bool:
-    """Return whether a data set has a split."""
-    try:
-        dataset.split(split)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_split(dataset: ImageDataset, split: str, remedy: str) -> None:

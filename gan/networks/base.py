@@ -106,6 +106,20 @@ class Generator(nn.Module, ABC):
         return real
 
 
+class Translator(nn.Module, ABC):
+    """A network that maps images of one domain to images of another.
+
+    Attributes:
+        scale: height of its output over that of its input.
+    """
+
+    scale: int = 1
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images (B, C, scale H, scale W) in [-1, 1] of images (B, C', H, W)."""
+
+
 class Discriminator(nn.Module, ABC):
     """A network that maps images to logits, never probabilities; the critic of a Wasserstein loss.
 

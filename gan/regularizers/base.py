@@ -8,8 +8,20 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from gan.batch import LatentBatch
+from gan.batch import LatentBatch, PairBatch
 from gan.errors import InputError
+
+
+def latents_of(batch: LatentBatch | PairBatch) -> Tensor:
+    """Return the latents of a batch; games without latents refuse what needs them."""
+    if not isinstance(batch, LatentBatch):
+        raise TypeError("the batch has no latents")
+    return batch.z
+
+
+def mean_over_patches(logits: Tensor) -> Tensor:
+    """Return a logit an image, (B,), of maps of logits (B, h, w); other logits are unchanged."""
+    return logits.mean((1, 2)) if logits.dim() == 3 else logits
 
 
 @dataclass(frozen=True)
@@ -27,13 +39,18 @@ class DiscriminatorOutputs:
         fake_features: h of the fakes.
     """
 
-    batch: LatentBatch
+    batch: LatentBatch | PairBatch
     real: Tensor
     fake: Tensor
     real_logits: Tensor
     fake_logits: Tensor
     real_features: Tensor
     fake_features: Tensor
+
+    @property
+    def latents(self) -> Tensor:
+        """Return the latents of the fakes, (B, latent_dim)."""
+        return latents_of(self.batch)
 
 
 @dataclass(frozen=True)
@@ -47,10 +64,15 @@ class GeneratorOutputs:
         fake_features: h of the fakes, from which the logits are computed.
     """
 
-    batch: LatentBatch
+    batch: LatentBatch | PairBatch
     fake: Tensor
     fake_logits: Tensor
     fake_features: Tensor
+
+    @property
+    def latents(self) -> Tensor:
+        """Return the latents of the fakes, (B, latent_dim)."""
+        return latents_of(self.batch)
 
 
 class GeneratorNetwork(Protocol):
@@ -95,6 +117,7 @@ class Regularizer(nn.Module, ABC):
             excludes batch normalisation and packing in the discriminator.
         clips: it bounds the stored weights, which excludes equalised ones.
         selective: it chooses among the generator's logits, which excludes losses of pairs.
+        needs_latents: it changes the latents of fakes, which excludes games on images.
 
     Raises:
         InputError: if ``every`` is below 1.
@@ -105,6 +128,7 @@ class Regularizer(nn.Module, ABC):
     per_sample: bool = False
     clips: bool = False
     selective: bool = False
+    needs_latents: bool = False
     every: int = 1
 
     def __init__(self, every: int = 1) -> None:

@@ -4,13 +4,22 @@ import torch
 from torch import Tensor
 
 from gan.clock import Scheduled
-from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
+from gan.regularizers.base import (
+    DiscriminatorOutputs,
+    Networks,
+    Regularizer,
+    mean_over_patches,
+)
 from gan.schedules import Constant, Schedule
 
 
 def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
-    """Return the squared norm of d logit / d image for each image, (B,), differentiable."""
-    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    """Return the squared norm of d logit / d image for each image, (B,), differentiable.
+
+    Of a map of logits (B, h, w), an image's logit is the mean.
+    """
+    total = mean_over_patches(logits).sum()
+    (gradient,) = torch.autograd.grad(total, images, create_graph=True)
     return gradient.square().flatten(1).sum(dim=1)
 
 

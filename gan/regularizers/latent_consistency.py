@@ -36,6 +36,8 @@ class LatentConsistency(Regularizer):
         InputError: if ``sigma`` is not above 0.
     """
 
+    needs_latents = True
+
     def __init__(
         self,
         weight_dis: float = 20.0,
@@ -55,11 +57,11 @@ class LatentConsistency(Regularizer):
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return D's term, with the logits of G(T(z))."""
         with torch.no_grad():
-            fake = networks.generator(self.perturb(out.batch.z), out.batch.labels)
+            fake = networks.generator(self.perturb(out.latents), out.batch.labels)
         logits, _ = networks.discriminate(fake, out.batch.labels)
         return self.weight_dis * mse_loss(logits, out.fake_logits)
 
     def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return G's term, with the images G(T(z))."""
-        fake = networks.generator(self.perturb(out.batch.z), out.batch.labels)
+        fake = networks.generator(self.perturb(out.latents), out.batch.labels)
         return -self.weight_gen * mse_loss(fake, out.fake)

@@ -24,6 +24,8 @@ class ModeSeeking(Regularizer):
         InputError: if ``eps`` is not above 0.
     """
 
+    needs_latents = True
+
     def __init__(self, weight: float = 1.0, eps: float = 1e-5, every: int = 1) -> None:
         super().__init__(every)
         if eps <= 0:
@@ -36,7 +38,7 @@ class ModeSeeking(Regularizer):
         Raises:
             InputError: if there is one image only.
         """
-        z = out.batch.z
+        z = out.latents
         if len(z) < 2:
             raise InputError(
                 "regularizers.mode_seeking compares images, but a device has one at a time: "

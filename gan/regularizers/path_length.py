@@ -30,6 +30,7 @@ class PathLength(Regularizer):
         InputError: if a number is out of range.
     """
 
+    needs_latents = True
     mean: Tensor
 
     def __init__(
@@ -46,7 +47,7 @@ class PathLength(Regularizer):
 
     def lengths(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return |J^T y| of each image, (B / shrink,), differentiable."""
-        z, labels = out.batch.z, out.batch.labels
+        z, labels = out.latents, out.batch.labels
         part = slice(max(len(z) // self.shrink, 1))
         y = None if labels is None else labels[part]
         w, images = networks.generator.forward_with_styles(z[part], y)

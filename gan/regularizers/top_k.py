@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from gan.errors import InputError
-from gan.regularizers.base import Regularizer
+from gan.regularizers.base import Regularizer, mean_over_patches
 
 
 class TopK(Regularizer):
@@ -42,7 +42,10 @@ class TopK(Regularizer):
         return max(round(share * batch), 1)
 
     def select(self, fake_logits: Tensor, images: int) -> Tensor:
-        """Return the k highest of logits (B,); of two margins (B, 2), the first ranks."""
+        """Return the k highest of logits (B,).
+
+        Of two margins (B, 2) the first ranks, of maps of logits (B, h, w) the mean.
+        """
         k = self.kept(len(fake_logits), images)
-        rank = fake_logits.view(len(fake_logits), -1)[:, 0]
+        rank = mean_over_patches(fake_logits).view(len(fake_logits), -1)[:, 0]
         return fake_logits[rank.topk(k).indices]

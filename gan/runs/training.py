@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
 
 from gan.algorithms.precision import scale_losses
+from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.data_identity import DataIdentity
@@ -139,6 +140,21 @@ def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
     if node.compile:
         game.generator.compile()
         game.averaged.compile()
+
+
+def _check_domains(game: TwoPlayerGame, datamodule: Any) -> None:
+    """Refuse pairs of images for a game on latents, and images without pairs for one on images."""
+    translates, pairs = isinstance(game, TranslationGame), bool(datamodule.domains)
+    if translates and not pairs:
+        raise InputError(
+            f"data: {datamodule.name} has one domain, and the game translates between two: set "
+            "task=denoise or another, data=unpaired or data=paired"
+        )
+    if pairs and not translates:
+        raise InputError(
+            "data: there are pairs of images, and the game has latents: leave task= out, or choose "
+            "model=pix2pix, srgan, cyclegan or cut"
+        )
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
@@ -284,6 +300,7 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     datamodule = _data(config)
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
+    _check_domains(game, datamodule)
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
     _accelerate(game, config.accelerator)

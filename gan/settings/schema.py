@@ -44,6 +44,7 @@ class TrainConfig:
     averaging: Any = MISSING
     optimizer: Any = MISSING
     schedule: Any = MISSING
+    task: Any = MISSING
     data: Any = MISSING
     backbone: Any = MISSING
     metrics: Any = MISSING

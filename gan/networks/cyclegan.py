@@ -1,0 +1,109 @@
+"""The residual translator of CycleGAN (Zhu et al., 2017), after Johnson et al., 2016."""
+
+from collections.abc import Collection
+
+from torch import Tensor, nn
+
+from gan.layers.filtering import Downsample, Upsample
+from gan.networks.base import Translator
+from gan.networks.patch import initialize
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x) with two 3x3 convolutions, reflect padding and instance normalisation.
+
+    Args:
+        width: channels.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*_convolution(width, width), nn.ReLU(), *_convolution(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return feature maps of the same shape."""
+        h: Tensor = x + self.layers(x)
+        return h
+
+
+def _convolution(before: int, after: int, size: int = 3) -> list[nn.Module]:
+    """Return reflect padding, a convolution and instance normalisation."""
+    return [
+        nn.ReflectionPad2d(size // 2),
+        nn.Conv2d(before, after, size),
+        nn.InstanceNorm2d(after),
+    ]
+
+
+def _halve(width: int, antialias: bool) -> list[nn.Module]:
+    """Return layers that halve the resolution and double the channels."""
+    stride = 1 if antialias else 2
+    layers = [nn.Conv2d(width, 2 * width, 3, stride, 1), nn.InstanceNorm2d(2 * width), nn.ReLU()]
+    return [*layers, Downsample((1, 2, 1))] if antialias else layers
+
+
+def _double(width: int, antialias: bool) -> list[nn.Module]:
+    """Return layers that double the resolution and halve the channels."""
+    after = width // 2
+    if antialias:
+        upsampling: list[nn.Module] = [Upsample(), nn.Conv2d(width, after, 3, 1, 1)]
+    else:
+        upsampling = [nn.ConvTranspose2d(width, after, 3, 2, 1, output_padding=1)]
+    return [*upsampling, nn.InstanceNorm2d(after), nn.ReLU()]
+
+
+class ResNetTranslator(Translator):
+    """Two halvings, residual blocks and two doublings, of images of any size divisible by 4.
+
+    Args:
+        channels: of the images of both domains.
+        width: channels after the first convolution.
+        blocks: residual blocks; the paper has 6 below 256 pixels and 9 from there on.
+        antialias: low-pass filters at each change of resolution, as in CUT (Zhang, 2019).
+    """
+
+    def __init__(
+        self, channels: int, width: int = 64, blocks: int = 9, antialias: bool = False
+    ) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(
+            *_convolution(channels, width, 7),
+            nn.ReLU(),
+            *_halve(width, antialias),
+            *_halve(2 * width, antialias),
+            *(ResidualBlock(4 * width) for _ in range(blocks)),
+        )
+        self.decoder = nn.Sequential(
+            *_double(4 * width, antialias),
+            *_double(2 * width, antialias),
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(width, channels, 7),
+            nn.Tanh(),
+        )
+        self.apply(initialize)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1] of images (B, C, H, W)."""
+        images: Tensor = self.decoder(self.encoder(x))
+        return images
+
+    def features(self, x: Tensor, layers: Collection[int]) -> list[Tensor]:
+        """Return the maps (B, F, h, w) after some layers of the encoder, by their indices."""
+        found = []
+        for index, layer in enumerate(self.encoder[: max(layers) + 1]):
+            x = layer(x)
+            if index in layers:
+                found.append(x)
+        return found
+
+
+class Translators(nn.ModuleDict):
+    """The two networks of a cycle: "ab" and "ba".
+
+    Args:
+        ab: A to B.
+        ba: B to A.
+    """
+
+    def __init__(self, ab: Translator, ba: Translator) -> None:
+        super().__init__({"ab": ab, "ba": ba})
