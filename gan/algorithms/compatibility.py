@@ -46,6 +46,11 @@ def check_ingredients(game: Ingredients) -> None:
             f"model: the generator knows {game.generator.num_classes} labels and the "
             f"discriminator {game.discriminator.num_classes}: give both the same conditioning"
         )
+    if not game.loss.adversarial:
+        raise InputError(
+            "loss=none: the generator of latents learns from the adversarial loss alone: choose "
+            "another loss, or model=pix2pix, srgan, cyclegan or cut"
+        )
     _check_logits(game.loss, game.discriminator)
     if isinstance(game.discriminator.head, ClassHead) and not game.classifies:
         raise InputError(

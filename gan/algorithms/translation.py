@@ -101,6 +101,8 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
             real: images (B, C, H, W).
             fake: as many translated images, without a graph.
         """
+        if not self.loss.adversarial:
+            return self.no_terms(critic.network)
         due = critic.due(self.clock.step * self.n_critic + self.turn)
         real, fake = due.attach(critic.augment.substitute_reals(real, fake), fake)
         real_logits, h_real = critic.discriminate(real, None)
@@ -121,6 +123,8 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
             real: images (B, C, H, W).
             fake: as many translated images.
         """
+        if not self.loss.adversarial:
+            return {}
         due = critic.due(self.clock.step)
         fake_logits, h_fake = critic.discriminate(fake, None)
         real_logits = None
@@ -131,6 +135,11 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         adversarial = self.loss.generator(selected, real_logits)
         out = GeneratorOutputs(batch, fake, fake_logits, h_fake)
         return critic.named({"adversarial": adversarial, **due.generator_penalties(out, critic)})
+
+    def no_terms(self, network: nn.Module) -> Terms:
+        """Return a term of 0 for a player that is not trained in an update."""
+        weight = next(network.parameters())
+        return {"adversarial": 0 * weight.sum()}
 
     def _observe(self, critic: Critic, real_logits: Tensor, fake_logits: Tensor) -> None:
         """Let the augmentation adapt to the logits of an update, and log their means."""

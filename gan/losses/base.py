@@ -14,11 +14,13 @@ class AdversarialLoss(ABC):
         relativistic: whether the generator loss needs the logits of real images.
         paired: whether logit i of one kind is compared with logit i of the other kind.
         logits: number of logits per image that the discriminator must return: 1, or 2 margins.
+        adversarial: whether the losses depend on the logits.
     """
 
     relativistic: bool = False
     paired: bool = False
     logits: int = 1
+    adversarial: bool = True
 
     @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

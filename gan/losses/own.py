@@ -15,7 +15,7 @@ class OwnLoss(AdversarialLoss):
 
     def __init__(self, loss: AdversarialLoss) -> None:
         self.loss = loss
-        for name in ("relativistic", "paired", "logits"):
+        for name in ("relativistic", "paired", "logits", "adversarial"):
             setattr(self, name, getattr(loss, name, getattr(AdversarialLoss, name)))
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

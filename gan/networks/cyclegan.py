@@ -1,7 +1,5 @@
 """The residual translator of CycleGAN (Zhu et al., 2017), after Johnson et al., 2016."""
 
-from collections.abc import Collection
-
 from torch import Tensor, nn
 
 from gan.layers.filtering import Downsample, Upsample
@@ -60,19 +58,21 @@ class ResNetTranslator(Translator):
         width: channels after the first convolution.
         blocks: residual blocks; the paper has 6 below 256 pixels and 9 from there on.
         antialias: low-pass filters at each change of resolution, as in CUT (Zhang, 2019).
+
+    Attributes:
+        taps: layers of the encoder whose maps :meth:`features` returns.
     """
 
     def __init__(
         self, channels: int, width: int = 64, blocks: int = 9, antialias: bool = False
     ) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(
-            *_convolution(channels, width, 7),
-            nn.ReLU(),
-            *_halve(width, antialias),
-            *_halve(2 * width, antialias),
-            *(ResidualBlock(4 * width) for _ in range(blocks)),
-        )
+        first = [*_convolution(channels, width, 7), nn.ReLU()]
+        halvings = [_halve(width, antialias), _halve(2 * width, antialias)]
+        inner = [ResidualBlock(4 * width) for _ in range(blocks)]
+        self.encoder = nn.Sequential(*first, *halvings[0], *halvings[1], *inner)
+        starts = [0, len(first), len(first) + len(halvings[0]), len(self.encoder) - blocks]
+        self.taps = [*starts, starts[-1] + blocks // 2]
         self.decoder = nn.Sequential(
             *_double(4 * width, antialias),
             *_double(2 * width, antialias),
@@ -87,14 +87,19 @@ class ResNetTranslator(Translator):
         images: Tensor = self.decoder(self.encoder(x))
         return images
 
-    def features(self, x: Tensor, layers: Collection[int]) -> list[Tensor]:
-        """Return the maps (B, F, h, w) after some layers of the encoder, by their indices."""
-        found = []
-        for index, layer in enumerate(self.encoder[: max(layers) + 1]):
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return five maps (B, F, h, w) of the encoder (Park et al., 2020, appendix C).
+
+        They are the padded image, the convolution of each halving, the first residual block and the
+        one in the middle; with 9 blocks and low-pass filters these are layers 0, 4, 8, 12 and 16 of
+        the authors' network. F is C, 2, 4, 4 and 4 times the width.
+        """
+        maps = []
+        for index, layer in enumerate(self.encoder[: self.taps[-1] + 1]):
             x = layer(x)
-            if index in layers:
-                found.append(x)
-        return found
+            if index in self.taps:
+                maps.append(x)
+        return maps
 
 
 class Translators(nn.ModuleDict):
