@@ -18,6 +18,7 @@ class Degradation(ABC):
     """
 
     name: str
+    classical: str = ""
     scale: int = 1
 
     @abstractmethod
