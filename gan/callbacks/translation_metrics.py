@@ -43,16 +43,11 @@ class TranslationMetrics(MetricsCallback):
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the values; that of further directions under their names."""
         first, *others = self.evaluations
-        stamp = super().stamp | {"sources": self._named(first)}
+        stamp = super().stamp | {"sources": self.sources[first].name}
         for direction in others:
-            own = self.evaluations[direction].stamp() | {"sources": self._named(direction)}
+            own = self.evaluations[direction].stamp() | {"sources": self.sources[direction].name}
             stamp |= {f"{direction}/{key}": value for key, value in own.items()}
         return stamp
-
-    def _named(self, direction: str) -> str:
-        """Return the name and the split of the sources of a direction."""
-        sources = self.sources[direction]
-        return f"{sources.source.name}/{sources.split}"
 
     @property
     def protocols(self) -> dict[str, str]:

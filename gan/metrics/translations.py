@@ -45,6 +45,11 @@ class Translations:
         return len(self.source.split(self.split))
 
     @property
+    def name(self) -> str:
+        """Return data set and split of the sources, for the stamp."""
+        return f"{self.source.name}/{self.split}"
+
+    @property
     def labelled(self) -> bool:
         """Return whether the sources have labels of the target's classes."""
         return self.source.num_classes > 1 and self.source.split(self.split).labels is not None
