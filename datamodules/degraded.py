@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from datamodules.degradations import Degradation
+from datamodules.degradations.base import Degradation
 from datamodules.loader import Batch, StepLoader
 from datamodules.split import Split
 

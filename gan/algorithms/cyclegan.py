@@ -49,8 +49,8 @@ class CycleGAN(TranslationGame):
         super().__init__(generator, discriminator, *args, **ingredients)
         self.cycle, self.identity = cycle, identity
         self.pools = nn.ModuleDict({"a": pool, "b": copy.deepcopy(pool)})
-        self.critic_a = self.add_critic(discriminator["a"], "_a")
-        self.critic_b = self.add_critic(discriminator["b"], "_b")
+        self.critic_a = self.add_critic(discriminator.of("a"), "_a")
+        self.critic_b = self.add_critic(discriminator.of("b"), "_b")
 
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return images translated by the averaged weights."""

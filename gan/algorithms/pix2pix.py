@@ -43,9 +43,7 @@ class Pix2Pix(TranslationGame):
     ) -> None:
         super().__init__(generator, discriminator, *args, **ingredients)
         if type(self.augment) is not Augmentation:
-            raise InputError(
-                "augment: it would change one image of a pair alone: set augment=none"
-            )
+            raise InputError("augment: it would change one image of a pair alone: set augment=none")
         self.l1, self.critic = l1, self.add_critic(discriminator)
 
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:

@@ -166,7 +166,9 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
             known = " or ".join(self.directions)
             raise InputError(f"direction={direction}: this model translates {known}")
         with evaluating(self.averaged):
-            parts = [self(part.to(self.device), direction) for part in images.split(SAMPLE_BATCH)]
+            parts = [
+                self(part.to(self.device), direction) for part in torch.split(images, SAMPLE_BATCH)
+            ]
         return torch.cat([part.float().cpu() for part in parts])
 
     def restore(self, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -85,9 +86,8 @@ class TranslationMetrics(MetricsCallback):
         assert isinstance(game, TranslationGame)
         values: dict[str, float] = {}
         for direction, sources in self.sources.items():
-            values |= self._measure_outputs(
-                trainer, direction, lambda rows, s=sources: s.translated(game, rows)
-            )
+            outputs = partial(sources.translated, game)
+            values |= self._measure_outputs(trainer, direction, outputs)
         return values
 
     def _measure_outputs(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ class TranslationAssessment:
     """
 
     def __init__(
-        self, folder: Path, dataset: Any, evaluations: Mapping[str, Evaluation], device: torch.device
+        self,
+        folder: Path,
+        dataset: Any,
+        evaluations: Mapping[str, Evaluation],
+        device: torch.device,
     ) -> None:
         self.dataset, self.device, self.evaluations = dataset, device, dict(evaluations)
         self.sources = {d: Translations(dataset, d) for d in evaluations}
@@ -61,9 +66,7 @@ class TranslationAssessment:
     def record(self, game: TranslationGame, checkpoint: str) -> Record:
         """Return the evaluation of a checkpoint, the earlier one if ``evaluation.json`` has it."""
         weights = digest(game.averaged.state_dict())[:16]
-        outputs = {
-            d: lambda rows, s=sources: s.translated(game, rows) for d, sources in self.sources.items()
-        }
+        outputs = {d: partial(sources.translated, game) for d, sources in self.sources.items()}
         return self._record(outputs, checkpoint, game.clock.step, weights)
 
     def references(self) -> list[Record]:

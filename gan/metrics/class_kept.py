@@ -22,7 +22,7 @@ class ClassKept(FeatureMetric):
     ranking = ("class_kept", "class_same")
     higher_is_better = True
 
-    pairs: Tensor
+    pairs: list[Tensor]
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class ClassKept(FeatureMetric):
         """Add the class of each source, and that of its output."""
         if role is Role.FAKE and not (features.labels == NO_LABEL).any():
             named = features.logits.argmax(1)
-            self.pairs.append(torch.stack([features.labels, named], dim=1))  # type: ignore[operator]
+            self.pairs.append(torch.stack([features.labels, named], dim=1))
 
     def compute(self) -> dict[str, float]:
         """Return both shares, in [0, 1]."""

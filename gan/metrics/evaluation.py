@@ -232,7 +232,9 @@ class Evaluation:
         if not has_split(dataset, other):
             return None
         metrics = {
-            k: m for k, m in self.metrics.items() if Role.UNSEEN not in m.real_states and not m.needs
+            k: m
+            for k, m in self.metrics.items()
+            if Role.UNSEEN not in m.real_states and not m.needs
         }
         values = self._statistics().baseline(metrics, self.split, other)
         name = self.backbone.name

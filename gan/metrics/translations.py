@@ -16,8 +16,8 @@ class Task(Protocol):
     """A degradation, from which sources are made."""
 
     @property
-    def classical(self) -> str:
-        """Return the name of the classical restoration, "" for none."""
+    def classical(self) -> str | None:
+        """Return the name of the classical restoration, or ``None``."""
 
     def baseline(self, sources: Tensor) -> Tensor:
         """Return the classical restoration, (B, C, H, W) in [-1, 1]."""
@@ -76,7 +76,7 @@ class Translations:
         Args:
             task: that made the sources.
         """
-        functions = {"input": self._enlarged}
+        functions: dict[str, Callable[[range], Outputs]] = {"input": self._enlarged}
         if task.classical:
             functions[task.classical] = lambda rows: self._classical(task, rows)
         return functions

@@ -16,7 +16,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_convolution(width, width), nn.ReLU(), *_convolution(width, width))
+        self.layers = nn.Sequential(
+            *_convolution(width, width), nn.ReLU(), *_convolution(width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps of the same shape."""
