@@ -25,8 +25,8 @@ class Outputs(NamedTuple):
 
     def rows(self, rows: slice) -> "Outputs":
         """Return some of the images."""
-        return self._make(None if part is None else part[rows] for part in self)
+        return Outputs._make(None if part is None else part[rows] for part in self)
 
     def to(self, device: torch.device) -> "Outputs":
         """Return the batch on a device."""
-        return self._make(None if part is None else part.to(device) for part in self)
+        return Outputs._make(None if part is None else part.to(device) for part in self)
