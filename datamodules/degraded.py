@@ -65,6 +65,10 @@ class Sources:
         """Return the images and labels from which the sources are made."""
         return self.data.split(split)
 
+    def fingerprint(self, split: str) -> str:
+        """Return the SHA-256 of the images from which the sources are made."""
+        return self.data.fingerprint(split)
+
     def batch(self, split: str, indices: Tensor) -> Batch:
         """Return the sources of the images at int64 indices (n,), and the labels."""
         images, labels = self.data.batch(split, indices)

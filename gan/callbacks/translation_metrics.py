@@ -44,9 +44,9 @@ class TranslationMetrics(MetricsCallback):
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the values; that of further directions under their names."""
         first, *others = self.evaluations
-        stamp = super().stamp | {"sources": self.sources[first].name}
+        stamp = super().stamp | self.sources[first].stamp()
         for direction in others:
-            own = self.evaluations[direction].stamp() | {"sources": self.sources[direction].name}
+            own = self.evaluations[direction].stamp() | self.sources[direction].stamp()
             stamp |= {f"{direction}/{key}": value for key, value in own.items()}
         return stamp
 
@@ -106,11 +106,8 @@ class TranslationMetrics(MetricsCallback):
 
     def references(self, trainer: pl.Trainer) -> dict[str, dict[str, float]]:
         """Return the metrics of sources and of classical restorations, if there are targets."""
-        dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
-        if dataset.task is None:
-            return {}
         with self._timed():
             return {
                 name: self._measure_outputs(trainer, "ab", outputs)
-                for name, outputs in self.sources["ab"].references(dataset.task).items()
+                for name, outputs in self.sources["ab"].references().items()
             }

@@ -33,7 +33,7 @@ class TranslationAssessment:
         evaluations: Mapping[str, Evaluation],
         device: torch.device,
     ) -> None:
-        self.dataset, self.device, self.evaluations = dataset, device, dict(evaluations)
+        self.device, self.evaluations = device, dict(evaluations)
         self.sources = {d: Translations(dataset, d) for d in evaluations}
         self.records = Evaluations(folder / "evaluation.json")
         if len(evaluations) > 1:
@@ -71,9 +71,7 @@ class TranslationAssessment:
 
     def references(self) -> list[Record]:
         """Return the evaluations of sources and classical restorations, if there are targets."""
-        if self.dataset.task is None:
-            return []
-        functions = self.sources["ab"].references(self.dataset.task)
+        functions = self.sources["ab"].references()
         return [self._record({"ab": f}, name, 0, name) for name, f in functions.items()]
 
     def _record(
@@ -117,8 +115,7 @@ class TranslationAssessment:
 
     def _stamp(self, direction: str) -> dict[str, Any]:
         """Return the protocol of a direction."""
-        sources = self.sources[direction]
-        return self.evaluations[direction].stamp() | {"sources": sources.name}
+        return self.evaluations[direction].stamp() | self.sources[direction].stamp()
 
 
 def _parts(outputs: Callable[[range], Outputs], evaluation: Evaluation) -> Iterator[Outputs]:

@@ -1,26 +1,14 @@
 """Held-out images of one domain and what a game makes of them."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.algorithms.translation import TranslationGame
-from gan.backbones.dataset import PairedDataset, held_out_split
+from gan.backbones.dataset import PairedDataset, Task, held_out_split
 from gan.metrics.outputs import Outputs
-
-
-class Task(Protocol):
-    """A degradation, from which sources are made."""
-
-    @property
-    def classical(self) -> str | None:
-        """Return the name of the classical restoration, or ``None``."""
-
-    def baseline(self, sources: Tensor) -> Tensor:
-        """Return the classical restoration, (B, C, H, W) in [-1, 1]."""
 
 
 class Translations:
@@ -44,10 +32,11 @@ class Translations:
     def __len__(self) -> int:
         return len(self.source.split(self.split))
 
-    @property
-    def name(self) -> str:
-        """Return data set and split of the sources, for the stamp."""
-        return f"{self.source.name}/{self.split}"
+    def stamp(self) -> dict[str, str | int | float]:
+        """Return what identifies the sources: their domain, split and content, and the task."""
+        fingerprint = self.source.fingerprint(self.split)
+        stamp = {"sources": f"{self.source.name}/{self.split}", "sources_fingerprint": fingerprint}
+        return stamp | (self.dataset.task.settings if self.dataset.task else {})
 
     @property
     def labelled(self) -> bool:
@@ -68,14 +57,15 @@ class Translations:
             target, _ = self.target.batch(self.split, rows)
         return Outputs(source, labels if self.labelled else None, target, source)
 
-    def references(self, task: Task) -> dict[str, Callable[[range], Outputs]]:
+    def references(self) -> dict[str, Callable[[range], Outputs]]:
         """Return functions of the sources' numbers that give other images in place of outputs.
 
-        They are the sources, enlarged to the size of the images, and classical restorations.
-
-        Args:
-            task: that made the sources.
+        They are the sources, enlarged to the size of the images, and classical restorations, where
+        a task makes the sources.
         """
+        task = self.dataset.task
+        if task is None:
+            return {}
         functions: dict[str, Callable[[range], Outputs]] = {"input": self._enlarged}
         if task.classical:
             functions[task.classical] = lambda rows: self._classical(task, rows)
