@@ -35,8 +35,11 @@ class Translations:
     def stamp(self) -> dict[str, str | int | float]:
         """Return what identifies the sources: their domain, split and content, and the task."""
         fingerprint = self.source.fingerprint(self.split)
-        stamp = {"sources": f"{self.source.name}/{self.split}", "sources_fingerprint": fingerprint}
-        return stamp | (self.dataset.task.settings if self.dataset.task else {})
+        stamp: dict[str, str | int | float] = {
+            "sources": f"{self.source.name}/{self.split}",
+            "sources_fingerprint": fingerprint,
+        }
+        return {**stamp, **(self.dataset.task.settings if self.dataset.task else {})}
 
     @property
     def labelled(self) -> bool:
