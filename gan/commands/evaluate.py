@@ -179,11 +179,12 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
 
 def _games(run: Run, options: EvaluateOptions, assessment: "Assessment") -> "dict[str, LatentGame]":
     """Return the game of each checkpoint that exists, with the changes of sampling."""
+    from gan.algorithms.latent import LatentGame
     from gan.runs.checkpoints import load_game
 
     names = list(dict.fromkeys(options.checkpoints))
     existing = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
-    games = {name: load_game(run, name) for name in existing or names}
+    games = {name: load_game(run, name, kind=LatentGame) for name in existing or names}
     return {name: assessment.apply_sampling(game) for name, game in games.items()}
 
 
