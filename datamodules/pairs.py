@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from datamodules.base import ImageDataModule
-from datamodules.degradations import Degradation
+from datamodules.degradations.base import Degradation
 from datamodules.domain import COLOURS, Domain
 from datamodules.errors import DataError
 from datamodules.loader import PairLoader

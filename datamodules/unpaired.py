@@ -9,8 +9,9 @@ from datamodules.pairs import TwoDomains
 
 
 class Unpaired(TwoDomains):
-    """Two data sets, each in an order of its own: image k of one has nothing to do with that of
-    the other.
+    """Two data sets, each in an order of its own.
+
+    Image k of one has nothing to do with image k of the other.
 
     Both are brought to one resolution and one number of channels.
 
