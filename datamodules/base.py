@@ -204,27 +204,31 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
                 split.
         """
-        shard = self._shard()
-        if self.batch_size % shard.world_size:
-            raise DataError(
-                f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
-                f" set batch_size to a multiple of {shard.world_size}"
-            )
-        if self.batch_size > len(split):
-            raise DataError(
-                f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
-                f" set batch_size={len(split)} or less"
-            )
+        self._check_batch_size(len(split))
         return StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed, number),
-            shard=shard,
+            shard=self._shard(),
             device=self.device,
             steps=self.steps,
             n_critic=self.n_critic,
             flip=self.flip,
             start=start,
         )
+
+    def _check_batch_size(self, images: int) -> None:
+        """Refuse a batch that the devices cannot share, or that is larger than the data set."""
+        devices = self._shard().world_size
+        if self.batch_size % devices:
+            raise DataError(
+                f"batch_size={self.batch_size} is not a multiple of {devices} devices:"
+                f" set batch_size to a multiple of {devices}"
+            )
+        if self.batch_size > images:
+            raise DataError(
+                f"batch_size={self.batch_size} but {self.name} has {images} training images:"
+                f" set batch_size={images} or less"
+            )
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
