@@ -22,6 +22,7 @@ from gan.commands.main import dispatch, main
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.runs.folder import Run
+from gan.runs.translation import Degrading
 from gan.runs.uses import first_commands
 from gan.settings.trust import build
 from tests.conftest import composing
@@ -206,6 +207,13 @@ def test_the_size_that_a_model_gives(
     images, out = pictures / "odd.a.jpg", tmp_path / "out"
     dispatch([name, f"run={enlarger}", f"images={images}", f"out={out}", *settings])
     assert levels(out / "odd.a.png").shape == shape
+
+
+def test_images_are_cut_to_what_can_be_reduced(enlarger: Path) -> None:
+    task, image = build(Run(enlarger).config.task), torch.rand(1, 21, 37)
+    clean, degraded = Degrading(task, seed=0)(0, image)
+    assert torch.equal(clean, image[:, :20, :36])
+    assert torch.equal(degraded, task(clean[None], [(0, 0)])[0])
 
 
 def test_a_model_that_enlarges(enlarger: Path, tmp_path: Path) -> None:
