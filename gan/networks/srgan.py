@@ -22,9 +22,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            *_convolution(width), nn.PReLU(), *_convolution(width)
-        )
+        self.layers = nn.Sequential(*_convolution(width), nn.PReLU(), *_convolution(width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps of the same shape."""

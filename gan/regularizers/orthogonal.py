@@ -52,4 +52,4 @@ class Orthogonal(Regularizer):
     def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return the term, of the weights alone."""
         terms = [overlap(w) for w in weight_matrices(networks.generator.modules())]
-        return self.beta * sum(terms, start=out.batch.z.new_zeros(()))
+        return self.beta * sum(terms, start=out.fake.new_zeros(()))
