@@ -4,13 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from datamodules.degradations import Degradation
+from datamodules.degradations.base import Degradation
 from datamodules.degraded import DegradedLoader, Sources
 from datamodules.errors import DataError
 from datamodules.loader import Batch, Shard, StepLoader, to_batch
@@ -178,8 +178,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Return the names of the classes in the order of their labels, () if they have none."""
         return ()
 
-    def train_dataloader(self) -> "StepLoader | DegradedLoader":
+    def train_dataloader(self) -> Any:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
+
+        With a task, batches are pairs of batches: sources and images.
 
         Raises:
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from datamodules.degradations import Degradation
+from datamodules.degradations.base import Degradation
 from datamodules.loader import Batch, StepLoader
 from datamodules.split import Split
 
@@ -64,6 +64,10 @@ class Sources:
     def split(self, split: str) -> Split:
         """Return the images and labels from which the sources are made."""
         return self.data.split(split)
+
+    def fingerprint(self, split: str) -> str:
+        """Return the SHA-256 of the images from which the sources are made."""
+        return self.data.fingerprint(split)
 
     def batch(self, split: str, indices: Tensor) -> Batch:
         """Return the sources of the images at int64 indices (n,), and the labels."""

@@ -35,6 +35,16 @@ def all_gather(value: T) -> list[T]:
 
 
 @torch.no_grad()
+def concatenate(tensor: Tensor) -> Tensor:
+    """Return the rows of all processes, by rank; every process has as many."""
+    if not _is_distributed():
+        return tensor
+    parts = [torch.empty_like(tensor) for _ in range(world_size())]
+    distributed.all_gather(parts, tensor.contiguous())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
 def average(tensors: Sequence[Tensor]) -> None:
     """Replace each floating-point tensor by its mean over processes, with one all-reduce."""
     if not (_is_distributed() and tensors):

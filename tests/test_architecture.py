@@ -31,7 +31,8 @@ ALLOWED = {
     "omegaconf": {"settings", "runs", "sweeps", "commands"},
     "wandb": {"loggers"},
 }
-SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *ROOT.glob("datamodules/*.py"), ROOT / "train.py"])
+DATA = sorted(ROOT.glob("datamodules/**/*.py"))
+SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *DATA, ROOT / "train.py"])
 ids = [str(path.relative_to(ROOT)) for path in SOURCES]
 
 
@@ -69,7 +70,7 @@ def test_imports_run_one_way(path: Path) -> None:
             assert rest[0] == here or RANKS[rest[0]] < RANKS[here], f"{here} imports {name}"
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("datamodules/*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", DATA, ids=lambda p: str(p.relative_to(ROOT)))
 def test_data_know_nothing_of_gans(path: Path) -> None:
     assert not {name.split(".")[0] for name in imports(path)} & {
         "gan",
@@ -80,7 +81,7 @@ def test_data_know_nothing_of_gans(path: Path) -> None:
 
 
 def test_packages_hand_on_nothing() -> None:
-    for path in [*ROOT.glob("gan/*/__init__.py"), ROOT / "datamodules/__init__.py"]:
+    for path in [*ROOT.glob("gan/*/__init__.py"), *ROOT.glob("datamodules/**/__init__.py")]:
         assert not path.read_text().strip(), path
 
 

@@ -40,7 +40,7 @@ from tests.configs import ROOT
 from tests.conftest import Compose, composing
 
 MLP = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]"]
-SOURCES = [*ROOT.glob("gan/**/*.py"), *ROOT.glob("datamodules/*.py")]
+SOURCES = [*ROOT.glob("gan/**/*.py"), *ROOT.glob("datamodules/**/*.py")]
 
 
 class Payload:

@@ -2,10 +2,10 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan.augment.base import Augmentation
 from gan.layers.precision import at_least_float32, full_precision
@@ -27,7 +27,7 @@ class Critic:
         suffix: of the log names, where a game has several.
     """
 
-    generator: nn.Module
+    generator: Any
     network: Discriminator
     regularizers: dict[str, Regularizer]
     augment: Augmentation

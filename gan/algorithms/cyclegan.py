@@ -48,8 +48,8 @@ class CycleGAN(TranslationGame):
         super().__init__(generator, discriminator, *args, **ingredients)
         self.cycle, self.identity = cycle, identity
         self.pools = nn.ModuleDict({"a": pool, "b": pool.another()})
-        self.critic_a = self.add_critic(discriminator["a"], generator["ba"], "_a")
-        self.critic_b = self.add_critic(discriminator["b"], generator["ab"], "_b")
+        self.critic_a = self.add_critic(discriminator.of("a"), generator["ba"], "_a")
+        self.critic_b = self.add_critic(discriminator.of("b"), generator["ab"], "_b")
 
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return images translated by the averaged weights."""

@@ -62,8 +62,8 @@ class InfoGAN(GAN):
 
     def discriminator_terms(self, out: DiscriminatorOutputs) -> Terms:
         """Return the information terms on D's features of the fakes, if ``shared``."""
-        return self._information(out.fake_features, out.batch.z) if self.shared else {}
+        return self._information(out.fake_features, out.latents) if self.shared else {}
 
     def generator_terms(self, out: GeneratorOutputs) -> Terms:
         """Return the information terms, which G and Q minimise."""
-        return self._information(out.fake_features, out.batch.z)
+        return self._information(out.fake_features, out.latents)

@@ -55,8 +55,7 @@ class ImagePool(nn.Module):
         """Return as many images as given, (B, C, H, W), this device's share of the choice."""
         if not len(self.images):
             return images
-        everyone = torch.cat([part.to(images) for part in processes.all_gather(images)])
-        chosen = torch.stack([self._exchange(image) for image in everyone])
+        chosen = torch.stack([self._exchange(image) for image in processes.concatenate(images)])
         first = processes.rank() * len(images)
         return chosen[first : first + len(images)]
 

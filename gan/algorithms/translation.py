@@ -18,7 +18,7 @@ from gan.errors import InputError
 from gan.latents import keyed_generator
 from gan.losses.base import AdversarialLoss
 from gan.losses.own import with_defaults
-from gan.networks.base import Discriminator
+from gan.networks.base import Discriminator, Translator
 from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs, Regularizer
 
 
@@ -76,6 +76,11 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         self.critic_state[suffix or "critic"] = nn.ModuleDict(state)
         self.critics.append(critic)
         return critic
+
+    @property
+    def scale(self) -> int:
+        """Return the height of an image of domain B over that of its source."""
+        return self.generator.scale if isinstance(self.generator, Translator) else 1
 
     @abstractmethod
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
@@ -155,7 +160,9 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
             known = " or ".join(self.directions)
             raise InputError(f"direction={direction}: this model translates {known}")
         with evaluating(self.averaged):
-            parts = [self(part.to(self.device), direction) for part in images.split(SAMPLE_BATCH)]
+            parts = [
+                self(part.to(self.device), direction) for part in torch.split(images, SAMPLE_BATCH)
+            ]
         return torch.cat([part.float().cpu() for part in parts])
 
     def restore(self, images: Tensor) -> Tensor:

@@ -97,8 +97,27 @@ class Domain(ImageDataset, Protocol):
         """Return images (n, C, R, R) in [-1, 1] of a split at int64 indices (n,), and labels."""
 
 
+class Task(Protocol):
+    """A degradation, which makes the sources of restorations."""
+
+    @property
+    def classical(self) -> str | None:
+        """Return the name of the classical restoration, or ``None``."""
+
+    @property
+    def settings(self) -> Mapping[str, str | int | float]:
+        """Return its name and strength, for the protocol of metrics."""
+
+    def baseline(self, sources: Tensor) -> Tensor:
+        """Return the classical restoration, (B, C, H, W) in [-1, 1]."""
+
+
 class PairedDataset(Protocol):
     """Images of two domains."""
+
+    @property
+    def task(self) -> Task | None:
+        """Return what makes the sources, or ``None``."""
 
     @property
     def domains(self) -> Mapping[str, Domain]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.metrics.evaluation import SEED, Evaluation
+from gan.metrics.feature_metric import FeatureMetric
 
 
 class _State(TypedDict):
@@ -45,8 +46,13 @@ class MetricsCallback(StepCallback):
     @property
     def higher_is_better(self) -> bool:
         """Return whether the highest value of the monitor is the best."""
-        ranking = self.evaluation.ranking
+        ranking = self.ranking
         return self.monitor in ranking and bool(ranking[self.monitor].higher_is_better)
+
+    @property
+    def ranking(self) -> dict[str, FeatureMetric]:
+        """Return the metric of each value by which models are ranked, by name."""
+        return self.evaluation.ranking
 
     @property
     def stamp(self) -> dict[str, Any]:
@@ -63,6 +69,10 @@ class MetricsCallback(StepCallback):
         """Return the metrics of the other real split, empty without one."""
         with self._timed():
             return self.evaluation.baseline() or {}
+
+    def references(self, trainer: pl.Trainer) -> dict[str, dict[str, float]]:
+        """Return the metrics of other images in the place of the model's, by what they are."""
+        return {}
 
     @property
     def last(self) -> dict[str, float]:
@@ -112,8 +122,7 @@ class MetricsCallback(StepCallback):
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> None:
         """Measure the metrics, append them to the history and log them."""
-        batches, size = self._batches(trainer)
-        metrics = self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
+        metrics = self._measure(trainer, game)
         record = {"step": game.clock.step, "images": game.clock.images, **metrics}
         self.history.append(record)
         for logger in trainer.loggers:
@@ -122,21 +131,28 @@ class MetricsCallback(StepCallback):
                 log_protocol(self.stamp, game.clock.step)
             logger.log_metrics({**record, **self._records()}, step=game.clock.step)
 
+    def _measure(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
+        """Return the metrics of the game's images."""
+        batches, size = self._batches(trainer, self.evaluation)
+        return self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
+
     def _records(self) -> dict[str, float]:
         """Return the best value so far of each metric, by which a dashboard can sort runs.
 
         Records from before the run was resumed may be of other metrics.
         """
         return {
-            f"best/{key}": self.evaluation.best_of(key)(r[key] for r in self.history if key in r)
-            for key in self.evaluation.ranking
+            f"best/{key}": (max if metric.higher_is_better else min)(
+                r[key] for r in self.history if key in r
+            )
+            for key, metric in self.ranking.items()
         }
 
-    def _batches(self, trainer: pl.Trainer) -> tuple[range, int]:
+    def _batches(self, trainer: pl.Trainer, evaluation: Evaluation) -> tuple[range, int]:
         """Return the indices of the batches of this process, and the images per batch."""
-        total, rank, world = self.evaluation.num_fakes, trainer.global_rank, trainer.world_size
+        total, rank, world = evaluation.num_fakes, trainer.global_rank, trainer.world_size
         # at least one image for each process
-        size = min(self.evaluation.batch_size, max(total // world, 1))
+        size = min(evaluation.batch_size, max(total // world, 1))
         batches = -(-total // size)
         return range(batches * rank // world, batches * (rank + 1) // world), size
 
@@ -147,7 +163,7 @@ class MetricsCallback(StepCallback):
         dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
         total = len(dataset.split(self.evaluation.split))
         order = np.random.default_rng(game.seed).permutation(total)
-        batches, size = self._batches(trainer)
+        batches, size = self._batches(trainer, self.evaluation)
         conditional = getattr(game.generator, "num_classes", 0) > 0
         for index in batches:
             rows = np.arange(index * size, (index + 1) * size) % len(order)

@@ -94,4 +94,4 @@ def _blocks(
     elif dataset.paired:
         rows.append(target.batch(split, chosen)[0].cpu())
     shown = torch.stack([same_shape(row, rows[1]) for row in rows])
-    return [part for part in shown.split(columns, dim=1)]
+    return list(torch.split(shown, columns, dim=1))

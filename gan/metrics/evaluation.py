@@ -17,6 +17,7 @@ from gan.errors import InputError
 from gan.metrics.base import Metric, Stamp
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feature_pass import Batch, FeaturePass
+from gan.metrics.outputs import Outputs
 from gan.metrics.real_statistics import RealStatistics, compute_all
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ class Evaluation:
             chosen; None chooses none.
         min_fakes: smallest accepted `num_fakes`.
 
+    Attributes:
+        prefix: of the name of every value.
+        extras: what is known of the fakes besides labels: "target", "cycle".
+
     Raises:
         InputError: a metric needs a trained model, `monitor` is no value of the metrics, or a
             number is out of range.
@@ -65,11 +70,18 @@ class Evaluation:
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
         self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
-        self.monitor = f"{backbone.name}/{monitor}"
+        self.prefix, self.extras = backbone.name, frozenset[str]()
+        self.monitor = f"{self.prefix}/{monitor}"
         self._check_numbers()
         self._check_monitor(monitor)
         self._dataset: ImageDataset | None = None
         self._device = torch.device("cpu")
+
+    def use_direction(self, direction: str) -> None:
+        """Put the direction of a translation before the name of every value."""
+        monitor = self.monitor.removeprefix(self.prefix)
+        self.prefix = f"{direction}/{self.prefix}"
+        self.monitor = f"{self.prefix}{monitor}"
 
     def _check_numbers(self) -> None:
         """Refuse numbers out of range."""
@@ -87,7 +99,7 @@ class Evaluation:
     def _check_monitor(self, monitor: str | None) -> None:
         """Refuse a monitor that is no value of the metrics."""
         if monitor is not None and self.monitor not in self.ranking:
-            names = ", ".join(key.partition("/")[2] for key in self.ranking)
+            names = ", ".join(key.removeprefix(f"{self.prefix}/") for key in self.ranking)
             fault = f"is none of {names}" if names else "is not measured"
             remedy = "set it to one of these" if names else "set it to null"
             raise InputError(f"evaluation.monitor={monitor} {fault}: {remedy}")
@@ -96,7 +108,7 @@ class Evaluation:
     def ranking(self) -> dict[str, FeatureMetric]:
         """Return the metric of each value by which models are ranked, by name: "domain/fid"."""
         return {
-            f"{self.backbone.name}/{key}": metric
+            f"{self.prefix}/{key}": metric
             for metric in self.metrics.values()
             for key in metric.ranking
         }
@@ -175,6 +187,9 @@ class Evaluation:
         names: dict[str, str] = {}  # of the metric that gives each value
         for name, metric in self.metrics.items():
             reason = metric.incompatibility(self.backbone, dataset, labelled)
+            missing = ", ".join(sorted(metric.needs - self.extras))
+            if missing:
+                reason = f"the images have no {missing} to be compared with"
             if Role.UNSEEN in metric.real_states and not has_split(dataset, other):
                 reason = f"{dataset.name} has no {other} split"
             for key in metric.ranking if reason is None else ():
@@ -184,14 +199,14 @@ class Evaluation:
                 reasons[name] = reason
         return reasons
 
-    def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
+    def measure(self, fakes: Iterable[Batch | Outputs], start: int = 0) -> dict[str, float]:
         """Return the metrics of generated images, such as {"domain/fid": 12.3}.
 
         Uses no global RNG.
 
         Args:
             fakes: `num_fakes` images over all processes, in batches (B, C, R, R) in [-1, 1] with
-                the labels (B,) that they were conditioned on, or None.
+                the labels (B,) that they were conditioned on, or None, and perhaps more.
             start: index among all fakes of the first of this process.
 
         Raises:
@@ -205,7 +220,7 @@ class Evaluation:
         features = self._feature_pass()
         count.update(features.update(metrics, Role.FAKE, fakes, self.num_fakes, "fakes"))
         self._check_count(int(count.compute()))
-        return compute_all(metrics, self.backbone.name)
+        return compute_all(metrics, self.prefix)
 
     def baseline(self) -> dict[str, float] | None:
         """Return the metrics of the real images of the other split, as a reference; cached.
@@ -216,8 +231,14 @@ class Evaluation:
         dataset, other = self._prepared(), OTHER[self.split]
         if not has_split(dataset, other):
             return None
-        metrics = {k: m for k, m in self.metrics.items() if Role.UNSEEN not in m.real_states}
-        return self._statistics().baseline(metrics, self.split, other)
+        metrics = {
+            k: m
+            for k, m in self.metrics.items()
+            if Role.UNSEEN not in m.real_states and not m.needs
+        }
+        values = self._statistics().baseline(metrics, self.split, other)
+        name = self.backbone.name
+        return {f"{self.prefix}{key.removeprefix(name)}": v for key, v in values.items()}
 
     def stamp(self) -> Stamp:
         """Return the protocol of the values; values of other protocols do not compare.
@@ -259,11 +280,14 @@ class Evaluation:
         """Return the statistics of the real images."""
         return RealStatistics(self._prepared(), self._feature_pass(), self.cache)
 
-    def _check_fakes(self, fakes: Iterable[Batch], position: int) -> Iterator[Batch]:
+    def _check_fakes(
+        self, fakes: Iterable[Batch | Outputs], position: int
+    ) -> Iterator[Batch | Outputs]:
         """Yield the batches, and refuse images that do not compare with the real ones."""
         dataset = self._prepared()
         shape = (dataset.channels, dataset.resolution, dataset.resolution)
-        for images, labels in fakes:
+        for batch in fakes:
+            images = batch[0]
             if images.shape[1:] != shape:
                 raise InputError(
                     f"generated images are {tuple(images.shape[1:])} and {dataset.name} is {shape};"
@@ -272,7 +296,7 @@ class Evaluation:
             _check_values(images)
             position += len(images)
             self._check_count(max(position, self.num_fakes))
-            yield images, labels
+            yield batch
 
     def _check_count(self, count: int) -> None:
         """Refuse another number of fakes than `num_fakes`."""

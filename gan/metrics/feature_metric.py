@@ -13,6 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 from gan.backbones.base import Backbone, Features
 from gan.backbones.dataset import ImageDataset
 from gan.metrics.base import Metric
+from gan.metrics.outputs import Outputs
 
 State = Tensor | list[Tensor]
 
@@ -37,11 +38,13 @@ class FeatureMetric(Metric, torchmetrics.Metric):
         ranking: names of the values by which models are ranked; the other values are details.
         real_states: names of the states of each role of real images that the metric reads; the
             state "sum" of the role REAL is the attribute `real_sum`.
+        needs: what is compared with the images besides features: "target", "cycle".
         total: number of fakes of the current measurement, over all processes.
         position: index of the next fake among them.
     """
 
     ranking: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[frozenset[str]] = frozenset()
     real_states: ClassVar[Mapping[Role, tuple[str, ...]]] = {}
     full_state_update = False
     is_differentiable = False
@@ -53,6 +56,9 @@ class FeatureMetric(Metric, torchmetrics.Metric):
     @abstractmethod
     def update(self, features: Features, role: Role) -> None:
         """Add a batch of features."""
+
+    def compare(self, outputs: Outputs, features: Features, backbone: Backbone) -> None:
+        """Add a comparison of images with their targets or cycles, image by image."""
 
     @abstractmethod
     def compute(self) -> dict[str, float]:

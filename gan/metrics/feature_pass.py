@@ -8,6 +8,7 @@ from torch import Tensor
 from gan import processes
 from gan.backbones.base import Backbone
 from gan.metrics.feature_metric import FeatureMetric, Role
+from gan.metrics.outputs import Outputs
 from gan.progress import bar
 
 Batch = tuple[Tensor, Tensor | None]
@@ -29,7 +30,7 @@ class FeaturePass:
         self,
         metrics: Sequence[FeatureMetric],
         role: Role,
-        batches: Iterable[Batch],
+        batches: Iterable[Batch | Outputs],
         total: int,
         name: str,
     ) -> int:
@@ -38,23 +39,25 @@ class FeaturePass:
         Args:
             metrics: to be updated.
             role: of the images.
-            batches: images (B, C, H, W) in [-1, 1] with labels (B,) or None.
+            batches: images (B, C, H, W) in [-1, 1] with labels (B,) or None, and perhaps more.
             total: expected number of images over all processes, for the progress bar.
             name: of the images, for the progress bar.
         """
         count, share = 0, total // processes.world_size()
         with bar(name, share, "img") as progress:
-            for images, labels in self._split(batches):
-                features = self.backbone(images.to(self.device), labels)
+            for part in self._split(batches):
+                outputs = part.to(self.device)
+                features = self.backbone(outputs.images, outputs.labels)
                 for metric in metrics:
                     metric.update(features, role)
-                count += len(images)
-                progress.update(len(images))
+                    metric.compare(outputs, features, self.backbone)
+                count += len(outputs.images)
+                progress.update(len(outputs.images))
         return count
 
-    def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+    def _split(self, batches: Iterable[Batch | Outputs]) -> Iterator[Outputs]:
         """Yield the images in batches of at most `batch_size`."""
-        for images, labels in batches:
-            for start in range(0, len(images), self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                yield images[rows], None if labels is None else labels[rows]
+        for batch in batches:
+            outputs = Outputs(*batch)
+            for start in range(0, len(outputs.images), self.batch_size):
+                yield outputs.rows(slice(start, start + self.batch_size))

@@ -1,6 +1,7 @@
 """The PatchGAN discriminator of the image-to-image games."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -38,7 +39,8 @@ class PatchHead(Head):
 class PatchDiscriminator(Discriminator):
     """A convolutional network with a logit for each overlapping patch (Isola et al., 2017).
 
-    With ``depth`` 3 a logit sees 70x70 pixels. Features h are maps (B, F, h, w), logits (B, h', w').
+    With ``depth`` 3 a logit sees 70x70 pixels. Features h are maps (B, F, h, w), logits
+    (B, h', w').
 
     Args:
         channels: of the images, and of their sources if the discriminator sees both.
@@ -73,7 +75,7 @@ class PatchDiscriminator(Discriminator):
         bias = not isinstance(norm(1), _BatchNorm)
         widths = [width * min(1 << stage, _MOST) for stage in range(depth + 1)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]
-        for stage, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for stage, (before, after) in enumerate(pairwise(widths)):
             stride = 2 if stage + 1 < depth else 1
             layers += [
                 nn.Conv2d(before, after, 4, stride, 1, bias=bias),
@@ -100,3 +102,9 @@ class Discriminators(nn.ModuleDict):
 
     def __init__(self, a: Discriminator, b: Discriminator) -> None:
         super().__init__({"a": a, "b": b})
+
+    def of(self, domain: str) -> Discriminator:
+        """Return the discriminator of a domain."""
+        network = self[domain]
+        assert isinstance(network, Discriminator)
+        return network

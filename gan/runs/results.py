@@ -2,7 +2,7 @@
 
 import math
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Results:
         higher_is_better: of the monitored metric.
         seconds_measuring: of all measuring, with the training of a classifier and the statistics of
             real images; ``None`` in results of version 0.1.
+        references: the same metrics of other images in the place of the model's, such as of the
+            degraded ones and of classical restorations, by what they are.
         seconds_total: run time of the command; ``None`` in results of version 0.1, whose
             ``seconds`` have this meaning.
     """
@@ -75,6 +77,7 @@ class Results:
     higher_is_better: bool = False
     seconds_measuring: float | None = None
     seconds_total: float | None = None
+    references: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":
@@ -133,10 +136,10 @@ class Results:
     def _table(self) -> Table:
         """Return the last and the best metrics by which models are ranked, or else all."""
         table = Table()
-        for column in ("metric", "last", "best", "unseen reals"):
+        for column in ("metric", *self.references, "last", "best", "unseen reals"):
             table.add_column(column, justify="left" if column == "metric" else "right")
         for name in sorted(self.protocols.keys() & self.final.keys()):
-            sources = (self.final, self.best, self.baseline)
+            sources = (*self.references.values(), self.final, self.best, self.baseline)
             table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
-        table.add_row("step", f"{self.steps}", f"{self.best_step}")
+        table.add_row("step", *[""] * len(self.references), f"{self.steps}", f"{self.best_step}")
         return table

@@ -30,6 +30,7 @@ from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
+from gan.callbacks.translation_metrics import TranslationMetrics
 from gan.devices import hardware
 from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
@@ -59,13 +60,25 @@ def _rank(callback: Callback) -> int:
     return next((i for i, kind in enumerate(_ORDER) if isinstance(callback, kind)), len(_ORDER))
 
 
-def _callbacks(config: DictConfig, changes: Sequence[str] = ()) -> list[Callback]:
+def _metrics(config: DictConfig, game: TwoPlayerGame) -> MetricsCallback | None:
+    """Return the evaluation of a game, one in each direction of a translation."""
+    if not config.metrics:
+        return None
+    allowed = list(config.allow_targets)
+    if not isinstance(game, TranslationGame):
+        return MetricsCallback(build(config.evaluation, allowed))
+    return TranslationMetrics({d: build(config.evaluation, allowed) for d in game.directions})
+
+
+def _callbacks(
+    config: DictConfig, game: TwoPlayerGame, changes: Sequence[str] = ()
+) -> list[Callback]:
     """Return the callbacks in the order in which they act."""
     allowed = list(config.allow_targets)
     chosen = [build(node, allowed) for node in config.callbacks.values()]
     if config.doctor:
         chosen.append(build(config.doctor, allowed))
-    metrics = MetricsCallback(build(config.evaluation, allowed)) if config.metrics else None
+    metrics = _metrics(config, game)
     for callback in chosen:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
@@ -155,6 +168,20 @@ def _check_domains(game: TwoPlayerGame, datamodule: Any) -> None:
             "data: there are pairs of images, and the game has latents: leave task= out, or choose "
             "model=pix2pix, srgan, cyclegan or cut"
         )
+    if isinstance(game, TranslationGame):
+        _check_scale(game, datamodule)
+
+
+def _check_scale(game: TranslationGame, datamodule: Any) -> None:
+    """Refuse sources of another size than those that the generator enlarges to the images."""
+    height, source = datamodule.resolution, datamodule.domains["a"].resolution
+    if source * game.scale == height:
+        return
+    known = "task.enlarge=true" if game.scale == 1 else f"model.generator.scale={height // source}"
+    raise InputError(
+        f"data: sources of {source} pixels, images of {height}, and the generator enlarges "
+        f"{game.scale} times: set {known}"
+    )
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
@@ -244,6 +271,7 @@ def results(
     metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
     stopwatch = _first(callbacks, Stopwatch)
     baseline = metrics.baseline if metrics else {}  # which is measured here
+    references = metrics.references(game.trainer) if metrics else {}
     return Results(
         run=str(config.run_dir),
         name=config.name,
@@ -256,6 +284,7 @@ def results(
         final=metrics.last if metrics else {},
         best=metrics.best if metrics else {},
         baseline=baseline,
+        references=references,
         protocols=metrics.protocols if metrics else {},
         stamp=metrics.stamp if metrics else {},
         versions={package: version(package) for package in PACKAGES},
@@ -304,7 +333,7 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
     _accelerate(game, config.accelerator)
-    callbacks = _callbacks(config, resumed.changes)
+    callbacks = _callbacks(config, game, resumed.changes)
     check_free_space(callbacks, game, config.steps)
     trainer = _trainer(config, callbacks, [table])
     if checkpoint is not None:

@@ -112,6 +112,13 @@ def check_target(path: str, node: DictConfig, allowed: list[str]) -> list[Refere
     return check_keys(path, node, _signature_of(path, node["_target_"], allowed))
 
 
+def _check_task(node: Any) -> None:
+    """Refuse settings of a task that was not chosen."""
+    if node and "_target_" not in node:
+        name = next(iter(node))
+        raise InputError(f"task.{name}: no task is chosen: add task=NAME, or leave it out")
+
+
 def _check_groups(config: DictConfig) -> None:
     """Refuse groups of which nothing, or something that is no node, is chosen."""
     for group in map(str, config):
@@ -179,6 +186,7 @@ def validate(config: DictConfig) -> None:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
     _check_numbers(config)
     _check_groups(config)
+    _check_task(config.task)
     allowed = list(config.allow_targets)
     for path, node in nodes(config):
         if "_target_" in node:

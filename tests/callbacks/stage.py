@@ -23,6 +23,7 @@ from gan.losses.logistic import NonSaturating
 from gan.metrics.base import Stamp
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_pass import Batch
+from gan.metrics.outputs import Outputs
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from tests.play import trainer
 
@@ -82,8 +83,8 @@ class Scripted(Evaluation):
     def stamp(self) -> Stamp:
         return {}
 
-    def measure(self, fakes: Iterable[Batch], start: int = 0) -> dict[str, float]:
-        self.seen.append([images for images, _ in fakes])
+    def measure(self, fakes: Iterable[Batch | Outputs], start: int = 0) -> dict[str, float]:
+        self.seen.append([batch[0] for batch in fakes])
         score = next(self.scores, None)
         if score is None:
             raise RuntimeError("the script has ended")

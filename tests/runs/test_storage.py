@@ -93,7 +93,8 @@ def test_there_must_be_room_for_the_checkpoints(
     config: Compose, given: list[str], files: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = config("model.generator.width=4", "model.discriminator.width=4", *given)
-    callbacks, game = _callbacks(node), build(node.model)
+    game = build(node.model)
+    callbacks = _callbacks(node, game)
     needed = files * checkpoint_size(game)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, needed))
     check_free_space(callbacks, game, node.steps)
@@ -107,7 +108,8 @@ def test_checkpoints_that_are_there_need_no_room(
     config: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = config("steps=2", "model.generator.width=4", "model.discriminator.width=4")
-    callbacks, game = _callbacks(node), build(node.model)
+    game = build(node.model)
+    callbacks = _callbacks(node, game)
     folder = Path(node.run_dir) / "checkpoints"
     folder.mkdir()
     torch.save(torch.zeros(checkpoint_size(game)), folder / "last.ckpt")
