@@ -177,10 +177,9 @@ def _check_scale(game: TranslationGame, datamodule: Any) -> None:
     height, source = datamodule.resolution, datamodule.domains["a"].resolution
     if source * game.scale == height:
         return
-    known = "task.enlarge=true" if game.scale == 1 else f"model.generator.scale={height // source}"
     raise InputError(
-        f"data: sources of {source} pixels, images of {height}, and the generator enlarges "
-        f"{game.scale} times: set {known}"
+        f"task: sources have {source} pixels a side and images {height}, and the generator "
+        f"enlarges {game.scale} times: choose model=srgan or pix2pix, or another task"
     )
 
 
