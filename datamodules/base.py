@@ -201,16 +201,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 split.
         """
         shard = self._shard()
-        if self.batch_size % shard.world_size:
-            raise DataError(
-                f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
-                f" set batch_size to a multiple of {shard.world_size}"
-            )
-        if self.batch_size > len(split):
-            raise DataError(
-                f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
-                f" set batch_size={len(split)} or less"
-            )
+        self._check_batch_size(len(split), shard.world_size)
         return StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed, number),
@@ -221,6 +212,19 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             flip=self.flip,
             start=start,
         )
+
+    def _check_batch_size(self, images: int, devices: int) -> None:
+        """Refuse batches that devices cannot share or that exceed the training images."""
+        if self.batch_size % devices:
+            raise DataError(
+                f"batch_size={self.batch_size} is not a multiple of {devices} devices:"
+                f" set batch_size to a multiple of {devices}"
+            )
+        if self.batch_size > images:
+            raise DataError(
+                f"batch_size={self.batch_size} but {self.name} has {images} training images:"
+                f" set batch_size={images} or less"
+            )
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1

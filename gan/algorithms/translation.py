@@ -77,11 +77,6 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         self.critics.append(critic)
         return critic
 
-    @property
-    def scale(self) -> int:
-        """Return the height of an image of domain B over that of its source."""
-        return self.generator.scale if isinstance(self.generator, Translator) else 1
-
     @abstractmethod
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return images translated by the averaged weights, without a graph."""
