@@ -87,19 +87,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
-        self.channels = _check_range("data.channels", channels, 1, MAX_CHANNELS)
-        self.resolution = _check_range("data.resolution", resolution, 1)
+        self.channels, self.resolution = _check_shape(channels, resolution)
         self.num_classes = _check_range("data.num_classes", num_classes, 0)
-        self.batch_size = _check_range("batch_size", batch_size, 1)
-        self.steps, self.n_critic = _check_lengths(steps, n_critic)
+        self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
         self.workers = _check_range("data.workers", workers, 0)
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task = task or None
-        if self.task is not None:
-            self.task.check(channels, resolution)
+        self.task = _check_task(task, channels, resolution)
 
     @cached_property
     def _splits(self) -> dict[str, Split]:
@@ -289,9 +285,23 @@ def _check_range(name: str, value: int, least: int, most: int | None = None) -> 
     return value
 
 
-def _check_lengths(steps: int, n_critic: int) -> tuple[int, int]:
-    """Return the numbers of steps and of discriminator updates a step, if they are in range."""
-    return _check_range("steps", steps, 1), _check_range("n_critic", n_critic, 1)
+def _check_shape(channels: int, resolution: int) -> tuple[int, int]:
+    """Return the numbers of channels and of pixels a side, if they are in range."""
+    _check_range("data.channels", channels, 1, MAX_CHANNELS)
+    return channels, _check_range("data.resolution", resolution, 1)
+
+
+def _check_task(task: Degradation | None, channels: int, resolution: int) -> Degradation | None:
+    """Return a degradation that suits the images, or None where `task` is none."""
+    if task:
+        task.check(channels, resolution)
+    return task or None
+
+
+def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]:
+    """Return the numbers of images, of steps and of discriminator updates a step, if in range."""
+    counts = {"batch_size": batch_size, "steps": steps, "n_critic": n_critic}
+    return tuple(_check_range(name, count, 1) for name, count in counts.items())
 
 
 def check_validation(share: float) -> float:

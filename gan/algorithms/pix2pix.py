@@ -42,9 +42,9 @@ class Pix2Pix(TranslationGame):
         **ingredients: Any,
     ) -> None:
         super().__init__(generator, discriminator, *args, **ingredients)
-        if type(self.augment) is not Augmentation:
+        self.l1, self.critic = l1, self.add_critic(discriminator, generator)
+        if type(self.critic.augment) is not Augmentation:
             raise InputError("augment: it would change one image of a pair alone: set augment=none")
-        self.l1, self.critic = l1, self.add_critic(discriminator)
 
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return images restored by the averaged weights."""
@@ -56,13 +56,13 @@ class Pix2Pix(TranslationGame):
         with torch.no_grad():
             fake = self.generator(batch.source).to(batch.real.dtype)
         critic = self.critic.given(_fit(batch.source, batch.real))
-        return self.discriminator_terms(critic, batch, batch.real, fake)
+        return self.discriminator_terms(critic, batch, fake)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term, those of regularizers, and L1."""
         fake = self.generator(batch.source)
         critic = self.critic.given(_fit(batch.source, batch.real))
-        adversarial = self.generator_terms(critic, batch, batch.real, fake)
+        adversarial = self.generator_terms(critic, batch, fake)
         return {**adversarial, "l1": self.l1 * l1_loss(fake, batch.real)}
 
 

@@ -50,7 +50,7 @@ class SRGAN(TranslationGame, Scheduled):
         **ingredients: Any,
     ) -> None:
         super().__init__(generator, discriminator, *args, **ingredients)
-        self.critic = self.add_critic(discriminator)
+        self.critic = self.add_critic(discriminator, generator)
         self.pixel, self.adversarial, self.feature = pixel, adversarial, feature
         self.ramp, self.perceptual = ramp or Constant(), perceptual
         self.set_progress(0)
@@ -77,10 +77,10 @@ class SRGAN(TranslationGame, Scheduled):
     def discriminator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term and those of regularizers, once there is one."""
         if not self.weight:
-            return self.no_terms(self.discriminator)
+            return {}
         with torch.no_grad():
             fake = self.generator(batch.source).to(batch.real.dtype)
-        return self.discriminator_terms(self.critic, batch, batch.real, fake)
+        return self.discriminator_terms(self.critic, batch, fake)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the terms of pixels and features, and the adversarial one with its weight."""
@@ -89,6 +89,7 @@ class SRGAN(TranslationGame, Scheduled):
         if self.perceptual is not None:
             terms["feature"] = self.feature * self.perceptual(fake, real)
         if self.weight:
-            adversarial = self.generator_terms(self.critic, batch, real, fake)
-            terms |= adversarial | {"adversarial": self.weight * adversarial["adversarial"]}
+            terms |= self.generator_terms(self.critic, batch, fake)
+        if "adversarial" in terms:
+            terms["adversarial"] = self.weight * terms["adversarial"]
         return terms

@@ -153,7 +153,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
 
     @abstractmethod
     def discriminator_loss(self, batch: BatchType) -> Terms:
-        """Return the terms whose sum the discriminator minimises."""
+        """Return the terms whose sum the discriminator minimises; without any it is not updated."""
 
     @abstractmethod
     def generator_loss(self, batch: BatchType) -> Terms:
@@ -220,12 +220,16 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.readings[f"lr/{player.name}"] = rate
         with frozen(player.opponent):
             yield
-        processes.average([p.grad for p in player.network.parameters() if p.grad is not None])
-        optimizer.step()
-        optimizer.zero_grad()
+        gradients = [p.grad for p in player.network.parameters() if p.grad is not None]
+        if gradients:
+            processes.average(gradients)
+            optimizer.step()
+            optimizer.zero_grad()
 
     def backpropagate(self, terms: Terms) -> None:
         """Add the gradient of the sum of ``terms`` to the active player's, and log the terms."""
+        if not terms:
+            return
         player = self.active
         loss = torch.stack([*terms.values()]).sum() / self.accumulate
         with full_precision(self.device):

@@ -75,8 +75,8 @@ def test_every_degradation_has_a_yaml_of_its_name() -> None:
         for name in options("task")
     }
     assert nodes.pop("none") == {}
-    assert nodes == {
-        kind.name: {"_target_": f"{kind.__module__}.{kind.__name__}"} for kind in classes()
+    assert {name: node["_target_"] for name, node in nodes.items()} == {
+        kind.name: f"{kind.__module__}.{kind.__name__}" for kind in classes()
     }
 
 
