@@ -340,7 +340,7 @@ def test_a_run_without_a_degradation(denoiser: Path, pictures: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     "command",
-    ["sample", "interpolate", "traverse", "mix", "truncate", "directions", "project", "evaluate"],
+    ["sample", "interpolate", "traverse", "mix", "truncate", "directions", "project"],
 )
 def test_commands_on_latents_refuse_a_run_on_images(denoiser: Path, command: str) -> None:
     settings = {"project": ["index=0"]}.get(command, [])
