@@ -17,8 +17,6 @@ from gan.networks.base import Discriminator, Translator
 class Pix2Pix(TranslationGame):
     """D tells pairs (x, y) from pairs (x, G(x)); G makes D wrong and is near y (eq. 1, 3, 4).
 
-    Deviation: D is updated before G, on fakes of the weights before this step.
-
     Args:
         generator: sources to images.
         discriminator: of the channels of source and image, stacked.
