@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from datamodules.base import ImageDataModule
 from datamodules.domain import Domain, recolour
