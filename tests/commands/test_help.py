@@ -43,6 +43,7 @@ def test_every_module_of_a_command_is_listed() -> None:
         "main",
         "help",
         "exits",
+        "translation_assessment",
         "paths",
         "keys",
         "labels",
