@@ -122,7 +122,7 @@ def test_classical_restoration_is_nearer_to_the_image(
 
 
 @pytest.mark.parametrize(
-    "task", [Denoise(), Inpaint(size=4, random=True)], ids=repr, ids=lambda task: task.name
+    "task", [Denoise(), Inpaint(size=4, random=True)], ids=lambda task: task.name
 )
 def test_other_keys_give_other_sources(task: Degradation) -> None:
     images = torch.ones(4, 1, 16, 16)
