@@ -55,7 +55,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
     def __init__(
         self,
         generator: Generator,
-        discriminator: nn.Module,
+        discriminator: nn.Module | None,
         prior: Prior | None = None,
         **settings: Any,
     ) -> None:
@@ -159,6 +159,28 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             raise InputError(f"seed={seed}: give a number from 0")
         z = self.prior.sample_each(seed, range(n))
         return z if truncation is None else self.prior.truncate(z, truncation)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the latents (n, dim) of images (n, C, H, W) in [-1, 1], on the CPU.
+
+        Raises:
+            InputError: if the model has no encoder.
+        """
+        raise InputError(
+            "encode: this model has no encoder: train model=bigan, vae or vaegan, or use "
+            "ganymede project"
+        )
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Return class logits (n, num_classes) of images (n, C, H, W) in [-1, 1], on the CPU.
+
+        Raises:
+            InputError: if the model has no classifier.
+        """
+        raise InputError(
+            "classify: this model has no classifier: train model=acgan, contragan, reacgan or "
+            "semi_supervised"
+        )
 
     def labels_for(self, n: int, labels: Labels | None) -> Tensor | None:
         """Return the labels of ``n`` images as (n,), by default the classes in turn.

@@ -62,11 +62,12 @@ class Overview(Callback):
     def _rows(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[tuple[str, str]]:
         """Yield labels and values."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        networks = game.generator, game.discriminator
-        names = [type(part).__name__ for part in (game, *networks)]
-        classes = f"game {names[0]} of {names[1]} and {names[2]}"
+        networks = [n for n in (game.generator, game.discriminator) if n is not None]
+        names = " and ".join(type(network).__name__ for network in networks)
+        classes = f"game {type(game).__name__} of {names}"
         yield "model", f"{self.model}; {classes}" if self.model else classes
-        yield "parameters", " + ".join(_size(network) for network in networks) + " (G + D)"
+        letters = " + ".join("GD"[: len(networks)])
+        yield "parameters", f"{' + '.join(map(_size, networks))} ({letters})"
         yield "labels", _labels(game, data.num_classes)
         yield "data", _data(data)
         for phrase in data.found:
