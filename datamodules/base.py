@@ -1,10 +1,10 @@
 """The base class of the data sets."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -13,9 +13,12 @@ from torch import Tensor
 from datamodules.degradations.base import Degradation
 from datamodules.degraded import DegradedLoader, Sources
 from datamodules.errors import DataError
-from datamodules.loader import Batch, Shard, StepLoader, to_batch
-from datamodules.split import Split, cut, row_slices
+from datamodules.loader import Batch, Shard, StepLoader, in_order, to_batch
+from datamodules.split import Split, cut
 from datamodules.stream import IndexStream
+
+if TYPE_CHECKING:
+    from datamodules.domain import Domain
 
 __all__ = ["Batch", "ImageDataModule"]
 
@@ -164,7 +167,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return Path(f"data/{self.name}" if root is None else root).expanduser()
 
     @property
-    def domains(self) -> Mapping[str, "ImageDataModule | Sources"]:
+    def domains(self) -> Mapping[str, "ImageDataModule | Sources | Domain"]:
         """Return domain "a", the sources, and domain "b", the images, if there are pairs."""
         return {} if self.task is None else {"a": Sources(self, self.task), "b": self}
 
@@ -181,7 +184,21 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> Any:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
-        With a task, batches are pairs of batches: sources and images.
+        A batch is one of images with labels, or a pair of those of two domains.
+
+        Raises:
+            DataError: see `loader`.
+        """
+        loader = self.loader(self.placed("train"), lambda: self.start_step)
+        return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
+
+    def loader(self, split: Split, start: Callable[[], int], number: int = 0) -> StepLoader:
+        """Return a loader of training steps.
+
+        Args:
+            split: the training images.
+            start: function that returns the first step.
+            number: of the sequence of indices; see `IndexStream`.
 
         Raises:
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
@@ -193,23 +210,21 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
                 f" set batch_size to a multiple of {shard.world_size}"
             )
-        split = self._split_on_device("train")
         if self.batch_size > len(split):
             raise DataError(
                 f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
                 f" set batch_size={len(split)} or less"
             )
-        loader = StepLoader(
+        return StepLoader(
             split,
-            IndexStream(len(split), self.batch_size, self.seed),
+            IndexStream(len(split), self.batch_size, self.seed, number),
             shard=shard,
-            device=self._device(),
+            device=self.device,
             steps=self.steps,
             n_critic=self.n_critic,
             flip=self.flip,
-            start=lambda: self.start_step,
+            start=start,
         )
-        return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
@@ -219,23 +234,20 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         Each image occurs once over all ranks; rank r has the r-th contiguous part of the split. The
         last batch may be smaller.
         """
-        data = self._split_on_device(split)
-        indices = torch.arange(len(data)).tensor_split(world_size)[rank]
-        batches = (indices[rows] for rows in row_slices(len(indices), batch_size))
-        device = self._device()
-        return (to_batch(data, stored, device) for stored in data.stream(batches))
+        return in_order(self.placed(split), batch_size, rank, world_size, self.device)
 
     def batch(self, split: str, indices: Tensor) -> Batch:
         """Return the images of a split at int64 indices (n,), in their order, and the labels."""
-        data = self._split_on_device(split)
-        return to_batch(data, data.fetch(indices), self._device())
+        data = self.placed(split)
+        return to_batch(data, data.fetch(indices), self.device)
 
-    def _split_on_device(self, split: str) -> Split:
+    def placed(self, split: str) -> Split:
         """Return a split, moved to the device if it fits there."""
-        self._splits[split] = self.split(split).on_device(self._device())
+        self._splits[split] = self.split(split).on_device(self.device)
         return self._splits[split]
 
-    def _device(self) -> torch.device:
+    @property
+    def device(self) -> torch.device:
         """Return the device of training, or the CPU without a trainer."""
         return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 

@@ -60,6 +60,12 @@ class Sources:
         self.name = f"{data.name}, {task.name}"
         self.channels, self.num_classes = data.channels, data.num_classes
         self.resolution = data.resolution // task.scale
+        self.class_names, self.flip = data.class_names, data.flip
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Return nothing: the splits are those of the images."""
+        return {}
 
     def split(self, split: str) -> Split:
         """Return the images and labels from which the sources are made."""

@@ -118,6 +118,18 @@ class FolderSource(ImageSource):
         return f"{status.st_size} {status.st_mtime_ns}"
 
 
+class FileSource(FolderSource):
+    """A single file of any name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.parent)
+        self._name = path.name
+
+    def names(self) -> list[str]:
+        """Return the name of the file."""
+        return [self._name]
+
+
 class ZipSource(ImageSource):
     """The files of a zip file; backslashes in their names are slashes.
 
@@ -206,30 +218,39 @@ class Decoder:
         """
         where = f"{self.source.path / name}"
         with wrap_read_errors(where, "replace or delete it"), _check_pixel_count(where):
-            if self.source.size(name) > MAX_FILE_BYTES:
-                raise DataError(
-                    f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller"
-                )
-            return self._upright(self.source.read(name), where)
+            return self._upright(self._content(name, where), where)
 
-    def properties(self, name: str) -> tuple[str, ...]:
-        """Return what is done to a file beside decoding and resizing, a phrase each."""
+    def properties(self, name: str, squared: bool = True) -> tuple[str, ...]:
+        """Return what is done to a file beside decoding and resizing, a phrase each.
+
+        Args:
+            name: of the file.
+            squared: it becomes square.
+        """
         where = f"{self.source.path / name}"
         with (
             wrap_read_errors(where, "replace or delete it"),
             _check_pixel_count(where),
-            _open(self.source.read(name), where) as image,
+            _open(self._content(name, where), where) as image,
         ):
             found = {
+                "animated, of which the first frame is taken": getattr(image, "is_animated", False),
                 f"transparent, put on {self.background}": image.has_transparency_data,
                 "of 16 bits a channel, scaled to 8": image.mode.startswith("I"),
-                f"not square, made so by data.crop={self.crop}": image.width != image.height,
+                f"not square, made so by data.crop={self.crop}": squared
+                and image.width != image.height,
             }
         return tuple(phrase for phrase, applies in found.items() if applies)
 
     def batch(self, names: Sequence[str]) -> torch.Tensor:
         """Return the uint8 pixels (n, C, R, R) of several files."""
         return torch.from_numpy(np.stack([self(name) for name in names]))
+
+    def _content(self, name: str, where: str) -> bytes:
+        """Return the content of a file, if it is no larger than what Pillow reads."""
+        if self.source.size(name) > MAX_FILE_BYTES:
+            raise DataError(f"{where}: is larger than {MAX_FILE_BYTES:,} bytes: make it smaller")
+        return self.source.read(name)
 
     def _upright(self, data: bytes, where: str) -> Image.Image:
         """Return the decoded image without transparency, rotated as its EXIF data say."""

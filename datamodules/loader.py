@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from datamodules.split import Split, StoredBatch
+from datamodules.split import Split, StoredBatch, row_slices
 from datamodules.stream import IndexStream
 
 Batch = tuple[Tensor, Tensor | None]
@@ -50,6 +50,19 @@ def to_batch(
         images = flip_horizontally(images, to_device(flips, device))
     labels = None if labels is None else to_device(labels, device)
     return split.to_float(images), labels
+
+
+def in_order(
+    split: Split, batch_size: int, rank: int, world_size: int, device: torch.device
+) -> Iterator[Batch]:
+    """Yield the batches of a split in stored order, without flips.
+
+    Each image occurs once over all ranks; rank r has the r-th contiguous part of the split. The
+    last batch may be smaller.
+    """
+    indices = torch.arange(len(split)).tensor_split(world_size)[rank]
+    batches = (indices[rows] for rows in row_slices(len(indices), batch_size))
+    return (to_batch(split, stored, device) for stored in split.stream(batches))
 
 
 @dataclass(frozen=True)
@@ -118,3 +131,22 @@ class StepLoader:
         for k, stored in enumerate(self.split.stream(indices), first):
             flips = self.shard(self.order.flips(k)) if self.flip else None
             yield to_batch(self.split, stored, self.device, flips)
+
+
+class PairLoader:
+    """The steps of two loaders as pairs of batches.
+
+    Args:
+        a: of the images of domain A.
+        b: of those of domain B.
+    """
+
+    def __init__(self, a: StepLoader, b: StepLoader) -> None:
+        self.a, self.b = a, b
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __iter__(self) -> Iterator[list[tuple[Batch, Batch]]]:
+        for sources, targets in zip(self.a, self.b, strict=True):
+            yield list(zip(sources, targets, strict=True))

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 FLIPS = 1
+PURPOSES = 2  # of a sequence: order and flips
 FLIP_ROWS = 256
 
 
@@ -23,12 +24,14 @@ class IndexStream:
         size: images in the data set.
         batch_size: B, images per batch over all devices, from 1 to `size`.
         seed: seed of all permutations, at least 0.
+        number: of the sequence; sequences of different numbers are independent.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+    def __init__(self, size: int, batch_size: int, seed: int, number: int = 0) -> None:
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
+        self.first = number * PURPOSES
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.int64)
         self._block = -1
@@ -37,7 +40,8 @@ class IndexStream:
     def order(self, epoch: int) -> Tensor:
         """Return the permutation of an epoch, int64 (size,), on the CPU."""
         if epoch != self._epoch:
-            self._order = torch.from_numpy(keyed_generator(self.seed, epoch).permutation(self.size))
+            random = keyed_generator(self.seed, epoch, self.first)
+            self._order = torch.from_numpy(random.permutation(self.size))
             self._epoch = epoch
         return self._order
 
@@ -52,7 +56,7 @@ class IndexStream:
         """Return which images of batch k are flipped, bool (batch_size,), with probability 1/2."""
         block, row = divmod(k, FLIP_ROWS)
         if block != self._block:
-            random = keyed_generator(self.seed, block, FLIPS)
+            random = keyed_generator(self.seed, block, self.first + FLIPS)
             coins = random.integers(2, size=(FLIP_ROWS, self.batch_size), dtype=np.uint8)
             self._coins = torch.from_numpy(coins).bool()
             self._block = block

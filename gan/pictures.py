@@ -66,6 +66,24 @@ def same_shape(images: Tensor, others: Tensor) -> Tensor:
     return interpolate(wide, others.shape[2:], mode="nearest-exact")
 
 
+def fit(image: Tensor, side: int) -> Tensor:
+    """Return an image (C, H, W) in the middle of a white square (3, side, side).
+
+    A larger image is reduced; the pixels of a smaller one are repeated as often as fits.
+    """
+    height, width = image.shape[1:]
+    factor = side / max(height, width)
+    if factor < 1:
+        size = [max(1, round(factor * length)) for length in (height, width)]
+        image = interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    else:
+        image = image.repeat_interleave(int(factor), 1).repeat_interleave(int(factor), 2)
+    square = image.new_ones(3, side, side)
+    top, left = ((side - length) // 2 for length in image.shape[1:])
+    square[:, top : top + image.shape[1], left : left + image.shape[2]] = image
+    return square
+
+
 def stack_blocks(blocks: Sequence[Tensor]) -> Tensor:
     """Return blocks (rows, columns, C, H, W) as images (B, C, H, W) of one grid.
 

@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from gan.settings import resolvers, schema
-from gan.settings.overrides import allow_new_key
+from gan.settings.overrides import hydra_form
 from tests.configs import ROOT
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -42,7 +42,7 @@ def composing(folder: Path) -> Iterator[Compose]:
         if "backbone" in given:
             given.add("metrics")
         kept = [o for o in small if o.split("=")[0] not in given]
-        node = compose("train", [allow_new_key(o) for o in (*kept, *overrides)])
+        node = compose("train", [hydra_form(o) for o in (*kept, *overrides)])
         place = Path(node.run_dir) / ".hydra"
         place.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(node, place / "config.yaml")

@@ -18,7 +18,7 @@ from gan.errors import InputError
 from gan.latents import keyed_generator
 from gan.losses.base import AdversarialLoss
 from gan.losses.own import with_defaults
-from gan.networks.base import Discriminator
+from gan.networks.base import Discriminator, Translator
 from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs, Regularizer
 
 
@@ -152,6 +152,22 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         for critic in self.critics:
             critic.due(self.clock.step * self.n_critic + self.turn).project(critic.network)
 
+    @property
+    def scale(self) -> int:
+        """Return the height of a translated image over that of its source."""
+        networks = (m for m in self.averaged.modules() if isinstance(m, Translator))
+        return max((network.scale for network in networks), default=1)
+
+    def check_direction(self, direction: str) -> None:
+        """Refuse a direction that the game does not have.
+
+        Raises:
+            InputError: with those that it has.
+        """
+        if direction not in self.directions:
+            known = " or ".join(self.directions)
+            raise InputError(f"direction={direction}: this model translates {known}")
+
     def translate(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return translated images (n, C, H, W) in [-1, 1], float32 on the CPU.
 
@@ -162,9 +178,7 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         Raises:
             InputError: on a direction that the game does not have.
         """
-        if direction not in self.directions:
-            known = " or ".join(self.directions)
-            raise InputError(f"direction={direction}: this model translates {known}")
+        self.check_direction(direction)
         with evaluating(self.averaged):
             parts = [
                 self(part.to(self.device), direction) for part in torch.split(images, SAMPLE_BATCH)

@@ -70,6 +70,9 @@ class Overview(Callback):
         yield "parameters", f"{' + '.join(map(_size, networks))} ({letters})"
         yield "labels", _labels(game, data.num_classes)
         yield "data", _data(data)
+        for side, domain in data.domains.items():
+            if domain is not data:
+                yield f"domain {side.upper()}", _data(domain)
         for phrase in data.found:
             yield "", phrase
         yield "training", self._length(trainer, game)
@@ -105,7 +108,8 @@ def _data(data: Any) -> str:
         more = ", ..." if data.num_classes > len(names) else ""
         classes += f" ({', '.join(names)}{more})"
     flips = ", mirrored at random" if data.flip else ""
-    return f"{data.name}: {splits}; {shape}; {classes}{flips}"
+    phrases = "; ".join(phrase for phrase in (splits, shape, classes) if phrase)
+    return f"{data.name}: {phrases}{flips}"
 
 
 def _measuring(trainer: pl.Trainer) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _FOR_RUNS = ("n", "seeds", "checkpoints", "truncation", "standing", "psi")
 _FOR_NAMES = ("split", "data_root")
-_FOLDER = "image_folder"  # of conf/data; a folder is named itself
+_NAMELESS = ("image_folder", "unpaired", "paired")  # of conf/data; a folder is named itself
 _SPLIT = "train"  # of a set, with all its images
 _FILES = "datamodules.image_set.FileSet"
 _SETS = {".npz": "datamodules.image_set.ArraySet"}  # by the ending of a file
@@ -92,7 +92,7 @@ def compare(options: EvaluateOptions) -> None:
 
 def _is_named(options: EvaluateOptions) -> bool:
     """Return whether the real images are a data set by name."""
-    return options.real in members("data") and options.real != _FOLDER
+    return options.real in members("data") and options.real not in _NAMELESS
 
 
 def _check(options: EvaluateOptions) -> None:
@@ -125,7 +125,7 @@ def _check_places(options: EvaluateOptions) -> None:
         if key == "real" and _is_named(options):
             continue
         if not Path(place).expanduser().exists():
-            known = [name for name in members("data") if name != _FOLDER]
+            known = [name for name in members("data") if name not in _NAMELESS]
             hint = f", and no data set: {nearest(place, known)}" if key == "real" else ""
             raise InputError(f"{key}={place}: no such folder, zip or .npz file{hint}")
     if not _is_named(options) and options.backbone in (None, "domain"):

@@ -52,10 +52,11 @@ def directions(options: DirectionsOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms.directions import Walks
+    from gan.algorithms.latent import LatentGame
     from gan.pictures import forth_and_back, picture, save_animation, save_grid, stack_blocks
     from gan.runs.checkpoints import load
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     chosen = options.layers, options.seed, as_text(options.labels)
     walks = Walks(game, options.count, options.extent, options.rows, *chosen)
     blocks = [walks.images(number, options.columns) for number in range(options.count)]

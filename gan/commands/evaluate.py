@@ -24,6 +24,7 @@ from gan.settings.validation import check_target
 
 if TYPE_CHECKING:
     from gan.algorithms.latent import LatentGame
+    from gan.algorithms.translation import TranslationGame
     from gan.commands.assessment import Assessment
     from gan.metrics.base import Metric
     from gan.metrics.evaluation import Evaluation
@@ -158,6 +159,11 @@ def make_evaluation(
     )
 
 
+def _metrics_of(config: DictConfig) -> "dict[str, Metric]":
+    """Return the metrics of a protocol by name."""
+    return {name: build(node) for name, node in config.metrics.items()}
+
+
 def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     """Return the assessment of a run under the protocol of the options."""
     from gan.commands.assessment import Assessment
@@ -165,7 +171,7 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
 
     stored = run.config
     config = compose_protocol(options, stored.cache_dir, stored.backbone)
-    metrics: dict[str, Metric] = {name: build(node) for name, node in config.metrics.items()}
+    metrics = _metrics_of(config)
     model_metrics = {k: m for k, m in metrics.items() if isinstance(m, ModelMetric)}
     return Assessment(
         run.path,
@@ -177,14 +183,13 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     )
 
 
-def _games(run: Run, options: EvaluateOptions, assessment: "Assessment") -> "dict[str, LatentGame]":
-    """Return the game of each checkpoint that exists, with the changes of sampling."""
+def _games(run: Run, options: EvaluateOptions) -> "dict[str, Any]":
+    """Return the game of each checkpoint that exists."""
     from gan.runs.checkpoints import load_game
 
     names = list(dict.fromkeys(options.checkpoints))
     existing = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
-    games = {name: load_game(run, name) for name in existing or names}
-    return {name: assessment.apply_sampling(game) for name, game in games.items()}
+    return {name: load_game(run, name) for name in existing or names}
 
 
 def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -> Table:
@@ -239,13 +244,62 @@ def evaluate(options: EvaluateOptions) -> None:
         compare(options)
         return
     _check_options(options)
-    _evaluate(options, Run(options.run, options.allow_targets))
+    run = Run(options.run, options.allow_targets)
+    games = _games(run, options)
+    from gan.algorithms.translation import TranslationGame
+
+    if all(isinstance(game, TranslationGame) for game in games.values()):
+        _evaluate_translations(options, run, games)
+    else:
+        _evaluate(options, run, games)
 
 
-def _evaluate(options: EvaluateOptions, run: Run) -> None:
+def _evaluate_translations(
+    options: EvaluateOptions, run: Run, games: "Mapping[str, TranslationGame]"
+) -> None:
+    """Print a table of the values of sources, classical restorations and checkpoints."""
+    from gan.commands.translation_assessment import TranslationAssessment
+
+    _refuse_sampling(options)
+    first, stored, device = next(iter(games.values())), run.config, find_device(options.device)
+    config = compose_protocol(options, stored.cache_dir, stored.backbone)
+    evaluations = {
+        d: make_evaluation(options, config, _metrics_of(config), options.n)
+        for d in first.directions
+    }
+    assessment = TranslationAssessment(run.path, run.data(options.data_root), evaluations, device)
+    console = Console()
+    for line in assessment.prepare(first, options.metrics is None):
+        console.print(f"left out: {line}", soft_wrap=True)
+    records = assessment.references()
+    records += [assessment.record(game.to(device), name) for name, game in games.items()]
+    columns = {_head(record): spreads([record]) for record in records}
+    baselines = [evaluation.baseline() or {} for evaluation in evaluations.values()]
+    table = value_table(
+        "held-out sources", columns, {k: v for b in baselines for k, v in b.items()}
+    )
+    console.print(table)
+    console.print(protocol_line(records[-1].protocol, records[-1].stamp), soft_wrap=True)
+    console.print(f"written: {assessment.records.path}", markup=False, soft_wrap=True)
+
+
+def _head(record: Record) -> str:
+    """Return the head of a column, with the step of a checkpoint."""
+    return f"{record.checkpoint} (step {record.step})" if record.step else record.checkpoint
+
+
+def _refuse_sampling(options: EvaluateOptions) -> None:
+    """Refuse settings of latents for a run without."""
+    given = {"truncation": options.truncation, "psi": options.psi, "standing": options.standing}
+    for name, value in given.items():
+        if value:
+            raise InputError(f"{name}={value}: the run translates images: leave it out")
+
+
+def _evaluate(options: EvaluateOptions, run: Run, loaded: "Mapping[str, LatentGame]") -> None:
     """Print a table of the values of each checkpoint, and write evaluation.json in the run."""
     assessment = _assessment(run, options)
-    games = _games(run, options, assessment)
+    games = {name: assessment.apply_sampling(game) for name, game in loaded.items()}
     console = Console()
     first_game = next(iter(games.values()))
     for line in assessment.prepare(first_game, options.metrics is None):

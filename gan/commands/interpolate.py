@@ -48,10 +48,11 @@ def interpolate(options: InterpolateOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import interpolation
+    from gan.algorithms.latent import LatentGame
     from gan.pictures import forth_and_back, picture, save_animation, save_grid
     from gan.runs.checkpoints import load
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     rows, chosen = options.rows, (options.seed, as_text(options.labels), options.styles)
     images = interpolation.interpolate(game, rows, options.steps, *chosen)
     save_grid(picture(images.flatten(0, 1), options.steps), out)

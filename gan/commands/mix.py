@@ -48,10 +48,11 @@ def mix(options: MixOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import styles
+    from gan.algorithms.latent import LatentGame
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     numbers = options.sources or list(range(options.rows + options.columns))
     left, top = numbers[: options.rows], numbers[options.rows :]
     grid = styles.mix(game, left, top, options.layers, options.seed, as_text(options.labels))

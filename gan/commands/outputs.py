@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.commands.paths import picture_path
+from gan.commands.paths import new_folder_path, picture_path
 from gan.errors import InputError
 from gan.files import new_folder, replacement
 
@@ -144,13 +144,7 @@ def find_output(run: str, out: str | None, columns: int) -> Output:
         raise InputError(
             f"out={out}: give a picture, NAME.png, arrays, NAME.npz, or a folder, NAME/"
         )
-    if path.is_dir() and any(path.iterdir()):
-        raise InputError(
-            f"out={out}: files are in it already: name a new folder, or empty this one"
-        )
-    if path.exists() and not path.is_dir():
-        raise InputError(f"out={out}: it is there already: choose another name, or delete it")
-    return OUTPUTS[ending](path)
+    return OUTPUTS[ending](new_folder_path(out))
 
 
 def folder_names(names: "ClassNames", classes: int) -> list[str]:

@@ -99,12 +99,13 @@ def project(options: ProjectOptions) -> None:
 
 def _problem(options: ProjectOptions) -> "tuple[LatentGame, Problem, Tensor | None]":
     """Return the game on its device, the image with its observation, and its label (1,)."""
+    from gan.algorithms.latent import LatentGame
     from gan.devices import find_device
     from gan.runs.checkpoints import load
     from gan.runs.folder import Run
     from gan.runs.observation import Source, read_problem
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     game = game.to(find_device(options.device))
     run = Run(options.run, options.allow_targets)
     given = (options.image, options.index, options.mask, options.hole)

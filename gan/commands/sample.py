@@ -57,12 +57,13 @@ def sample(options: SampleOptions) -> None:
     _check(options)
     sampling = Sampling(options.truncation, options.standing, options.psi)
     check_run(options.run, options.checkpoint, options.allow_targets)
+    from gan.algorithms.latent import LatentGame
     from gan.algorithms.samples import Samples
     from gan.algorithms.sampling import Langevin, apply_sampling
     from gan.runs.checkpoints import load
 
     langevin = Langevin(options.langevin, options.langevin_step) if options.langevin else None
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     game = apply_sampling(game.to(find_device(options.device)), sampling)
     labels = game.labels_for(options.n, as_text(options.labels))
     output.write(Samples(game, options.n, options.seed, labels, langevin))

@@ -25,7 +25,7 @@ from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
 from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
-from gan.settings.overrides import parse
+from gan.settings.overrides import key_of, parse
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
@@ -142,8 +142,8 @@ class Start:
         self.cleanup.owned = True
         make_root_absolute(config)
         unstored = ("allow_targets", "resume", "hydra", "schedule.restretch")
-        given = {o.key_or_group: str(o.input_line) for o in self.line.parsed}
-        earlier = {o.key_or_group: str(o.input_line) for o in parse(before)}
+        given = {key_of(o): str(o.input_line) for o in self.line.parsed}
+        earlier = {key_of(o): str(o.input_line) for o in parse(before)}
         merged = {k: v for k, v in (earlier | given).items() if not k.startswith(unstored)}
         stored.save(self.folder, config, list(merged.values()), expressions)
 

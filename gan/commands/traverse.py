@@ -44,10 +44,11 @@ def traverse(options: TraverseOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import traversal
+    from gan.algorithms.latent import LatentGame
     from gan.pictures import picture, save_grid, stack_blocks
     from gan.runs.checkpoints import load
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     rows, columns, labels = options.rows, options.columns, as_text(options.labels)
     blocks = traversal.traverse(game, rows, columns, options.extent, options.seed, labels)
     if blocks[0].shape[2:] == (2, 1, 1):

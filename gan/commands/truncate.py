@@ -43,10 +43,11 @@ def truncate(options: TruncateOptions) -> None:
     _check(options)
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms import styles
+    from gan.algorithms.latent import LatentGame
     from gan.pictures import picture, save_grid
     from gan.runs.checkpoints import load
 
-    game = load(options.run, options.checkpoint, options.allow_targets)
+    game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     grid = styles.truncate(game, options.psis, options.rows, options.seed, as_text(options.labels))
     save_grid(picture(grid.flatten(0, 1), len(options.psis)), out)
     print(out)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins import TorchCheckpointIO
+from typing_extensions import TypeVar
 
 from gan import archives
 from gan.algorithms.checkpoint import check_game, check_training, current_version
@@ -19,11 +20,13 @@ from gan.clock import ClockState
 from gan.errors import InputError
 from gan.runs.classes import FILE, read_class_names
 from gan.runs.folder import Run, names_of
+from gan.runs.uses import describe
 from gan.settings.trust import build
 from gan.structure import Settings, StructureError, check
 
 _PARTS = {"clock", "loops", "optimizer_states", "random", "state_dict"}  # of a checkpoint
 Content = dict[str, Any]
+Game = TypeVar("Game", bound=TwoPlayerGame[Any], default=Any)
 
 
 class DamagedError(InputError):
@@ -136,19 +139,21 @@ def set_checkpoint(
     trainer.strategy.checkpoint_io = _LoadedCheckpoint(content)
 
 
-def load_game(run: Run, *names: str) -> LatentGame:
+def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
     """Return the game of a run with the weights of a checkpoint, in evaluation mode.
 
     Args:
         run: the run.
         names: of checkpoints; the first that exists is taken.
+        kind: of game that is needed; ``None`` takes any.
 
     Raises:
-        InputError: if config and checkpoint do not fit together, or there is no checkpoint.
+        InputError: if the game is of another kind, config and checkpoint do not fit together, or
+            there is no checkpoint.
     """
     game, path = build(run.config.model, run.allow_targets), run.checkpoint(*names)
-    if not isinstance(game, LatentGame):
-        raise InputError(f"{run.path}: its model is no game that can be sampled from")
+    if kind is not None and not isinstance(game, kind):
+        raise InputError(f"run={run.path}: {describe(game)}")
     content = read(path)
     check_weights(path, content, game)
     try:
@@ -158,8 +163,10 @@ def load_game(run: Run, *names: str) -> LatentGame:
         raise InputError(
             f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
-    game.class_names = _class_names(run, game)
-    return game.eval().requires_grad_(False)
+    if isinstance(game, LatentGame):
+        game.class_names = _class_names(run, game)
+    ready: Game = game.eval().requires_grad_(False)
+    return ready
 
 
 def _class_names(run: Run, game: LatentGame) -> ClassNames:
@@ -178,7 +185,10 @@ def _class_names(run: Run, game: LatentGame) -> ClassNames:
 
 
 def load(
-    run: str | Path, checkpoint: str | None = None, allow_targets: Sequence[str] = ()
-) -> LatentGame:
+    run: str | Path,
+    checkpoint: str | None = None,
+    allow_targets: Sequence[str] = (),
+    kind: type[Game] | None = None,
+) -> Game:
     """Return the trained game of a run folder; see :func:`gan.load`."""
-    return load_game(Run(run, allow_targets), *names_of(checkpoint))
+    return load_game(Run(run, allow_targets), *names_of(checkpoint), kind=kind)

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -22,16 +23,20 @@ def program() -> str:
     return "ganymede" if found == str(script) else shlex.quote(_relative(script))
 
 
-def next_commands(run: Path, steps: int) -> list[str]:
+SAMPLE = ("sample", "n=64")
+
+
+def next_commands(run: Path, steps: int, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> list[str]:
     """Return commands that use a run, or start others.
 
     Args:
         run: its folder.
         steps: to which it can be continued.
+        uses: commands on such a run, each with its settings besides the run.
     """
     ganymede, folder = program(), _relative(run.absolute())
     return [
-        f"{ganymede} sample {shlex.quote(f'run={folder}')} n=64",
+        *(f"{ganymede} {name} {shlex.quote(f'run={folder}')} {given}" for name, given in uses),
         f"{ganymede} train {shlex.quote(f'resume={folder}')} steps={steps}",
         f"{ganymede} models",
         f"{ganymede} train -m model=dcgan,mlp seed=0,1",

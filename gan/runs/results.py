@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan import durations, records
-from gan.runs.hints import next_commands
+from gan.runs.hints import SAMPLE, next_commands
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
 
@@ -109,11 +110,12 @@ class Results:
         """Return the seconds that the command took."""
         return self.seconds if self.seconds_total is None else self.seconds_total
 
-    def show(self, planned: int = 0) -> None:
+    def show(self, planned: int = 0, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> None:
         """Print the metrics, where samples and run folder are, and commands to go on with.
 
         Args:
             planned: steps of the run, if it was stopped before.
+            uses: commands on such a run; see :func:`~gan.runs.hints.next_commands`.
         """
         console = Console(highlight=False)
         console.print(self._summary(), soft_wrap=True)
@@ -124,7 +126,7 @@ class Results:
             console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
         console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
         steps = planned if planned > self.steps else 2 * self.steps
-        commands = "\n            ".join(next_commands(Path(self.run), steps))
+        commands = "\n            ".join(next_commands(Path(self.run), steps, uses))
         console.print(f"next:       {commands}", markup=False, soft_wrap=True)
 
     def _summary(self) -> str:

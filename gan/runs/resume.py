@@ -16,6 +16,8 @@ from gan.settings import stored
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
+from gan.settings.overrides import key_of
+from gan.settings.schema import NESTED
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
 _FREE = {
@@ -50,9 +52,15 @@ def identity(config: DictConfig) -> dict[str, Any]:
     """Return what makes a run the run it is, as plain values for a checkpoint."""
     content = _content(config)
     own = {str(k): v for k, v in content.items() if k not in _FREE}
-    own["data"] = {k: v for k, v in own["data"].items() if k not in _FREE_DATA}
+    own["data"] = _fixed(own["data"])
     own["model"] = {k: v for k, v in own["model"].items() if k not in _REPEATED}
     return own
+
+
+def _fixed(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a data set, and of those within it, that a resumed run keeps."""
+    kept = {key: value for key, value in data.items() if key not in _FREE_DATA}
+    return {key: _fixed(kept[key]) if f"data.{key}" in NESTED else kept[key] for key in kept}
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -131,7 +139,7 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     config, expressions = run.settings()
     old, before = _content(config), identity(config)
     known = set(run.overrides)  # in the stored settings already, but for the cache of this user
-    last = {o.key_or_group: o for o in line.parsed}.values()  # of a key that is given twice
+    last = {key_of(o): o for o in line.parsed}.values()  # of a key that is given twice
     given = [o for o in last if o.input_line not in known or o.key_or_group == "cache_dir"]
     _apply(config, given, line)
     expressions |= stored.resolve(config)
@@ -183,10 +191,10 @@ def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> 
     """Put overrides into the settings of a run."""
     groups = [o for o in given if options(o.key_or_group) and not o.is_delete()]
     for override in groups:
-        if override.key_or_group in _WHOLE:
+        if override.key_or_group in _WHOLE or override.package:
             raise InputError(
-                f"resume: {override.input_line} would make it another run: leave it out, or start "
-                "a new run"
+                f"resume: {key_of(override)}={override.value()} would make it another run: leave "
+                "it out, or start a new run"
             )
     if groups:
         composed = line.compose([str(o.input_line) for o in groups])
@@ -221,7 +229,9 @@ def _apply_value(config: DictConfig, override: Override) -> None:
 
 
 def make_root_absolute(config: DictConfig) -> None:
-    """Make the folder of the data absolute, so that any working directory finds it."""
-    root = config.data.get("root")
-    if isinstance(root, str):
-        config.data.root = str(Path(root).expanduser().absolute())
+    """Make the folders of the data absolute, so that any working directory finds it."""
+    for path in ("data", *NESTED):
+        node = OmegaConf.select(config, path)
+        root = node.get("root") if isinstance(node, DictConfig) else None
+        if isinstance(root, str) and not OmegaConf.is_interpolation(node, "root"):
+            node.root = str(Path(root).expanduser().absolute())

@@ -42,6 +42,7 @@ from gan.runs.lock import is_first_process
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk
+from gan.runs.uses import first_commands
 from gan.settings.groups import options, title
 from gan.settings.trust import build, load
 from gan.settings.validation import nodes
@@ -330,5 +331,5 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     done = results(callbacks, game, config, started)
     if trainer.is_global_zero:
         done.save()
-        done.show(config.steps)
+        done.show(config.steps, first_commands(game, bool(config.get("task"))))
     return done

@@ -41,7 +41,7 @@ class CommandLine:
         _check_folder(self.flags.config_dir)
         given = [overrides.quote(a, self.flags.multirun) for a in self.flags.overrides]
         renamed.refuse(given)
-        self.arguments = [overrides.allow_new_key(_run_folder(a)) for a in given]
+        self.arguments = [overrides.hydra_form(_run_folder(a)) for a in given]
         self.parsed: list[Override] = list(overrides.parse(self.arguments))
         overrides.check(self.parsed)
         folders = {str(o.value()) for o in self.parsed if o.key_or_group == "hydra.run.dir"}

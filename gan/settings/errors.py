@@ -20,7 +20,7 @@ from gan.errors import InputError, causes, extra
 from gan.settings import renamed
 from gan.settings.groups import options
 from gan.settings.names import nearest
-from gan.settings.schema import TrainConfig
+from gan.settings.schema import NESTED, TrainConfig
 
 _LAUNCHERS = "hydra/launcher/"  # all but the basic one are plugins
 _KEY = re.compile(r"\s*full_key: (\S+)")
@@ -45,11 +45,19 @@ def _hydra_line(error: Exception) -> str:
         return _refused(error)
     override = re.search(r"Could not override '([^']+)'", str(error))
     if override and "@" in override[1]:
-        group = override[1].partition("@")[0]
-        return f"override /{group}: begin that file with the line # @package _global_"
+        return _misplaced(*override[1].split("@", 1))
     if override:
         return f"{override[1]}: no such setting; {nearest(override[1], _top_level())}"
     return " ".join(str(error).partition("Config search path")[0].split())
+
+
+def _misplaced(group: str, package: str) -> str:
+    """Return the line for an option that was chosen where the group cannot be chosen."""
+    if package in NESTED:
+        return f"{package}: it is one of two data sets: add data=unpaired"
+    if package.startswith(tuple(f"{node}." for node in NESTED)):
+        return f"{package.rpartition('.')[0]}: it has two domains itself: choose another data set"
+    return f"override /{group}: begin that file with the line # @package _global_"
 
 
 def _top_level() -> list[str]:

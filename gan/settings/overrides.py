@@ -10,12 +10,12 @@ from hydra.errors import OverrideParseException
 
 from gan.errors import InputError
 from gan.settings.groups import options
-from gan.settings.schema import MANY
+from gan.settings.schema import MANY, NESTED
 
 # Settings whose value is a path: any character is allowed, with quotes or without.
 PATHS = (
     *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", "cache_dir"),
-    *("data.root", "backbone.weights"),
+    *("data.root", "data.a.root", "data.b.root", "backbone.weights"),
 )
 _OPTIONAL = ("experiment", "sweep")  # groups of which nothing may be chosen
 
@@ -38,15 +38,24 @@ def quote(argument: str, sweep: bool = False) -> str:
     return f"{key}='{escaped}'"
 
 
-def allow_new_key(argument: str) -> str:
-    """Return an override that may add a dotted key which no yaml names.
+def hydra_form(argument: str) -> str:
+    """Return an override in the form of Hydra's grammar.
 
-    A key may name an argument of a constructor. The config is checked against the constructors
-    afterwards, so that a misspelt key is still refused.
+    ``data.a=mnist`` chooses an option of a group for a node within another: ``data@data.a=mnist``.
+    Another dotted key may be new: it may name an argument of a constructor. The config is checked
+    against the constructors afterwards, so that a misspelt key is still refused.
     """
-    key = argument.split("=", 1)[0]
-    plain = key[:1].isalpha() and "." in key and "/" not in key and not key.startswith("hydra.")
-    return f"++{argument}" if "=" in argument and plain else argument
+    key, equals, value = argument.partition("=")
+    name = key.lstrip("+")
+    if equals and name in NESTED:
+        return f"{NESTED[name]}@{name}={value}"
+    plain = key[:1].isalpha() and "." in key and not set("/@") & set(key)
+    return f"++{argument}" if equals and plain and not key.startswith("hydra.") else argument
+
+
+def key_of(override: Override) -> str:
+    """Return the dotted key or the group that an override sets, such as ``data.a``."""
+    return override.package or override.key_or_group
 
 
 def parse(arguments: Iterable[str]) -> Iterator[Override]:
@@ -102,17 +111,17 @@ def _check_hydra(key: str, override: Override) -> None:
 
 def _check_choice(group: str, override: Override) -> None:
     """Refuse a choice of a group that names nothing, or several where one is chosen."""
-    value, known = override.value(), ", ".join(options(group))
+    value, known, name = override.value(), ", ".join(options(group)), key_of(override)
     if isinstance(value, Sweep) or (value is None and group in _OPTIONAL):
         return
     if isinstance(value, list):
         if group not in (*MANY, *_OPTIONAL):
-            raise InputError(f"{group} takes one option, not a list: {known}")
+            raise InputError(f"{name} takes one option, not a list: {known}")
         if not all(isinstance(item, str | QuotedString) for item in value):
             raise InputError(f"{override.input_line}: give a plain list of {known}")
         if len({str(item) for item in value}) < len(value):
             raise InputError(f"{override.input_line}: an option is there twice: leave one out")
     elif not isinstance(value, str | QuotedString):
         given = "null" if value is None else str(value)
-        remedy = f"give a list, {group}=[] for none" if group in MANY else f"choose one of {known}"
-        raise InputError(f"{group}={given}: {remedy}")
+        remedy = f"give a list, {name}=[] for none" if group in MANY else f"choose one of {known}"
+        raise InputError(f"{name}={given}: {remedy}")

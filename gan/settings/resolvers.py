@@ -60,13 +60,15 @@ def register() -> None:
     """Register the resolvers with OmegaConf.
 
     ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
-    ``${product:a,b,...}``, ``${quotient:a,b}``, ``${by_size:PAPER,SMALL,TINY}``,
+    ``${product:a,b,...}``, ``${quotient:a,b}``, ``${largest:a,b,...}``,
+    ``${by_size:PAPER,SMALL,TINY}``,
     ``${job_folder:OVERRIDES}``, ``${workers:}`` and ``${cache_folder:}``.
     """
     OmegaConf.register_new_resolver("began", start_time, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: run_start()[1], replace=True)
     OmegaConf.register_new_resolver("product", lambda *xs: math.prod(xs), replace=True)
     OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
+    OmegaConf.register_new_resolver("largest", lambda *xs: max(xs), replace=True)
     OmegaConf.register_new_resolver("by_size", by_size, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)

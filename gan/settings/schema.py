@@ -8,6 +8,8 @@ from omegaconf import MISSING
 
 from gan.settings import documents
 
+# Nodes of a data set that are chosen by the name of an option of another group.
+NESTED = {"data.a": "data", "data.b": "data"}
 MANY = ("regularizers", "metrics", "callbacks", "logger")  # groups of which any number is chosen
 
 

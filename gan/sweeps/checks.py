@@ -33,15 +33,15 @@ def check_sweep(line: CommandLine) -> None:
         Exception: what Hydra raises where the settings do not compose.
     """
     fixed = [str(o.input_line) for o in line.parsed if not o.is_sweep_override()]
-    swept = {o.key_or_group: _values(o) for o in line.parsed if o.is_sweep_override()}
+    swept = {overrides.key_of(o): _values(o) for o in line.parsed if o.is_sweep_override()}
     first = line.compose(fixed, with_hydra=True)
     refuse_special_files(Path(first.hydra.sweep.dir))
     _check_launcher(first.hydra.launcher)
     params = first.hydra.sweeper.get("params") or {}
-    searched = [overrides.allow_new_key(f"{key!s}={value}") for key, value in params.items()]
+    searched = [overrides.hydra_form(f"{key!s}={value}") for key, value in params.items()]
     for override in overrides.parse(searched):
         if override.is_sweep_override():
-            swept[override.key_or_group] = _values(override)
+            swept[overrides.key_of(override)] = _values(override)
         else:
             fixed.append(str(override.input_line))
     for arguments in _variants(fixed, [values for values in swept.values() if values]):

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.callbacks.trial import STUDY
 from gan.errors import InputError, extra
-from gan.settings.overrides import allow_new_key
+from gan.settings.overrides import hydra_form, key_of
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.signals import FORWARDER
 
@@ -111,10 +111,10 @@ class TPESweeper(Sweeper):
         Raises:
             InputError: if the folder holds another search.
         """
-        given = [allow_new_key(f"{key!s}={value}") for key, value in self.params.items()]
+        given = [hydra_form(f"{key!s}={value}") for key, value in self.params.items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         found = parser.parse_overrides([*given, *arguments])
-        overrides = {override.key_or_group: override for override in found}
+        overrides = {key_of(override): override for override in found}
         study, launched = self._study(overrides), 0
         while FORWARDER.received is None and (batch := self._propose(study, overrides)):
             jobs = [self._job(overrides, trial) for trial in batch]

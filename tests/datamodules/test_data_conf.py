@@ -27,6 +27,11 @@ def read(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_yaml_contains_only_properties_of_its_data(path: Path) -> None:
     own = read(path)
+    if "data" in own:  # a file that also leaves out the task of a model
+        defaults = own["defaults"]
+        assert "override /task" in defaults[-2]
+        own = own["data"] | {"defaults": ["_base", defaults[-1]]}
+        assert defaults[0] == "/data/_base@data"
     assert own.pop("defaults") == ["_base", "_self_"]
     assert {"channels", "resolution", "num_classes"} <= own.keys()
     merged = read(CONF / "_base.yaml") | own
