@@ -57,7 +57,7 @@ def measure(model: str, size: str, blocks: int) -> list[str]:
     config = ModelConfig(model, "cifar10", *given)
     game, timer = config.game().to(memory_format=torch.channels_last), Timer()
     trainer(timer).fit(game, Images((1 + blocks) * STEPS, game.n_critic))
-    sizes = [count(network) for network in (game.generator, game.discriminator)]
+    sizes = [count(network) if network else "0" for network in (game.generator, game.discriminator)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = timer.fastest()
     times = f"{STEPS / wall:.1f}", f"{cpu / STEPS * 1000:.0f}"

@@ -13,8 +13,8 @@ from torch import Tensor
 from datamodules.degradations.base import Degradation
 from datamodules.degraded import DegradedLoader, Sources
 from datamodules.errors import DataError
-from datamodules.loader import Batch, Shard, StepLoader, in_order, to_batch
-from datamodules.split import Split, cut
+from datamodules.loader import Batch, PairLoader, Shard, StepLoader, in_order, to_batch
+from datamodules.split import Split, cut, few_of_each_class
 from datamodules.stream import IndexStream
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
+        labelled: labelled images of each class, drawn by the seed; batches are pairs then, of labelled
+            images and of all.
         task: makes the source of a restoration from each image; batches are pairs then.
 
     Attributes:
@@ -84,6 +86,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: str = "refuse",
         validation: float = 0.0,
         task: Degradation | None = None,
+        labelled: int | None = None,
     ) -> None:
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
@@ -97,7 +100,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task = task or None
+        self.task, self.labelled = task or None, labelled
         if self.task is not None:
             self.task.check(channels, resolution)
 
@@ -189,7 +192,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         Raises:
             DataError: see `loader`.
         """
-        loader = self.loader(self.placed("train"), lambda: self.start_step)
+        split, start = self.placed("train"), lambda: self.start_step
+        loader = self.loader(split, start)
+        if self.labelled is not None:
+            labelled = few_of_each_class(split, self.labelled, self.seed)
+            return PairLoader(self.loader(labelled, start, number=1), loader)
         return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
     def loader(self, split: Split, start: Callable[[], int], number: int = 0) -> StepLoader:

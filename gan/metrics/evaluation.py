@@ -110,11 +110,9 @@ class Evaluation:
     @property
     def ranking(self) -> dict[str, FeatureMetric | ModelMetric]:
         """Return the metric of each value by which models are ranked, by name: "domain/fid"."""
-        return {
-            f"{self.prefix}/{key}": metric
-            for metric in (*self.metrics.values(), *self.model_metrics.values())
-            for key in metric.ranking
-        }
+        every: list[FeatureMetric | ModelMetric] = [*self.metrics.values()]
+        every += self.model_metrics.values()
+        return {f"{self.prefix}/{key}": metric for metric in every for key in metric.ranking}
 
     @property
     def split(self) -> str:
