@@ -48,8 +48,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
-        labelled: labelled images of each class, drawn by the seed; batches are pairs then, of labelled
-            images and of all.
+        labelled: labelled images of each class, drawn by the seed; batches are then pairs, of
+            labelled images and of all.
         task: makes the source of a restoration from each image; batches are pairs then.
 
     Attributes:
@@ -100,7 +100,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task, self.labelled = task or None, labelled
+        self.task, self.labels_per_class = task or None, labelled
         if self.task is not None:
             self.task.check(channels, resolution)
 
@@ -194,8 +194,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """
         split, start = self.placed("train"), lambda: self.start_step
         loader = self.loader(split, start)
-        if self.labelled is not None:
-            labelled = few_of_each_class(split, self.labelled, self.seed)
+        if self.labels_per_class is not None:
+            labelled = few_of_each_class(split, self.labels_per_class, self.seed)
             return PairLoader(self.loader(labelled, start, number=1), loader)
         return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
