@@ -90,19 +90,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
-        self.channels = _check_range("data.channels", channels, 1, MAX_CHANNELS)
-        self.resolution = _check_range("data.resolution", resolution, 1)
+        self.channels, self.resolution = _check_shape(channels, resolution)
         self.num_classes = _check_range("data.num_classes", num_classes, 0)
-        self.batch_size = _check_range("batch_size", batch_size, 1)
-        self.steps, self.n_critic = _check_lengths(steps, n_critic)
+        self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
         self.workers = _check_range("data.workers", workers, 0)
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task, self.labels_per_class = task or None, labelled
-        if self.task is not None:
-            self.task.check(channels, resolution)
+        self.task, self.labels_per_class = _check_task(task, channels, resolution), labelled
 
     @cached_property
     def _splits(self) -> dict[str, Split]:
@@ -211,27 +207,31 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
                 split.
         """
-        shard = self._shard()
-        if self.batch_size % shard.world_size:
-            raise DataError(
-                f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
-                f" set batch_size to a multiple of {shard.world_size}"
-            )
-        if self.batch_size > len(split):
-            raise DataError(
-                f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
-                f" set batch_size={len(split)} or less"
-            )
+        self._check_batch_size(len(split))
         return StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed, number),
-            shard=shard,
+            shard=self._shard(),
             device=self.device,
             steps=self.steps,
             n_critic=self.n_critic,
             flip=self.flip,
             start=start,
         )
+
+    def _check_batch_size(self, images: int) -> None:
+        """Refuse a batch that the devices cannot share, or that is larger than the data set."""
+        devices = self._shard().world_size
+        if self.batch_size % devices:
+            raise DataError(
+                f"batch_size={self.batch_size} is not a multiple of {devices} devices:"
+                f" set batch_size to a multiple of {devices}"
+            )
+        if self.batch_size > images:
+            raise DataError(
+                f"batch_size={self.batch_size} but {self.name} has {images} training images:"
+                f" set batch_size={images} or less"
+            )
 
     def reals(
         self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
@@ -292,9 +292,23 @@ def _check_range(name: str, value: int, least: int, most: int | None = None) -> 
     return value
 
 
-def _check_lengths(steps: int, n_critic: int) -> tuple[int, int]:
-    """Return the numbers of steps and of discriminator updates a step, if they are in range."""
-    return _check_range("steps", steps, 1), _check_range("n_critic", n_critic, 1)
+def _check_shape(channels: int, resolution: int) -> tuple[int, int]:
+    """Return the numbers of channels and of pixels a side, if they are in range."""
+    _check_range("data.channels", channels, 1, MAX_CHANNELS)
+    return channels, _check_range("data.resolution", resolution, 1)
+
+
+def _check_task(task: Degradation | None, channels: int, resolution: int) -> Degradation | None:
+    """Return a degradation that suits the images, or None where `task` is none."""
+    if task:
+        task.check(channels, resolution)
+    return task or None
+
+
+def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]:
+    """Return the numbers of images, of steps and of discriminator updates a step, if in range."""
+    counts = {"batch_size": batch_size, "steps": steps, "n_critic": n_critic}
+    return tuple(_check_range(name, count, 1) for name, count in counts.items())
 
 
 def check_validation(share: float) -> float:

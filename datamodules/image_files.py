@@ -25,6 +25,8 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 MODES = {1: "L", 3: "RGB"}
 FILTER = Image.Resampling.LANCZOS
+ORIENTATION = 0x0112  # of EXIF
+UPRIGHT = 4  # largest value with which rows stay rows
 MOST_16_BITS = 2**16 - 1
 
 
@@ -238,9 +240,33 @@ class Decoder:
                 f"transparent, put on {self.background}": image.has_transparency_data,
                 "of 16 bits a channel, scaled to 8": image.mode.startswith("I"),
                 f"not square, made so by data.crop={self.crop}": squared
-                and image.width != image.height,
+                and not self.is_square(*image.size),
             }
         return tuple(phrase for phrase, applies in found.items() if applies)
+
+    def is_square(self, width: int, height: int) -> bool:
+        """Return whether an image of this size is square as it is decoded."""
+        return width == height
+
+    @property
+    def shape(self) -> str:
+        """Return channels and resolution as text."""
+        return f"{self.channels} {self.resolution}"
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Return width and height of a file's upright image in pixels, without decoding it.
+
+        Raises:
+            DataError: if the file cannot be read or is no image.
+        """
+        where = f"{self.source.path / name}"
+        with (
+            wrap_read_errors(where, "replace or delete it"),
+            _check_pixel_count(where),
+            _open(self.source.read(name), where) as image,
+        ):
+            turned = image.getexif().get(ORIENTATION, 1) > UPRIGHT
+            return (image.height, image.width) if turned else image.size
 
     def batch(self, names: Sequence[str]) -> torch.Tensor:
         """Return the uint8 pixels (n, C, R, R) of several files."""

@@ -55,7 +55,7 @@ class FileSplit(Split):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of names, stamps (zip: CRC; folder: size, time), labels and shape."""
-        digest = hashlib.sha256(f"{self.decoder.channels} {self.decoder.resolution}".encode())
+        digest = hashlib.sha256(self.decoder.shape.encode())
         for name in self.names:
             digest.update(f"{name} {self.decoder.source.stamp(name)}\n".encode())
         digest.update(b"" if self.labels is None else self.labels.numpy().tobytes())
@@ -63,7 +63,7 @@ class FileSplit(Split):
 
     def identity(self) -> str:
         """Return the SHA-256 of names, sizes, labels, shape and the bytes of up to 256 files."""
-        digest = hashlib.sha256(f"{self.decoder.channels} {self.decoder.resolution}".encode())
+        digest = hashlib.sha256(self.decoder.shape.encode())
         source, step = self.decoder.source, max(1, -(-len(self) // SAMPLED_FILES))
         for i, name in enumerate(self.names):
             digest.update(f"{name} {source.size(name)}\n".encode())
@@ -155,6 +155,11 @@ class ImageFolder(ImageDataModule):
         **facts: Any,
     ) -> None:
         super().__init__(num_classes=num_classes or 0, **facts)
+        if facts.get("root") is None:
+            raise DataError(
+                "data.root is not set: give a folder or a zip file of images, or choose data sets "
+                "by name"
+            )
         self.crop = _check_choice("data.crop", crop, CROPS)
         self.domain = domain and _check_choice("data.domain", domain, DOMAINS)
         self.background, self.share = _check_colour(background), check_validation(validation)

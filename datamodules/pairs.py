@@ -20,8 +20,9 @@ class TwoDomains(ImageDataModule):
 
     Taken as one data set, it is that of domain B. Fingerprint and identity are those of both.
 
+    A subclass calls `join` with the data sets.
+
     Args:
-        sets: the data sets of domains "a" and "b".
         channels: of both domains, 1 or 3.
         num_classes: 0; the domains have the labels of their data sets.
         task: None.
@@ -29,23 +30,23 @@ class TwoDomains(ImageDataModule):
 
     Attributes:
         sequences: number of the sequence of indices of each domain.
+        sets: the data sets of domains "a" and "b".
+        domains: their images, brought to one number of channels.
 
     Raises:
-        DataError: if the sets do not go together.
+        DataError: if an argument is out of range.
     """
 
     sequences: ClassVar[Mapping[str, int]]
 
     def __init__(
         self,
-        sets: Mapping[str, ImageDataModule],
         *,
         channels: int,
         num_classes: int = 0,
         task: Degradation | None = None,
         **facts: Any,
     ) -> None:
-        self.sets = dict(sets)
         if task:
             raise DataError(
                 f"task={task.name}: data={self.name} has images of two domains: leave task= out"
@@ -56,11 +57,19 @@ class TwoDomains(ImageDataModule):
                 "leave it out"
             )
         super().__init__(channels=channels, num_classes=0, **facts)
-        if channels not in (1, COLOURS):
-            raise DataError(f"data.channels={channels}: give 1 (gray) or {COLOURS} (colour)")
+
+    def join(self, a: ImageDataModule, b: ImageDataModule) -> None:
+        """Take two data sets as the domains.
+
+        Raises:
+            DataError: if they do not go together.
+        """
+        self.sets = {"a": a, "b": b}
         for side, data in self.sets.items():
             self._check_set(side, data)
-        self._domains = {side: Domain(data, channels) for side, data in self.sets.items()}
+        if self.channels not in (1, COLOURS):
+            raise DataError(f"data.channels={self.channels}: give 1 (gray) or {COLOURS} (colour)")
+        self._domains = {side: Domain(data, self.channels) for side, data in self.sets.items()}
 
     def _check_set(self, side: str, data: ImageDataModule) -> None:
         """Refuse a data set that is no domain, or has another value of what both share."""

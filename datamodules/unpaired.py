@@ -11,8 +11,6 @@ from datamodules.pairs import TwoDomains
 class Unpaired(TwoDomains):
     """Two data sets, each in an order of its own.
 
-    Image k of one has nothing to do with image k of the other.
-
     Both are brought to one resolution and one number of channels.
 
     Args:
@@ -31,7 +29,8 @@ class Unpaired(TwoDomains):
     def __init__(
         self, *, a: ImageDataModule, b: ImageDataModule, root: str | None = None, **facts: Any
     ) -> None:
-        super().__init__({"a": a, "b": b}, root=root, **facts)
+        super().__init__(root=root, **facts)
+        self.join(a, b)
         if root is not None and self.root not in (a.root, b.root):
             raise DataError(
                 f"data.root={root}: both domains are data sets by name: give data.a.root or "

@@ -1,7 +1,7 @@
 """What one update of a player is computed on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from torch import Tensor
@@ -50,6 +50,11 @@ class PairBatch(Batch):
 
     source: Tensor
     epsilon: Tensor
+
+    @property
+    def reversed(self) -> Self:
+        """Return the batch with the roles of the domains exchanged, without labels."""
+        return replace(self, real=self.source, source=self.real, labels=None)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan.pictures import picture, save_grid, scatter_plot, tile
+from gan.pictures import fit, picture, save_grid, scatter_plot, tile
 
 
 def ink(drawn: Tensor) -> Tensor:
@@ -54,3 +54,15 @@ def test_a_saved_picture_is_unchanged(tmp_path: Path) -> None:
         assert saved.mode == "RGB"
         assert saved.size == (drawn.shape[2], drawn.shape[1])
         assert saved.getpixel((7, 9)) == tuple(drawn[:, 9, 7].tolist())
+
+
+def test_an_image_fits_into_a_white_square() -> None:
+    image = torch.tensor([[[-1.0, 0, 0.5]]])
+    cells = fit(image, 8)
+    assert cells.shape == (3, 8, 8)
+    for channel in cells:
+        assert channel[3:5, 1:7].tolist() == [[-1, -1, 0, 0, 0.5, 0.5]] * 2
+        assert (channel == 1).sum() == 64 - 12
+    wide = fit(torch.full((3, 10, 40), -0.5), 8)
+    torch.testing.assert_close(wide[:, 3:5], torch.full((3, 2, 8), -0.5))
+    assert torch.equal(wide[:, (0, 1, 2, 5, 6, 7)], torch.ones(3, 6, 8))

@@ -55,6 +55,10 @@ class Degradation(ABC):
         """
         return sources.clone()
 
+    def complete(self, sources: Tensor, images: Tensor) -> Tensor:
+        """Return restored images (B, C, H, W), with the pixels that the sources still know."""
+        return images
+
     @property
     def settings(self) -> dict[str, Setting]:
         """Return the name and the arguments, for the protocol of a metric."""

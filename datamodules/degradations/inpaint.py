@@ -11,6 +11,7 @@ from datamodules.degradations.classical import restoration
 from datamodules.errors import DataError
 
 FILL = 0.0  # mid gray
+SQUARE = 3  # pixels of the least square by which a hole is found
 TOLERANCE = 1.5 / 255  # the levels of 8 bits next to mid gray differ from it by 1 / 255
 
 
@@ -60,6 +61,17 @@ class Inpaint(Degradation):
         pairs = zip(sources.cpu().numpy(), holes, strict=True)
         filled = [torch.from_numpy(fill(source, hole, channel_axis=0)) for source, hole in pairs]
         return torch.stack(filled).to(sources).clamp_(-1, 1)
+
+    def complete(self, sources: Tensor, images: Tensor) -> Tensor:
+        """Return the images in the hole and the sources elsewhere.
+
+        The hole is where squares of 3 pixels, or of ``size`` if that is less, are mid gray.
+        """
+        side = min(self.size, SQUARE)
+        gray = ((sources - FILL).abs().amax(1, keepdim=True) < TOLERANCE).to(sources)
+        squares = (F.avg_pool2d(gray, side, stride=1) > 1 - 1e-3).to(sources)
+        hole = F.max_pool2d(F.pad(squares, [side - 1] * 4), side, stride=1) > 0
+        return torch.where(hole, images, sources.to(images))
 
     def _centred(self, images: Tensor) -> Tensor:
         """Return the rows and columns of the first pixel of centred squares, int64 (B, 2)."""

@@ -37,7 +37,7 @@ class Superresolve(Degradation):
     classical = "bicubic"
 
     def __init__(self, factor: int = 2) -> None:
-        self.scale = check_least("task.factor", factor, 2)
+        self.factor = self.scale = check_least("task.factor", factor, 2)
 
     @property
     def settings(self) -> dict[str, Setting]:  # noqa: D102

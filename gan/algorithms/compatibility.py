@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
@@ -41,22 +42,13 @@ def check_ingredients(game: Ingredients) -> None:
         },
         game.regularizers,
     )
-    if game.generator.num_classes != game.discriminator.num_classes:
-        raise InputError(
-            f"model: the generator knows {game.generator.num_classes} labels and the "
-            f"discriminator {game.discriminator.num_classes}: give both the same conditioning"
-        )
+    _check_labels(game)
     if not game.loss.adversarial:
         raise InputError(
-            "loss=none: the generator of latents learns from the adversarial loss alone: choose "
-            "another loss, or model=pix2pix, srgan, cyclegan or cut"
+            "loss=none: the generator of latents learns from the adversarial loss: choose another "
+            "loss, or model=pix2pix, srgan, cyclegan or cut"
         )
     _check_logits(game.loss, game.discriminator)
-    if isinstance(game.discriminator.head, ClassHead) and not game.classifies:
-        raise InputError(
-            "conditioning: the discriminator has a classifier that this game does not train: "
-            "choose model=acgan, contragan or reacgan, or conditioning=projection"
-        )
     _check_pack(game)
     _check_regularizers(game.regularizers, game.discriminator, game.loss, game.pack)
 
@@ -69,6 +61,7 @@ def check_critic(critic: "Critic", loss: AdversarialLoss) -> None:
     """
     networks = {"model.discriminator": (critic.network, Discriminator)}
     _check_interfaces(networks, critic.regularizers)
+    _check_training(critic, loss)
     _check_logits(loss, critic.network)
     for name, regularizer in critic.regularizers.items():
         if regularizer.needs_latents:
@@ -76,6 +69,36 @@ def check_critic(critic: "Critic", loss: AdversarialLoss) -> None:
                 f"regularizers.{name} changes latents, and this game has none: leave {name} out"
             )
     _check_regularizers(critic.regularizers, critic.network, loss)
+
+
+def _check_training(critic: "Critic", loss: AdversarialLoss) -> None:
+    """Refuse what a discriminator is given that is not trained."""
+    if loss.adversarial:
+        return
+    for name in critic.regularizers:
+        raise InputError(
+            f"regularizers.{name}: no discriminator is trained with loss=none: leave {name} out, "
+            "or choose another loss"
+        )
+    if type(critic.augment) is not Augmentation:
+        raise InputError(
+            "augment: no discriminator is trained with loss=none: set augment=none, or choose "
+            "another loss"
+        )
+
+
+def _check_labels(game: Ingredients) -> None:
+    """Refuse players that know different labels, and a classifier that is not trained."""
+    if game.generator.num_classes != game.discriminator.num_classes:
+        raise InputError(
+            f"model: the generator knows {game.generator.num_classes} labels and the "
+            f"discriminator {game.discriminator.num_classes}: give both the same conditioning"
+        )
+    if isinstance(game.discriminator.head, ClassHead) and not game.classifies:
+        raise InputError(
+            "conditioning: the discriminator has a classifier that this game does not train: "
+            "choose model=acgan, contragan or reacgan, or conditioning=projection"
+        )
 
 
 def _check_logits(loss: AdversarialLoss, discriminator: Discriminator) -> None:

@@ -19,7 +19,7 @@ class Critic:
     """A discriminator, its augmentation and its regularizers.
 
     Attributes:
-        generator: the opponent, for regularizers that read it.
+        generator: the opponent, whose images it judges, for regularizers that read it.
         network: images to logits.
         regularizers: terms of the players' losses, by log name.
         augment: applied to all images that the network is given.

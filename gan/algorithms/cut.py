@@ -71,7 +71,7 @@ class CUT(TranslationGame):
         **ingredients: Any,
     ) -> None:
         super().__init__(generator, discriminator, *args, **ingredients)
-        self.critic, self.projector = self.add_critic(discriminator), projector
+        self.critic, self.projector = self.add_critic(discriminator, generator), projector
         self.nce, self.identity, self.patches = nce, identity, patches
         self.temperature, self.flip = temperature, flip
         self.add_network("generator", projector)
@@ -84,36 +84,37 @@ class CUT(TranslationGame):
     def discriminator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term and those of regularizers."""
         with torch.no_grad():
-            fake = self.generator(batch.source).to(batch.real.dtype)
-        return self.discriminator_terms(self.critic, batch, batch.real, fake)
+            fake = self.generator(self._flip(batch.source)).to(batch.real.dtype)
+        return self.discriminator_terms(self.critic, batch, fake)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term, those of regularizers, and those of patches."""
-        flipped = self.flip and bool(torch.rand((), generator=self._key(*_FLIPS)) < 0.5)
-        fake = self.generator(batch.source.flip(3) if flipped else batch.source)
-        terms = self.generator_terms(self.critic, batch, batch.real, fake)
-        terms["nce"] = self.nce * self.contrast(batch.source, fake, flipped)
+        fake = self.generator(self._flip(batch.source))
+        terms = self.generator_terms(self.critic, batch, fake)
+        terms["nce"] = self.nce * self.contrast(batch.source, fake)
         if self.identity:
-            same = self.generator(batch.real)
-            terms["identity"] = self.identity * self.contrast(batch.real, same, False)
+            same = self.generator(self._flip(batch.real))
+            terms["identity"] = self.identity * self.contrast(batch.real, same)
         return terms
 
-    def contrast(self, images: Tensor, translated: Tensor, flipped: bool) -> Tensor:
+    def contrast(self, images: Tensor, translated: Tensor) -> Tensor:
         """Return the mean over layers of :func:`patch_nce`, a scalar.
 
         Args:
             images: (B, C, H, W), whose patches are the keys.
-            translated: of these, whose patches are the queries.
-            flipped: whether ``translated`` is mirrored.
+            translated: of these, flipped if the batch is; their patches are the queries.
         """
         with torch.no_grad():
             keys = self.generator.features(images)
-        queries = self.generator.features(translated)
-        if flipped:
-            queries = [maps.flip(3) for maps in queries]
+        queries = [self._flip(maps) for maps in self.generator.features(translated)]
         chosen = self._positions(keys)
         pairs = zip(self.projector(queries, chosen), self.projector(keys, chosen), strict=True)
         return torch.stack([patch_nce(q, k, self.temperature) for q, k in pairs]).mean()
+
+    def _flip(self, maps: Tensor) -> Tensor:
+        """Return maps (B, C, H, W), mirrored if this step's batch is flipped."""
+        flipped = self.flip and torch.rand((), generator=self._key(*_FLIPS)) < 0.5
+        return maps.flip(3) if flipped else maps
 
     def _key(self, *end: int) -> torch.Generator:
         """Return a random generator of this step, equal on all devices."""

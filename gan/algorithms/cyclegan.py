@@ -1,6 +1,5 @@
 """Unpaired translation both ways (Zhu et al., 2017)."""
 
-import copy
 from typing import Any
 
 import torch
@@ -48,9 +47,9 @@ class CycleGAN(TranslationGame):
     ) -> None:
         super().__init__(generator, discriminator, *args, **ingredients)
         self.cycle, self.identity = cycle, identity
-        self.pools = nn.ModuleDict({"a": pool, "b": copy.deepcopy(pool)})
-        self.critic_a = self.add_critic(discriminator.of("a"), "_a")
-        self.critic_b = self.add_critic(discriminator.of("b"), "_b")
+        self.pools = nn.ModuleDict({"a": pool, "b": pool.another()})
+        self.critic_a = self.add_critic(discriminator.of("a"), generator["ba"], "_a")
+        self.critic_b = self.add_critic(discriminator.of("b"), generator["ab"], "_b")
 
     def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
         """Return images translated by the averaged weights."""
@@ -63,16 +62,16 @@ class CycleGAN(TranslationGame):
         with torch.no_grad():
             fake_a = self.pools["a"](self.generator["ba"](b).to(a.dtype))
             fake_b = self.pools["b"](self.generator["ab"](a).to(b.dtype))
-        terms = self.discriminator_terms(self.critic_a, batch, a, fake_a)
-        return terms | self.discriminator_terms(self.critic_b, batch, b, fake_b)
+        terms = self.discriminator_terms(self.critic_a, batch.reversed, fake_a)
+        return terms | self.discriminator_terms(self.critic_b, batch, fake_b)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial terms, those of regularizers, cycle and identity."""
         a, b = batch.source, batch.real
         forth, back = self.generator["ab"], self.generator["ba"]
         fake_a, fake_b = back(b), forth(a)
-        terms = self.generator_terms(self.critic_a, batch, a, fake_a)
-        terms |= self.generator_terms(self.critic_b, batch, b, fake_b)
+        terms = self.generator_terms(self.critic_a, batch.reversed, fake_a)
+        terms |= self.generator_terms(self.critic_b, batch, fake_b)
         terms["cycle"] = self.cycle * (l1_loss(back(fake_b), a) + l1_loss(forth(fake_a), b))
         if self.identity:
             terms["identity"] = self.identity * (l1_loss(back(a), a) + l1_loss(forth(b), b))

@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, l1_loss
 
-from gan.algorithms.translation import TranslationGame
+from gan.algorithms.restoration import RestorationGame
 from gan.algorithms.two_player import Terms
 from gan.augment.base import Augmentation
 from gan.batch import PairBatch
 from gan.errors import InputError
-from gan.networks.base import Discriminator, Translator
 
 
-class Pix2Pix(TranslationGame):
+class Pix2Pix(RestorationGame):
     """D tells pairs (x, y) from pairs (x, G(x)); G makes D wrong and is near y (eq. 1, 3, 4).
 
     Deviation: D is updated before G, on fakes of the weights before this step.
@@ -23,46 +22,30 @@ class Pix2Pix(TranslationGame):
         generator: sources to images.
         discriminator: of the channels of source and image, stacked.
         l1: lambda, weight of E |y - G(x)|, the mean over pixels.
-        ingredients: see :class:`~gan.algorithms.translation.TranslationGame`.
+        ingredients: see :class:`~gan.algorithms.restoration.RestorationGame`.
 
     Raises:
         InputError: if images are augmented, which would change one image of a pair alone.
     """
 
-    generator: Translator
-    averaged: Translator
-    discriminator: Discriminator
-
-    def __init__(
-        self,
-        generator: Translator,
-        discriminator: Discriminator,
-        *args: Any,
-        l1: float = 100.0,
-        **ingredients: Any,
-    ) -> None:
-        super().__init__(generator, discriminator, *args, **ingredients)
-        if type(self.augment) is not Augmentation:
+    def __init__(self, *args: Any, l1: float = 100.0, **ingredients: Any) -> None:
+        super().__init__(*args, **ingredients)
+        self.l1 = l1
+        if type(self.critic.augment) is not Augmentation:
             raise InputError("augment: it would change one image of a pair alone: set augment=none")
-        self.l1, self.critic = l1, self.add_critic(discriminator)
-
-    def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
-        """Return images restored by the averaged weights."""
-        restored: Tensor = self.averaged(images)
-        return restored
 
     def discriminator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term of both kinds of pairs, and those of regularizers."""
         with torch.no_grad():
-            fake = self.generator(batch.source).to(batch.real.dtype)
+            fake = self.restored(self.generator, batch.source).to(batch.real.dtype)
         critic = self.critic.given(_fit(batch.source, batch.real))
-        return self.discriminator_terms(critic, batch, batch.real, fake)
+        return self.discriminator_terms(critic, batch, fake)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term, those of regularizers, and L1."""
-        fake = self.generator(batch.source)
+        fake = self.restored(self.generator, batch.source)
         critic = self.critic.given(_fit(batch.source, batch.real))
-        adversarial = self.generator_terms(critic, batch, batch.real, fake)
+        adversarial = self.generator_terms(critic, batch, fake)
         return {**adversarial, "l1": self.l1 * l1_loss(fake, batch.real)}
 
 

@@ -1,11 +1,16 @@
 """The history of translated images."""
 
+import copy
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
 from gan import processes
 from gan.errors import InputError
 from gan.latents import keyed_generator
+
+_FIRST, _ANOTHER = (0, 1), (0, 2)  # ends of keys
 
 
 class ImagePool(nn.Module):
@@ -36,9 +41,15 @@ class ImagePool(nn.Module):
         super().__init__()
         if size < 0:
             raise InputError(f"model.pool.size={size}: give a number from 0")
-        self.seed = seed
+        self.seed, self.end = seed, _FIRST
         self.register_buffer("images", torch.zeros(size, channels, resolution, resolution))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def another(self) -> Self:
+        """Return an empty pool of the same size with other choices."""
+        pool = copy.deepcopy(self)
+        pool.end = _ANOTHER
+        return pool
 
     def forward(self, images: Tensor) -> Tensor:
         """Return as many images as given, (B, C, H, W), this device's share of the choice."""
@@ -55,7 +66,7 @@ class ImagePool(nn.Module):
         if number < size:
             self.images[number] = image
             return image
-        draw = keyed_generator(self.seed, number)
+        draw = keyed_generator(self.seed, number, *self.end)
         if torch.rand((), generator=draw) < 0.5:
             return image
         place = int(torch.randint(size, (), generator=draw))

@@ -3,19 +3,17 @@
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.functional import l1_loss
 
-from gan.algorithms.translation import TranslationGame
+from gan.algorithms.restoration import RestorationGame
 from gan.algorithms.two_player import Terms
 from gan.backbones.perceptual import PerceptualDistance
 from gan.batch import PairBatch
 from gan.clock import Scheduled
-from gan.networks.base import Discriminator, Translator
 from gan.schedules import Constant, Schedule
 
 
-class SRGAN(TranslationGame, Scheduled):
+class SRGAN(RestorationGame, Scheduled):
     """G is near the image in pixels and in features, and makes D wrong (eq. 3 to 6).
 
     The adversarial term has a schedule: while it is 0, D is not trained, and G learns from pixels
@@ -30,17 +28,11 @@ class SRGAN(TranslationGame, Scheduled):
         ramp: multiplier of that weight by images seen.
         feature: weight of the distance of features.
         perceptual: distance of features, or ``None`` for none.
-        ingredients: see :class:`~gan.algorithms.translation.TranslationGame`.
+        ingredients: see :class:`~gan.algorithms.restoration.RestorationGame`.
     """
-
-    generator: Translator
-    averaged: Translator
-    discriminator: Discriminator
 
     def __init__(
         self,
-        generator: Translator,
-        discriminator: Discriminator,
         *args: Any,
         pixel: float = 1.0,
         adversarial: float = 1e-3,
@@ -49,8 +41,7 @@ class SRGAN(TranslationGame, Scheduled):
         perceptual: PerceptualDistance | None = None,
         **ingredients: Any,
     ) -> None:
-        super().__init__(generator, discriminator, *args, **ingredients)
-        self.critic = self.add_critic(discriminator)
+        super().__init__(*args, **ingredients)
         self.pixel, self.adversarial, self.feature = pixel, adversarial, feature
         self.ramp, self.perceptual = ramp or Constant(), perceptual
         self.set_progress(0)
@@ -69,26 +60,22 @@ class SRGAN(TranslationGame, Scheduled):
             dataset: Any = self.trainer.datamodule  # type: ignore[attr-defined]
             self.perceptual.prepare(dataset, self.trainer.strategy.root_device)
 
-    def forward(self, images: Tensor, direction: str = "ab") -> Tensor:
-        """Return images restored by the averaged weights."""
-        restored: Tensor = self.averaged(images)
-        return restored
-
     def discriminator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term and those of regularizers, once there is one."""
         if not self.weight:
-            return self.no_terms(self.discriminator)
+            return {}
         with torch.no_grad():
-            fake = self.generator(batch.source).to(batch.real.dtype)
-        return self.discriminator_terms(self.critic, batch, batch.real, fake)
+            fake = self.restored(self.generator, batch.source).to(batch.real.dtype)
+        return self.discriminator_terms(self.critic, batch, fake)
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the terms of pixels and features, and the adversarial one with its weight."""
-        real, fake = batch.real, self.generator(batch.source)
+        real, fake = batch.real, self.restored(self.generator, batch.source)
         terms = {"pixel": self.pixel * l1_loss(fake, real)}
         if self.perceptual is not None:
             terms["feature"] = self.feature * self.perceptual(fake, real)
         if self.weight:
-            adversarial = self.generator_terms(self.critic, batch, real, fake)
-            terms |= adversarial | {"adversarial": self.weight * adversarial["adversarial"]}
+            terms |= self.generator_terms(self.critic, batch, fake)
+        if "adversarial" in terms:
+            terms["adversarial"] = self.weight * terms["adversarial"]
         return terms

@@ -59,15 +59,16 @@ class Windows:
 class TiledTranslation:
     """Translates images of any size; the tiles are those that a network was trained on.
 
-    An image that is smaller than a tile is extended by reflection, and the result cut out. Memory
-    beyond image and result does not depend on their size.
+    Where an image is smaller than a tile it is extended by reflection, and the result cut out.
+    Where it is larger it is extended by a quarter of the overlap, so that its border does not lie
+    at that of a tile. Memory beyond image and result does not depend on their size.
 
     Args:
         translate: tiles (n, C, tile, tile) to (n, C', scale tile, scale tile).
         tile: height and width of a tile in pixels.
         overlap: least number of pixels that neighbours share. A network of stride 1 whose outputs
             see r pixels in each direction gives the same as on the whole image if this is 4 r or
-            more.
+            more, except within r pixels of the image's border.
         scale: height of the result over that of the image.
 
     Raises:
@@ -83,10 +84,20 @@ class TiledTranslation:
 
     def __call__(self, image: Tensor) -> Tensor:
         """Return the translation (C', scale H, scale W), on the CPU, of an image (C, H, W)."""
-        (top, rows), (left, columns) = (_reflect(side, self.tile) for side in image.shape[1:])
+        (top, rows), (left, columns) = (self._extend(side) for side in image.shape[1:])
         whole = self._blend(image[:, rows][:, :, columns])
         height, width = (self.scale * side for side in image.shape[1:])
         return whole[:, self.scale * top :, self.scale * left :][:, :height, :width]
+
+    def _extend(self, side: int) -> tuple[int, Tensor]:
+        """Return where an axis begins within a longer one, and the pixels of that.
+
+        They are the axis, reflected at both ends as often as needed.
+        """
+        missing = self.tile - side if side <= self.tile else 2 * (self.overlap // 4)
+        before, period = missing // 2, max(2 * (side - 1), 1)
+        distance = (torch.arange(side + missing) - before) % period
+        return before, torch.minimum(distance, period - distance)
 
     def _blend(self, image: Tensor) -> Tensor:
         """Return the translation of an image of at least a tile: the weighted sum of its tiles."""
@@ -110,14 +121,3 @@ class TiledTranslation:
             part = corners[first : first + size]
             tiles = [image[:, y : y + length, x : x + length] for y, x in part]
             yield from self.translate(torch.stack(tiles)).cpu()
-
-
-def _reflect(side: int, tile: int) -> tuple[int, Tensor]:
-    """Return where an axis begins within one of at least ``tile`` pixels, and its pixels there.
-
-    The axis lies in the middle, and is reflected at both ends as often as needed.
-    """
-    before = max(tile - side, 0) // 2
-    period = max(2 * (side - 1), 1)
-    distance = (torch.arange(max(tile, side)) - before) % period
-    return before, torch.minimum(distance, period - distance)

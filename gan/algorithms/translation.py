@@ -54,23 +54,23 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
     ) -> None:
         super().__init__(generator, discriminator, **settings)
         self.loss = with_defaults(loss)
-        self.augment = augment or Augmentation()
-        self.regularizers = dict(regularizers or {})
+        self._given = dict(regularizers or {}), augment or Augmentation()  # each critic has copies
         self.critic_state = nn.ModuleDict()
         self.critics: list[Critic] = []
 
-    def add_critic(self, network: Discriminator, suffix: str = "") -> Critic:
+    def add_critic(self, network: Discriminator, generator: nn.Module, suffix: str = "") -> Critic:
         """Return a discriminator with regularizers and an augmentation of its own.
 
         Args:
             network: of the game's ``discriminator``.
+            generator: whose images it judges.
             suffix: of its log names, where there are several.
 
         Raises:
             InputError: if it does not go with the loss or the regularizers.
         """
-        regularizers, augment = copy.deepcopy((self.regularizers, self.augment))
-        critic = Critic(self.generator, network, regularizers, augment, suffix=suffix)
+        regularizers, augment = copy.deepcopy(self._given)
+        critic = Critic(generator, network, regularizers, augment, suffix=suffix)
         check_critic(critic, self.loss)
         state = {"augment": augment, "regularizers": nn.ModuleDict(regularizers)}
         self.critic_state[suffix or "critic"] = nn.ModuleDict(state)
@@ -90,21 +90,18 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         share = epsilon[start : start + len(real)].to(real)
         return PairBatch(real, labels, source, share)
 
-    def discriminator_terms(
-        self, critic: Critic, batch: PairBatch, real: Tensor, fake: Tensor
-    ) -> Terms:
-        """Return the adversarial term and those of regularizers of a critic's loss.
+    def discriminator_terms(self, critic: Critic, batch: PairBatch, fake: Tensor) -> Terms:
+        """Return the adversarial term and those of regularizers of a critic's loss, if it learns.
 
         Args:
             critic: of the images.
-            batch: of the update.
-            real: images (B, C, H, W).
+            batch: of the update, whose real images are those of the critic's domain.
             fake: as many translated images, without a graph.
         """
         if not self.loss.adversarial:
-            return self.no_terms(critic.network)
+            return {}
         due = critic.due(self.clock.step * self.n_critic + self.turn)
-        real, fake = due.attach(critic.augment.substitute_reals(real, fake), fake)
+        real, fake = due.attach(critic.augment.substitute_reals(batch.real, fake), fake)
         real_logits, h_real = critic.discriminate(real, None)
         fake_logits, h_fake = critic.discriminate(fake, None)
         self._observe(critic, real_logits.detach(), fake_logits.detach())
@@ -112,15 +109,12 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         out = DiscriminatorOutputs(batch, real, fake, real_logits, fake_logits, h_real, h_fake)
         return critic.named({"adversarial": adversarial, **due.penalties(out, critic)})
 
-    def generator_terms(
-        self, critic: Critic, batch: PairBatch, real: Tensor, fake: Tensor
-    ) -> Terms:
+    def generator_terms(self, critic: Critic, batch: PairBatch, fake: Tensor) -> Terms:
         """Return the adversarial term and those of regularizers of the generator's loss.
 
         Args:
             critic: of the images.
-            batch: of the update.
-            real: images (B, C, H, W).
+            batch: of the update, whose real images are those of the critic's domain.
             fake: as many translated images.
         """
         if not self.loss.adversarial:
@@ -130,16 +124,11 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         real_logits = None
         if self.loss.relativistic:
             with torch.no_grad():
-                real_logits, _ = critic.discriminate(real, None)
+                real_logits, _ = critic.discriminate(batch.real, None)
         selected = due.select(fake_logits, self.clock.images)
         adversarial = self.loss.generator(selected, real_logits)
         out = GeneratorOutputs(batch, fake, fake_logits, h_fake)
         return critic.named({"adversarial": adversarial, **due.generator_penalties(out, critic)})
-
-    def no_terms(self, network: nn.Module) -> Terms:
-        """Return a term of 0 for a player that is not trained in an update."""
-        weight = next(network.parameters())
-        return {"adversarial": 0 * weight.sum()}
 
     def _observe(self, critic: Critic, real_logits: Tensor, fake_logits: Tensor) -> None:
         """Let the augmentation adapt to the logits of an update, and log their means."""

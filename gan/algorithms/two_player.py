@@ -153,8 +153,8 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         """Return what an update is computed on; turn ``n_critic`` is the generator's."""
 
     def discriminator_loss(self, batch: BatchType) -> Terms:
-        """Return the terms whose sum the discriminator, if there is one, minimises."""
-        raise NotImplementedError
+        """Return the terms whose sum the discriminator minimises; without any it is not updated."""
+        return {}
 
     @abstractmethod
     def generator_loss(self, batch: BatchType) -> Terms:
@@ -222,12 +222,16 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.readings[f"lr/{player.name}"] = rate
         with frozen(player.opponent):
             yield
-        processes.average([p.grad for p in player.network.parameters() if p.grad is not None])
-        optimizer.step()
-        optimizer.zero_grad()
+        gradients = [p.grad for p in player.network.parameters() if p.grad is not None]
+        if gradients:
+            processes.average(gradients)
+            optimizer.step()
+            optimizer.zero_grad()
 
     def backpropagate(self, terms: Terms) -> None:
         """Add the gradient of the sum of ``terms`` to the active player's, and log the terms."""
+        if not terms:
+            return
         player = self.active
         loss = torch.stack([*terms.values()]).sum() / self.accumulate
         with full_precision(self.device):

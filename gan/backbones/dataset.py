@@ -108,6 +108,9 @@ class Task(Protocol):
     def settings(self) -> Mapping[str, str | int | float]:
         """Return its name and strength, for the protocol of metrics."""
 
+    def complete(self, sources: Tensor, images: Tensor) -> Tensor:
+        """Return restored images (B, C, H, W), with the pixels that the sources still know."""
+
     def baseline(self, sources: Tensor) -> Tensor:
         """Return the classical restoration, (B, C, H, W) in [-1, 1]."""
 

@@ -1,7 +1,10 @@
 """The residual translator of CycleGAN (Zhu et al., 2017), after Johnson et al., 2016."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
+from gan.errors import InputError
 from gan.layers.filtering import Downsample, Upsample
 from gan.networks.base import Translator
 from gan.networks.patch import initialize
@@ -85,7 +88,17 @@ class ResNetTranslator(Translator):
         self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return images (B, C, H, W) in [-1, 1] of images (B, C, H, W)."""
+        """Return images (B, C, H, W) in [-1, 1] of images (B, C, H, W).
+
+        Raises:
+            InputError: if height or width is no multiple of 4.
+        """
+        height, width = x.shape[2:]
+        if height % 4 or width % 4:
+            raise InputError(
+                f"images of {height}x{width} pixels: this network takes multiples of 4: set "
+                "data.resolution to one"
+            )
         images: Tensor = self.decoder(self.encoder(x))
         return images
 
@@ -114,3 +127,8 @@ class Translators(nn.ModuleDict):
 
     def __init__(self, ab: Translator, ba: Translator) -> None:
         super().__init__({"ab": ab, "ba": ba})
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile both networks."""
+        for network in self.values():
+            network.compile(*args, **options)

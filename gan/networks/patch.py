@@ -11,6 +11,7 @@ from gan.layers.minibatch import Alone
 from gan.networks.base import Discriminator
 
 _MOST = 8  # times the width of the first layer
+_LEAST = 3  # height and width of the maps after the last convolution of stride 2
 
 
 def initialize(module: nn.Module) -> None:
@@ -43,10 +44,16 @@ class PatchDiscriminator(Discriminator):
 
     Args:
         channels: of the images, and of their sources if the discriminator sees both.
+        resolution: height and width of the images, at least 6.
         norm: function of the number of channels that returns a normalisation layer, used after
             each convolution but the first and the last.
         width: channels of the first layer.
-        depth: convolutions of stride 2; a logit sees 16, 34, 70 or 142 pixels for 1 to 4.
+        depth: convolutions of stride 2; a logit sees 16, 34, 70 or 142 pixels for 1 to 4. Below
+            24 pixels there are fewer than 3, so that the maps after them have at least 3 pixels a
+            side.
+
+    Raises:
+        ValueError: if the images are smaller than that with one such convolution.
     """
 
     num_classes = 0
@@ -54,11 +61,17 @@ class PatchDiscriminator(Discriminator):
     def __init__(
         self,
         channels: int,
+        resolution: int,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
         width: int = 64,
         depth: int = 3,
     ) -> None:
         super().__init__()
+        if resolution < 2 * _LEAST:
+            raise ValueError(
+                f"data.resolution={resolution}: the PatchGAN takes images from {2 * _LEAST} pixels"
+            )
+        depth = min(depth, (resolution // _LEAST).bit_length() - 1)
         bias = not isinstance(norm(1), _BatchNorm)
         widths = [width * min(1 << stage, _MOST) for stage in range(depth + 1)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2, True)]

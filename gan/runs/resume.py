@@ -16,7 +16,7 @@ from gan.settings import stored
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
-from gan.settings.overrides import key_of
+from gan.settings.overrides import key_of, typed
 from gan.settings.schema import NESTED
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
@@ -193,8 +193,8 @@ def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> 
     for override in groups:
         if override.key_or_group in _WHOLE or override.package:
             raise InputError(
-                f"resume: {key_of(override)}={override.value()} would make it another run: leave "
-                "it out, or start a new run"
+                f"resume: {typed(override)} would make it another run: leave it out, or start "
+                "a new run"
             )
     if groups:
         composed = line.compose([str(o.input_line) for o in groups])

@@ -169,6 +169,19 @@ def _check_domains(game: TwoPlayerGame, datamodule: Any) -> None:
             "data: there are pairs of images, and the game has latents: leave task= out, or choose "
             "model=pix2pix, srgan, cyclegan or cut"
         )
+    if isinstance(game, TranslationGame):
+        _check_scale(game, datamodule)
+
+
+def _check_scale(game: TranslationGame, datamodule: Any) -> None:
+    """Refuse sources of another size than those that the generator enlarges to the images."""
+    height, source = datamodule.resolution, datamodule.domains["a"].resolution
+    if source * game.scale == height:
+        return
+    raise InputError(
+        f"task: sources have {source} pixels a side and images {height}, and the generator "
+        f"enlarges {game.scale} times: choose model=srgan or pix2pix, or another task"
+    )
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:

@@ -122,9 +122,9 @@ class RunTranslation:
         """
         node = {"_target_": _READER, "root": str(path), "channels": self._config.data.channels}
         node["resolution"] = self.side if resize else None
-        for key in ("crop", "background"):
-            if key in self._config.data:
-                node[key] = self._config.data[key]
+        data = self._config.data
+        sources = OmegaConf.select(data, self._direction[0]) or data  # of two data sets
+        node |= {key: sources[key] for key in ("crop", "background") if key in sources}
         found: Pictures = build(OmegaConf.create(node))
         return found
 

@@ -49,9 +49,8 @@ class CommandLine:
             raise InputError(f"hydra.run.dir: {' and '.join(sorted(folders))}: give one folder")
         for override in self.parsed:
             if override.is_sweep_override() and not self.flags.multirun:
-                raise InputError(
-                    f"{override.input_line}: several values are a sweep: add -m, or choose one"
-                )
+                text = overrides.typed(override)
+                raise InputError(f"{text}: several values are a sweep: add -m, or choose one")
 
     @staticmethod
     def _flags(arguments: Sequence[str]) -> argparse.Namespace:

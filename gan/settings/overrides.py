@@ -58,6 +58,12 @@ def key_of(override: Override) -> str:
     return override.package or override.key_or_group
 
 
+def typed(override: Override) -> str:
+    """Return an override as a user types it."""
+    key, equals, value = str(override.input_line).partition("=")
+    return f"{override.package or key}{equals}{value}"
+
+
 def parse(arguments: Iterable[str]) -> Iterator[Override]:
     """Yield the overrides that arguments mean.
 

@@ -18,6 +18,7 @@ _COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
 _LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
 # Keys that say where something is written; a run writes below its own folder alone.
 _FOLDERS = ("folder", "save_dir", "journal")
+_PURE = ("product", "quotient", "largest", "by_size", "oc.select")  # of settings alone
 EXPRESSIONS = "expressions.yaml"
 FILES = ("config.yaml", "overrides.yaml", EXPRESSIONS)  # of the folder .hydra
 
@@ -114,7 +115,7 @@ def _check_expressions(path: Path, config: DictConfig) -> None:
     """Refuse resolvers that read anything but the settings themselves."""
     for key, raw in _leaves(OmegaConf.to_container(config, resolve=False)):
         for name in re.findall(r"\$\{([\w.]+):", raw) if isinstance(raw, str) else ():
-            if name not in ("product", "quotient", "by_size", "oc.select"):
+            if name not in _PURE:
                 raise InputError(f"{path}: {key} computes {name}: write its value there")
 
 

@@ -365,6 +365,23 @@ KINDS = [
         "hole out of the image", "project run=run index=0 hole=[8,0,9,4]", "hole=[8, 0, 9, 4] 16x16"
     ),
     after("layers of no styles", "project run=run index=0 extended=true", "extended no styles"),
+    after(
+        "pictures that are not there",
+        "restore run=run images=in out=new",
+        "images=in no such folder zip file",
+    ),
+    after(
+        "pictures for a run on latents",
+        "restore run=run images=0.png out=new",
+        "run=run latents use ganymede sample",
+        lambda given: given.image("0.png"),
+    ),
+    after(
+        "pictures that would be written over",
+        "translate run=run images=0.png out=.",
+        "out=. files are in it already",
+        lambda given: given.image("0.png"),
+    ),
     after("unknown model", "models model=dcgna", "model=dcgna did you mean 'dcgan'"),
     after("path of one step", "interpolate run=run steps=1", "steps=1 2 or more"),
     after("unknown metric", "evaluate run=run metrics=[fdi]", "no 'fdi' did you mean 'fid'"),

@@ -43,12 +43,14 @@ def test_every_module_of_a_command_is_listed() -> None:
         "main",
         "help",
         "exits",
+        "translation_assessment",
         "paths",
         "keys",
         "labels",
         "outputs",
         "assessment",
         "comparison",
+        "translations",
     }
     assert modules - shared == set(COMMANDS)
 

@@ -36,7 +36,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
     for group, kept in KEPT.items():
-        for path in (conf / group).glob("*.yaml"):
+        for path in (conf / group).glob("[!_]*.yaml"):
             if path.stem not in kept:
                 path.unlink()
     (conf / "model" / "broken.yaml").write_text(BROKEN)

@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pytorch_lightning import seed_everything
 from torch._dynamo.utils import counters
 
 import gan
+from gan.algorithms.latent import LatentGame
+from gan.algorithms.translation import TranslationGame
+from gan.algorithms.two_player import TwoPlayerGame
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.settings.trust import build
@@ -23,6 +27,8 @@ PERCEPTRONS = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
 STYLES = ["prior.dim=8", "model.generator.style_dim=8", "model.generator.depth=2"]
 STYLES += ["model.generator.capacity=64", "model.discriminator.capacity=64"]
 GROUPS = ["model.generator.group_size=4", "model.discriminator.group_size=4"]
+CONTRASTED = ["model.generator.width=4", "model.generator.blocks=2", "model.projector.dim=8"]
+CONTRASTED += ["model.discriminator.width=8", "model.patches=4"]
 SMALL = {
     "mlp": PERCEPTRONS,
     "stylegan": STYLES,
@@ -30,9 +36,23 @@ SMALL = {
     "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
     "unrolled": [*PERCEPTRONS, "model.unroll=2"],
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
+    "cyclegan": [
+        *("model.generator.ab.width=4", "model.generator.ab.blocks=2", "model.pool.size=2"),
+        "model.discriminator.a.width=8",
+    ],
+    "cut": CONTRASTED,
+    "fastcut": CONTRASTED,
+    "srgan": [
+        *(*WIDTHS, "model.generator.blocks=2", "model.discriminator.hidden=16"),
+        "cache_dir=${cache_folder:}",  # of the classifier that gives features
+    ],
 }
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
-NEEDING_TWO_LOGITS = "loss=multi_hinge and conditioning=multi_hinge need each other"
+REFUSALS = {
+    "multi_hinge": "loss=multi_hinge and conditioning=multi_hinge need each other",
+    "none": "loss=none: the generator of latents",
+    "wgan": "equalised weights.*loss=wgan_gp",
+}
 TERMLESS = {"top_k", "weight_clip"}
 BRIEF = ["backbone=domain", "evaluation.min_fakes=2"]  # a backbone that is trained for moments
 BRIEF += ["backbone.training._target_=gan.backbones.classifier.Training"]
@@ -67,36 +87,57 @@ def test_every_model_trains_with_every_loss_or_is_refused(
     brief = ["data=digits", "data.resolution=8", "steps=8", "batch_size=4", "n_critic=1"]
     brief += ["callbacks.telemetry.every=1", *SMALL.get(model, WIDTHS)]
     node = config(f"model={model}", f"loss={loss}", *brief)
-    if loss == "multi_hinge" and "MultiHinge" not in node.conditioning._target_:
-        with pytest.raises(InstantiationException, match=NEEDING_TWO_LOGITS):
+    refused = {
+        "multi_hinge": "MultiHinge" not in node.conditioning._target_,
+        "none": "prior" in node.model,
+        "wgan": model in ("stylegan", "stylegan2"),
+    }
+    if refused.get(loss):
+        with pytest.raises(InstantiationException, match=REFUSALS[loss]):
             train(node)
         return
-    if loss == "wgan" and model in ("stylegan", "stylegan2"):
-        with pytest.raises(InstantiationException, match=r"equalised weights.*loss=wgan_gp"):
-            train(node)
-        return
+    seed_everything(node.seed)
+    fresh = build(node.model)
     train(node)
     rows, state = table(tmp_path / "run"), weights(tmp_path / "run")
     assert len(rows) == 8
     terms = [key for key in rows[-1] if key.startswith(("generator/", "discriminator/", "logits/"))]
     assert all(math.isfinite(float(row[key])) for row in rows for key in terms if row[key])
-    for player in ("generator", "discriminator"):
-        assert len({row[f"{player}/adversarial"] for row in rows}) > 5
-        assert all(float(row[f"gradient_norm/{player}"]) > 0 for row in rows)
-    seed_everything(node.seed)
-    fresh = dict(build(node.model).named_parameters())
-    assert all(state[name].isfinite().all() for name in fresh)
-    trained = {name for name in fresh if not name.startswith("averaged")}
-    still = {name for name in trained if torch.equal(state[name], fresh[name])}
-    assert still <= {"discriminator.head.linear.bias"}  # a difference of logits is blind to it
+    assert terms
+    for player in ("generator", "discriminator") if fresh.loss.adversarial else ():
+        adversarial = [key for key in terms if key.startswith(f"{player}/adversarial")]
+        assert adversarial
+        for key in (*adversarial, f"gradient_norm/{player}"):
+            values = [row[key] for row in rows if row[key]]  # a term may begin later
+            assert len(set(values)) > 3
+    parameters = dict(fresh.named_parameters())
+    assert all(state[name].isfinite().all() for name in parameters)
+    trained = {name for name in parameters if not name.startswith("averaged")}
+    still = {name for name in trained if torch.equal(state[name], parameters[name])}
+    if not fresh.loss.adversarial:
+        assert still == {name for name in trained if name.startswith("discriminator.")}
+    else:
+        assert all(name.endswith("head.linear.bias") for name in still)  # of differences of logits
+
+
+def images_of(game: TwoPlayerGame, resolution: int) -> torch.Tensor:
+    """Return two images that a game makes of latents, or of gray sources."""
+    if isinstance(game, LatentGame):
+        return game.sample(2)
+    assert isinstance(game, TranslationGame)
+    source = resolution // game.scale
+    return game.translate(torch.linspace(-1, 1, 2 * source**2).view(2, 1, source, source))
 
 
 @pytest.mark.parametrize("model", options("model"))
 def test_every_model_can_be_loaded(config: Compose, tmp_path: Path, model: str) -> None:
-    train(config(f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)))
-    game = gan.load(tmp_path / "run")
+    node = config(f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS))
+    train(node)
+    game = gan.load(tmp_path / "run", kind=None)
     assert game.clock.step == 2
-    assert game.sample(2).isfinite().all()
+    images = images_of(game, node.data.resolution)
+    assert images.shape == (2, 1, node.data.resolution, node.data.resolution)
+    assert images.isfinite().all()
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -241,7 +282,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     config: Compose, tmp_path: Path, players: list[str]
 ) -> None:
     common = [*players, "batch_size=500", "callbacks.telemetry.every=1", "n_critic=2"]
-    _resume(config, tmp_path, common)
+    resume(config, tmp_path, common)
 
 
 @pytest.mark.slow
@@ -266,19 +307,23 @@ def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(
     ada = ["augment=ada", "augment.p=0.5", "augment.interval=1", "augment.images=4000"]
     common = ["model=stylegan", "data=digits", "data.resolution=16", "batch_size=100", *STYLES]
     common += ["n_critic=2", "callbacks.telemetry.every=1", *growth, *ada]
-    state = _resume(config, tmp_path, common)
+    state = resume(config, tmp_path, common)
     assert state["generator.level"] == 3.25  # 1,000 images at the last step's start
     p = [float(row["augment/p"]) for row in table(tmp_path / "whole")]
     assert len({p[1], p[2], p[3], p[4]}) == 4  # in motion where the run was cut
     assert all(0 < value < 1 for value in p)
 
 
-def _resume(config: Compose, tmp_path: Path, common: list[str]) -> dict[str, torch.Tensor]:
-    """Check that a run of six steps equals one cut after three, and return its state."""
+def resume(
+    config: Compose, tmp_path: Path, common: list[str], steps: int = 6
+) -> dict[str, torch.Tensor]:
+    """Check that a run equals one that is cut in the middle, and return its state."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(config(*common, f"run_dir={whole}", "steps=6"))
-    train(config(*common, f"run_dir={parts}", "steps=3"))
-    train(config(*common, f"run_dir={parts}", "steps=6", f"resume={parts}"))
+    common = [*common, f"steps={steps}", f"callbacks.checkpoints.every={steps // 2}"]
+    train(config(*common, f"run_dir={whole}"))
+    shutil.copytree(whole, parts)
+    (parts / "checkpoints" / "last.ckpt").unlink()  # the one before is that of the middle
+    train(config(*common, f"run_dir={parts}", f"resume={parts}"))
     a, b = weights(whole), weights(parts)
     assert all(torch.equal(a[key], b[key]) for key in a)
     drop = {"images_per_second"}

@@ -75,8 +75,8 @@ def test_every_degradation_has_a_yaml_of_its_name() -> None:
         for name in options("task")
     }
     assert nodes.pop("none") == {}
-    assert nodes == {
-        kind.name: {"_target_": f"{kind.__module__}.{kind.__name__}"} for kind in classes()
+    assert {name: node["_target_"] for name, node in nodes.items()} == {
+        kind.name: f"{kind.__module__}.{kind.__name__}" for kind in classes()
     }
 
 
@@ -290,3 +290,18 @@ def test_without_scikit_image_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
     for task in (Denoise(), Inpaint(size=4), Deblur()):
         with pytest.raises(DataError, match=r"scikit-image: .*\[restoration\]"):
             task.baseline(sources)
+
+
+@pytest.mark.parametrize("random", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_only_the_hole_is_completed(pictures: dict[int, Tensor], size: int, random: bool) -> None:
+    task, images = Inpaint(size, random), pictures[3]
+    sources = task(images, keys(len(images)))
+    stored = sources.add(1).mul(127.5).round().div(127.5).sub(1)
+    restored = torch.full_like(images, 0.25)
+    for given in (sources, stored):
+        whole = task.complete(given, restored)
+        hole = (sources != images).any(1, keepdim=True).expand_as(images)
+        assert (whole[hole] == 0.25).all()
+        kept = (whole == given) | (given.abs() < 0.02).all(1, keepdim=True)
+        assert kept[~hole].float().mean() > 0.99

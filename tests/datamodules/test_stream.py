@@ -8,6 +8,13 @@ def batches(stream: IndexStream, batches: int) -> torch.Tensor:
     return torch.cat([stream.batch(k) for k in range(batches)])
 
 
+def test_sequences_of_different_numbers_differ() -> None:
+    first, second = (IndexStream(64, 64, seed=3, number=number) for number in (0, 1))
+    assert first.batch(0).equal(IndexStream(64, 64, seed=3).batch(0))
+    assert not first.batch(0).equal(second.batch(0))
+    assert not first.flips(0).equal(second.flips(0))
+
+
 def test_every_image_occurs_once_per_epoch() -> None:
     positions = batches(IndexStream(50, 8, seed=3), 25)
     for epoch in positions.view(4, 50):

@@ -13,37 +13,44 @@ from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan.commands.models import ModelConfig
-from gan.networks.base import Discriminator, Generator
+from gan.networks.base import Generator
 from gan.settings import stored
 from gan.settings.trust import build
 from gan.settings.validation import validate
 from tests.configs import ROOT, options
 
 SIZES = ("paper", "small", "tiny")
-# Parameters of generator and discriminator on CIFAR-10 before there were sizes.
+# Parameters of generator and discriminator on CIFAR-10.
 PAPER = {
     "acgan": (1331715, 704715),
     "biggan": (9416196, 2415170),
     "cgan_pd": (4304387, 1055105),
     "contragan": (9416196, 2517186),
+    "cut": (11378179, 2764737),
+    "cyclegan": (2 * 11378179, 2 * 2764737),
     "dcgan": (1068931, 663745),
+    "fastcut": (11378179, 2764737),
     "infogan": (8617091, 8527297),
     "mlp": (5251872, 3977041),
+    "pix2pix": (16659075, 2768705),
     "r3gan": (20732160, 20683776),
     "reacgan": (9416196, 2517186),
     "sagan": (4358660, 1074306),
     "sngan": (4276739, 1053825),
     "sngan_cnn": (3813379, 5860865),
+    "srgan": (1399637, 5342593),
     "ssgan": (4276739, 1053825),
     "stylegan": (22839817, 20724737),
     "stylegan2": (21523475, 21507073),
     "unrolled": (5251872, 3977041),
     "wgan_gp": (1204483, 1053825),
 }
-NETWORKS = sorted(set(options("model")) - {"cgan_pd", "reacgan", "ssgan", "unrolled"})
+SAME = {"cgan_pd", "fastcut", "reacgan", "ssgan", "unrolled"}  # networks of another model
+NETWORKS = sorted(set(options("model")) - SAME)
+Networks = tuple[nn.Module, nn.Module]
 
 
-def networks(model: str, size: str, *overrides: str) -> tuple[Generator, Discriminator]:
+def networks(model: str, size: str, *overrides: str) -> Networks:
     """Return the networks of a model without storage."""
     node = ModelConfig(model, "cifar10", f"size={size}", *overrides).config.model
     with torch.device("meta"):
@@ -61,13 +68,29 @@ def parts(network: nn.Module) -> set[str]:
     return {type(module).__name__ for module in network.modules()}
 
 
-def cost(generator: Generator, discriminator: Discriminator) -> tuple[int, int]:
-    """Return the number of parameters, and the operations of two images through both networks."""
-    z = torch.empty(2, generator.latent_dim, device="meta")
+def each(network: nn.Module) -> list[nn.Module]:
+    """Return a network, or those of which a player has several."""
+    return list(network.values()) if isinstance(network, nn.ModuleDict) else [network]
+
+
+def first_convolution(network: nn.Module) -> int:
+    """Return the channels of the images that a network takes."""
+    return next(m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d))
+
+
+def cost(*players: nn.Module) -> tuple[int, int]:
+    """Return the number of parameters, and the operations of two images through all networks."""
     y = torch.zeros(2, dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter:
-        discriminator(generator(z, y), y)
-    weights = [*generator.parameters(), *discriminator.parameters()]
+        for generator, discriminator in zip(*map(each, players), strict=True):
+            if isinstance(generator, Generator):
+                images = generator(torch.empty(2, generator.latent_dim, device="meta"), y)
+            else:
+                source = 32 // int(getattr(generator, "scale", 1))
+                images = generator(torch.empty(2, 3, source, source, device="meta"))
+                images = images.repeat(1, first_convolution(discriminator) // 3, 1, 1)
+            discriminator(images, y)
+    weights = [weight for player in players for weight in player.parameters()]
     return sum(weight.numel() for weight in weights), int(counter.get_total_flops())
 
 
@@ -106,14 +129,15 @@ def test_long_recipes_are_shorter(model: str) -> None:
 
 
 def test_every_value_by_size_is_ordered() -> None:
-    """Each size of a yaml is at most the one before."""
+    """Each size of a yaml is at most the one before; batches are at least that."""
     found = 0
     for path in (ROOT / "conf").glob("*/*.yaml"):
         for key, text in stored._leaves(OmegaConf.to_container(OmegaConf.load(path))):
             if str(text).startswith("${by_size:"):
                 sizes = yaml.safe_load(f"[{text.removeprefix('${by_size:')[:-1]}]")
                 assert len(sizes) == 3, (path, key)
-                assert all(before >= after for before, after in pairwise(sizes)), (path, key)
+                ordered = sizes[::-1] if key == "batch_size" else sizes
+                assert all(a >= b for a, b in pairwise(ordered)), (path, key)
                 found += 1
     assert found > 20
 

@@ -1,0 +1,73 @@
+"""What training guarantees, for every model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gan
+from gan.algorithms.player import Player
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.commands.train import train
+from tests.commands.test_train import SMALL, WIDTHS, resume
+from tests.configs import options
+from tests.conftest import Compose
+
+MODELS = pytest.mark.parametrize("model", options("model"))
+
+
+def brief(model: str) -> list[str]:
+    """Return the overrides of a short run of a small model."""
+    return [f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)]
+
+
+def copied(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of weights and buffers."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def changed(network: nn.Module, before: dict[str, Tensor]) -> set[str]:
+    """Return the names of weights and buffers that differ from a copy."""
+    return {
+        name for name, value in network.state_dict().items() if not torch.equal(value, before[name])
+    }
+
+
+@MODELS
+def test_an_update_leaves_the_opponent_unchanged_bit_for_bit(
+    config: Compose, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updating, turns = TwoPlayerGame.updating, []
+
+    @contextmanager
+    def watched(game: TwoPlayerGame[Any], player: Player) -> Iterator[None]:
+        before, mine = copied(player.opponent), copied(player.network)
+        with updating(game, player):
+            yield
+        assert not changed(player.opponent, before)
+        assert all(p.grad is None and p.requires_grad for p in player.opponent.parameters())
+        turns.append((player.name, bool(changed(player.network, mine))))
+
+    monkeypatch.setattr(TwoPlayerGame, "updating", watched)
+    train(config(*brief(model), "steps=4"))
+    assert [name for name, _ in turns] == 4 * ["discriminator", "generator"]
+    assert {turn for turn in turns if turn[1]} == {("discriminator", True), ("generator", True)}
+    assert all(moved for name, moved in turns if name == "generator")
+
+
+@MODELS
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    config: Compose, tmp_path: Path, model: str
+) -> None:
+    resume(config, tmp_path, [*brief(model), "callbacks.telemetry.every=1"], steps=4)
+
+
+@MODELS
+def test_half_precision_trains(config: Compose, tmp_path: Path, model: str) -> None:
+    train(config(*brief(model), "accelerator=cpu_amp"))
+    weights = list(gan.load(tmp_path / "run", kind=None).parameters())
+    assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in weights)
