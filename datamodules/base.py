@@ -48,8 +48,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
-        labelled: labelled images of each class, drawn by the seed; batches are pairs then, of labelled
-            images and of all.
+        labelled: labelled images of each class, drawn by the seed; batches are then pairs, of
+            labelled images and of all.
         task: makes the source of a restoration from each image; batches are pairs then.
 
     Attributes:
@@ -100,7 +100,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task, self.labelled = task or None, labelled
+        self.task, self.labels_per_class = task or None, _check_labelled(labelled)
         if self.task is not None:
             self.task.check(channels, resolution)
 
@@ -119,7 +119,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Read the training images and compare them with the declared properties."""
-        self.split("train")
+        split = self.split("train")
+        if self.labels_per_class is not None:
+            few_of_each_class(split, self.labels_per_class, self.seed)
 
     def split(self, split: str) -> Split:
         """Return a split; it is read at the first call.
@@ -187,25 +189,29 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> Any:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
-        A batch is one of images with labels, or a pair of those of two domains.
+        A batch is one of images with labels, or a pair: of those of two domains, or of labelled
+        images and all.
 
         Raises:
             DataError: see `loader`.
         """
         split, start = self.placed("train"), lambda: self.start_step
         loader = self.loader(split, start)
-        if self.labelled is not None:
-            labelled = few_of_each_class(split, self.labelled, self.seed)
-            return PairLoader(self.loader(labelled, start, number=1), loader)
+        if self.labels_per_class is not None:
+            labelled = few_of_each_class(split, self.labels_per_class, self.seed)
+            return PairLoader(self.loader(labelled, start, number=1, repeated=True), loader)
         return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
-    def loader(self, split: Split, start: Callable[[], int], number: int = 0) -> StepLoader:
+    def loader(
+        self, split: Split, start: Callable[[], int], number: int = 0, repeated: bool = False
+    ) -> StepLoader:
         """Return a loader of training steps.
 
         Args:
             split: the training images.
             start: function that returns the first step.
             number: of the sequence of indices; see `IndexStream`.
+            repeated: an image may occur several times in a batch.
 
         Raises:
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
@@ -217,7 +223,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 f"batch_size={self.batch_size} is not a multiple of {shard.world_size} devices:"
                 f" set batch_size to a multiple of {shard.world_size}"
             )
-        if self.batch_size > len(split):
+        if self.batch_size > len(split) and not repeated:
             raise DataError(
                 f"batch_size={self.batch_size} but {self.name} has {len(split)} training images:"
                 f" set batch_size={len(split)} or less"
@@ -290,6 +296,11 @@ def _check_range(name: str, value: int, least: int, most: int | None = None) -> 
         limit = "" if most is None else f" and at most {most}"
         raise DataError(f"{name}={value}: must be at least {least}{limit}")
     return value
+
+
+def _check_labelled(count: int | None) -> int | None:
+    """Return the number of labelled images of a class, if it is in range."""
+    return None if count is None else _check_range("data.labelled", count, 1)
 
 
 def _check_lengths(steps: int, n_critic: int) -> tuple[int, int]:

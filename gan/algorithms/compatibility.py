@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gan.layers.weight_norm import WeightNorm
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
@@ -26,6 +27,7 @@ class Ingredients(Protocol):
     regularizers: dict[str, Regularizer]
     pack: int
     classifies: bool
+    needs_adversary: bool
 
 
 def check_ingredients(game: Ingredients) -> None:
@@ -46,10 +48,10 @@ def check_ingredients(game: Ingredients) -> None:
             f"model: the generator knows {game.generator.num_classes} labels and the "
             f"discriminator {game.discriminator.num_classes}: give both the same conditioning"
         )
-    if not game.loss.adversarial:
+    if not game.loss.adversarial and game.needs_adversary:
         raise InputError(
             "loss=none: the generator of latents learns from the adversarial loss alone: choose "
-            "another loss, or model=pix2pix, srgan, cyclegan or cut"
+            "another loss, or model=semi_supervised, pix2pix, srgan, cyclegan or cut"
         )
     _check_logits(game.loss, game.discriminator)
     if isinstance(game.discriminator.head, ClassHead) and not game.classifies:
@@ -145,12 +147,16 @@ def _check_per_sample(
 
 def _check_clipping(name: str, regularizer: Regularizer, discriminator: nn.Module) -> None:
     """Refuse bounds on weights that are stored at another scale."""
-    equalised = (EqualisedLinear, EqualisedConv2d)
-    if regularizer.clips and any(isinstance(m, equalised) for m in discriminator.modules()):
-        raise InputError(
-            f"regularizers.{name} bounds weights near 0, but the discriminator has equalised "
-            "weights of size 1: choose loss=wgan_gp"
-        )
+    kinds: dict[tuple[type, ...], str] = {
+        (EqualisedLinear, EqualisedConv2d): "equalised weights of size 1",
+        (WeightNorm,): "normalised weights, whose size is another parameter",
+    }
+    for layers, weights in kinds.items():
+        if regularizer.clips and any(isinstance(m, layers) for m in discriminator.modules()):
+            raise InputError(
+                f"regularizers.{name} bounds weights near 0, but the discriminator has {weights}: "
+                "choose loss=wgan_gp"
+            )
 
 
 def _check_selection(name: str, regularizer: Regularizer, loss: AdversarialLoss) -> None:

@@ -29,6 +29,7 @@ SMALL = {
     "stylegan2": STYLES,
     "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
     "unrolled": [*PERCEPTRONS, "model.unroll=2"],
+    "semi_supervised": PERCEPTRONS,
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
 }
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
