@@ -98,7 +98,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task, self.labels_per_class = _check_task(task, channels, resolution), labelled
+        self.task = _check_task(task, channels, resolution)
+        self.labels_per_class = _check_labelled(labelled)
 
     @cached_property
     def _splits(self) -> dict[str, Split]:
@@ -115,7 +116,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Read the training images and compare them with the declared properties."""
-        self.split("train")
+        split = self.split("train")
+        if self.labels_per_class is not None:
+            few_of_each_class(split, self.labels_per_class, self.seed)
 
     def split(self, split: str) -> Split:
         """Return a split; it is read at the first call.
@@ -183,7 +186,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> Any:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
-        A batch is one of images with labels, or a pair of those of two domains.
+        A batch is one of images with labels, or a pair: of those of two domains, or of labelled
+        images and all.
 
         Raises:
             DataError: see `loader`.
@@ -192,22 +196,25 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         loader = self.loader(split, start)
         if self.labels_per_class is not None:
             labelled = few_of_each_class(split, self.labels_per_class, self.seed)
-            return PairLoader(self.loader(labelled, start, number=1), loader)
+            return PairLoader(self.loader(labelled, start, number=1, repeated=True), loader)
         return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
-    def loader(self, split: Split, start: Callable[[], int], number: int = 0) -> StepLoader:
+    def loader(
+        self, split: Split, start: Callable[[], int], number: int = 0, repeated: bool = False
+    ) -> StepLoader:
         """Return a loader of training steps.
 
         Args:
             split: the training images.
             start: function that returns the first step.
             number: of the sequence of indices; see `IndexStream`.
+            repeated: an image may occur several times in a batch.
 
         Raises:
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
                 split.
         """
-        self._check_batch_size(len(split))
+        self._check_batch_size(self.batch_size if repeated else len(split))
         return StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed, number),
@@ -309,6 +316,11 @@ def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]
     """Return the numbers of images, of steps and of discriminator updates a step, if in range."""
     counts = {"batch_size": batch_size, "steps": steps, "n_critic": n_critic}
     return tuple(_check_range(name, count, 1) for name, count in counts.items())
+
+
+def _check_labelled(count: int | None) -> int | None:
+    """Return the number of labelled images of a class, if it is in range."""
+    return None if count is None else _check_range("data.labelled", count, 1)
 
 
 def check_validation(share: float) -> float:

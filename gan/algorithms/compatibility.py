@@ -10,6 +10,7 @@ from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gan.layers.weight_norm import WeightNorm
 from gan.losses.base import AdversarialLoss
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
@@ -27,6 +28,7 @@ class Ingredients(Protocol):
     regularizers: dict[str, Regularizer]
     pack: int
     classifies: bool
+    needs_adversary: bool
 
 
 def check_ingredients(game: Ingredients) -> None:
@@ -43,10 +45,10 @@ def check_ingredients(game: Ingredients) -> None:
         game.regularizers,
     )
     _check_labels(game)
-    if not game.loss.adversarial:
+    if not game.loss.adversarial and game.needs_adversary:
         raise InputError(
             "loss=none: the generator of latents learns from the adversarial loss: choose another "
-            "loss, or model=pix2pix, srgan, cyclegan or cut"
+            "loss, or model=semi_supervised, pix2pix, srgan, cyclegan or cut"
         )
     _check_logits(game.loss, game.discriminator)
     _check_pack(game)
@@ -168,12 +170,16 @@ def _check_per_sample(
 
 def _check_clipping(name: str, regularizer: Regularizer, discriminator: nn.Module) -> None:
     """Refuse bounds on weights that are stored at another scale."""
-    equalised = (EqualisedLinear, EqualisedConv2d)
-    if regularizer.clips and any(isinstance(m, equalised) for m in discriminator.modules()):
-        raise InputError(
-            f"regularizers.{name} bounds weights near 0, but the discriminator has equalised "
-            "weights of size 1: choose loss=wgan_gp"
-        )
+    kinds: dict[tuple[type, ...], str] = {
+        (EqualisedLinear, EqualisedConv2d): "equalised weights of size 1",
+        (WeightNorm,): "normalised weights, whose size is another parameter",
+    }
+    for layers, weights in kinds.items():
+        if regularizer.clips and any(isinstance(m, layers) for m in discriminator.modules()):
+            raise InputError(
+                f"regularizers.{name} bounds weights near 0, but the discriminator has {weights}: "
+                "choose loss=wgan_gp"
+            )
 
 
 def _check_selection(name: str, regularizer: Regularizer, loss: AdversarialLoss) -> None:

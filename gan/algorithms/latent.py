@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,12 +45,14 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         settings: see :class:`TwoPlayerGame`.
 
     Attributes:
-        class_names: of a conditional model, where its run folder has them.
+        class_names: of the data, where the run folder has them.
+        classifier_name: the network that :meth:`classify` asks, in words.
     """
 
     generator: Generator
     averaged: Generator
     class_names = ClassNames()
+    classifier_name: ClassVar[str] = "discriminator"
 
     def __init__(
         self,
@@ -181,6 +183,16 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             "classify: this model has no classifier: train model=acgan, contragan, reacgan or "
             "semi_supervised"
         )
+
+    @property
+    def num_classified(self) -> int:
+        """Return how many classes :meth:`classify` tells apart; 0 without a classifier."""
+        return 0
+
+    @property
+    def judges(self) -> list[nn.Module]:
+        """Return the networks besides the generator whose outputs are measured."""
+        return []
 
     def labels_for(self, n: int, labels: Labels | None) -> Tensor | None:
         """Return the labels of ``n`` images as (n,), by default the classes in turn.

@@ -208,8 +208,12 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
                 self.backpropagate(self.generator_loss(batch))
         self._average_over_processes()
         self.clock.tick(seen)
-        self.averaging.update(self.averaged, self.generator, seen, self.clock.images)
+        self.update_averages(seen)
         return self.readings
+
+    def update_averages(self, images: int) -> None:
+        """Average the generator's weights after a step of ``images`` real images."""
+        self.averaging.update(self.averaged, self.generator, images, self.clock.images)
 
     @contextmanager
     def updating(self, player: Player) -> Iterator[None]:

@@ -103,9 +103,8 @@ class MetricsCallback(StepCallback):
         labelled = getattr(pl_module.generator, "num_classes", 0) > 0
         dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
         with self._timed():
-            for metric in self.evaluation.model_metrics.values():
-                assert isinstance(pl_module, LatentGame)
-                metric.check(pl_module, dataset)
+            if isinstance(pl_module, LatentGame):
+                self.evaluation.check_model(pl_module, dataset)
             self.evaluation.prepare(dataset, device, labelled)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:

@@ -26,6 +26,7 @@ GROUPS = {
     "Train": (TRAIN,),
     "Look at a run": ("sample", "interpolate", "traverse", "project"),
     "Turn pictures into others": ("translate", "restore"),
+    "Tell classes apart": ("classify",),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),
     "Measure and compare": ("evaluate", "report", "leaderboard"),
     "Lists": ("models",),

@@ -223,6 +223,22 @@ class Evaluation:
         self._check_count(int(count.compute()))
         return compute_all(metrics, self.prefix)
 
+    def check_model(self, game: LatentGame, dataset: ImageDataset) -> None:
+        """Refuse metrics of another model; leave out those that have no values, with a warning.
+
+        Raises:
+            InputError: with the reason.
+        """
+        for name, metric in [*self.model_metrics.items()]:
+            reason = metric.absence(game, dataset)
+            if reason is None:
+                metric.check(game, dataset)
+                continue
+            if self.monitor.removeprefix(f"{self.prefix}/") in metric.ranking:
+                raise InputError(f"evaluation.monitor={name}: {reason}: name another, or null")
+            log.warning("%s is not measured: %s", name, reason)
+            del self.model_metrics[name]
+
     def measure_model(self, game: LatentGame, seed: int) -> dict[str, float]:
         """Return the metrics of the model itself; call `prepare` before."""
         values: dict[str, float] = {}

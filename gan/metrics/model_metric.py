@@ -29,6 +29,13 @@ class ModelMetric(Metric, ABC):
     higher_is_better: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = False
 
+    def absence(self, game: LatentGame, dataset: ImageDataset) -> str | None:
+        """Return why a model that has such values has none on these data, or ``None``.
+
+        The metric is left out then, with a warning, where a model brings it by default.
+        """
+        return None
+
     @abstractmethod
     def measure(
         self, game: LatentGame, dataset: ImageDataset, backbone: Backbone, seed: int

@@ -31,6 +31,8 @@ def first_commands(game: TwoPlayerGame, restores: bool) -> list[tuple[str, str]]
         game: of the run.
         restores: its sources were made by a degradation.
     """
+    if isinstance(game, LatentGame):
+        return [SAMPLE, *[("classify", "split=test")] * (game.num_classified > 0)]
     if not isinstance(game, TranslationGame):
         return [SAMPLE]
     files = "images=FOLDER out="

@@ -51,6 +51,7 @@ def test_every_module_of_a_command_is_listed() -> None:
         "assessment",
         "comparison",
         "translations",
+        "confusion",
     }
     assert modules - shared == set(COMMANDS)
 

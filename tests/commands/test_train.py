@@ -35,6 +35,7 @@ SMALL = {
     "stylegan2": STYLES,
     "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
     "unrolled": [*PERCEPTRONS, "model.unroll=2"],
+    "semi_supervised": PERCEPTRONS,
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
     "cyclegan": [
         *("model.generator.ab.width=4", "model.generator.ab.blocks=2", "model.pool.size=2"),
