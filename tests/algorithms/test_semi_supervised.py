@@ -127,7 +127,7 @@ def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 def test_without_a_loss_only_the_labelled_images_count_and_g_stands_still() -> None:
     players = game(NoLoss())
     before, first = state(players.generator), state(players.discriminator)
-    trainer().fit(players, Pairs(3, broken=True))  # type: ignore[arg-type]
+    trainer().fit(players, Pairs(3, broken=True))
     assert equal(before, players.generator.state_dict())
     assert not equal(first, players.discriminator.state_dict())
     assert players.is_finite()
@@ -137,21 +137,21 @@ def test_without_a_loss_only_the_labelled_images_count_and_g_stands_still() -> N
 
 def test_the_baseline_learns_the_labelled_images() -> None:
     players = game(NoLoss(), classifier_averaging=None)
-    trainer().fit(players, Pairs(60))  # type: ignore[arg-type]
+    trainer().fit(players, Pairs(60))
     dealt = batch()
     assert torch.equal(players.classify(dealt.labelled).argmax(1), dealt.classes)
 
 
 @pytest.mark.parametrize("turn", ["discriminator", "generator"])
-def test_a_turn_changes_its_player_alone(turn: str) -> None:
+def test_a_turn_changes_its_player_alone(turn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     players = game()
     still = "generator" if turn == "discriminator" else "discriminator"
     objective, zero = f"{still}_loss", {"none": torch.zeros((), requires_grad=True)}
-    setattr(players, objective, lambda _: zero)
-    players._initialize = lambda _: None  # type: ignore[method-assign]
+    monkeypatch.setattr(players, objective, lambda _: zero)
+    monkeypatch.setattr(players, "_initialize", lambda _: None)
     networks = {name: getattr(players, name) for name in (turn, still)}
     before = {name: state(network) for name, network in networks.items()}
-    trainer().fit(players, Pairs(1))  # type: ignore[arg-type]
+    trainer().fit(players, Pairs(1))
     weights = {
         name: {key: dict(network.state_dict())[key] for key, _ in network.named_parameters()}
         for name, network in networks.items()
@@ -162,7 +162,7 @@ def test_a_turn_changes_its_player_alone(turn: str) -> None:
 
 def test_the_average_of_d_classifies() -> None:
     players = game(noise=0.5)
-    trainer().fit(players, Pairs(4))  # type: ignore[arg-type]
+    trainer().fit(players, Pairs(4))
     images = batch().labelled
     assert not equal(state(players.classifier), state(players.discriminator))
     logits = players.classify(images)
@@ -175,7 +175,7 @@ def test_the_average_of_d_classifies() -> None:
 
 def test_the_average_is_that_of_all_steps() -> None:
     players = game(rate=0.5)
-    trainer().fit(players, Pairs(1))  # type: ignore[arg-type]
+    trainer().fit(players, Pairs(1))
     one, two = game(rate=0.5), state(players.discriminator)
     one._initialize(batch())
     first, key = state(one.discriminator), "head.linear.bias"

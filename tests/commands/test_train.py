@@ -276,8 +276,12 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     "players",
-    [TINY, ["data=digits", "model=mlp", "loss=wgan_gp", *PERCEPTRONS]],
-    ids=["dcgan", "mlp"],
+    [
+        TINY,
+        ["data=digits", "model=mlp", "loss=wgan_gp", *PERCEPTRONS],
+        ["data=digits", "model=semi_supervised", *PERCEPTRONS],
+    ],
+    ids=["dcgan", "mlp", "semi_supervised"],
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
     config: Compose, tmp_path: Path, players: list[str]

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan.layers.gaussian_noise import GaussianNoise
 from gan.layers.weight_norm import initialize_from_data, weight_norm
@@ -17,17 +17,21 @@ def layers() -> list[nn.Module]:
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_each_unit_has_weights_of_norm_g(k: int) -> None:
     layer = layers()[k]
-    (norm,) = layer.parametrizations.weight  # type: ignore[union-attr, misc]
+    state = dict(layer.named_parameters())
     with torch.no_grad():
-        norm.g.copy_(torch.arange(1.0, 6.0))
-    units = layer.weight.transpose(0, 1) if k == 2 else layer.weight  # type: ignore[operator, union-attr]
+        state["parametrizations.weight.0.g"].copy_(torch.arange(1.0, 6.0))
+    before = weights(layer)
+    units = before.transpose(0, 1) if k == 2 else before
     assert torch.allclose(units.flatten(1).norm(dim=1), torch.arange(1.0, 6.0))
-    direction = layer.parametrizations.weight.original.detach()  # type: ignore[union-attr]
     with torch.no_grad():
-        before = layer.weight.clone()  # type: ignore[operator]
-        layer.parametrizations.weight.original.mul_(7)  # type: ignore[union-attr]
-    assert torch.allclose(layer.weight, before)  # type: ignore[arg-type]
-    assert direction.shape == before.shape
+        state["parametrizations.weight.original"].mul_(7)
+    assert torch.allclose(weights(layer), before)
+
+
+def weights(layer: nn.Module) -> Tensor:
+    """Return the weights that a layer computes with."""
+    assert isinstance(layer.weight, Tensor)
+    return layer.weight.detach().clone()
 
 
 def test_g_is_a_parameter_only_if_it_is_learned() -> None:
