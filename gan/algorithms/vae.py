@@ -14,6 +14,7 @@ from gan.augment.base import Augmentation
 from gan.batch import EncodedBatch
 from gan.likelihoods.base import Likelihood
 from gan.losses.base import AdversarialLoss
+from gan.losses.none import NoLoss
 from gan.networks.base import Generator
 from gan.networks.vae import VariationalEncoder
 from gan.regularizers.base import Regularizer
@@ -59,6 +60,7 @@ class VAE(EncodingGame):
         check_alone(self, loss, regularizers or {}, augment, pack)
         check_beta(beta, self.prior)
         self.beta, self.likelihood = beta, likelihood
+        self.loss = NoLoss()
         self.add_network("generator", likelihood)
 
     def generator_loss(self, batch: EncodedBatch) -> Terms:  # type: ignore[override]

@@ -3,12 +3,12 @@
 import copy
 import math
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
 from gan.algorithms.vae import VAE
 from gan.augment.base import Augmentation
@@ -30,6 +30,7 @@ from tests.metrics.tiny_data import Corners, TinyDataset, TinySplit
 from tests.play import play
 
 SIGMA, SIDE = 0.5, 2
+D: Any = torch.distributions
 ADAM = partial(torch.optim.Adam, lr=1e-2)
 OPTIMIZERS = {"generator": ADAM, "discriminator": ADAM}
 
@@ -101,15 +102,16 @@ def evidence(x: Tensor) -> Tensor:
     """Return log p(x) of the linear model, (B,)."""
     weight = LinearDecoder().weight.detach()
     covariance = weight @ weight.T + SIGMA**2 * torch.eye(SIDE**2)
-    return MultivariateNormal(torch.zeros(SIDE**2), covariance).log_prob(x.flatten(1))
+    value: Tensor = D.MultivariateNormal(torch.zeros(SIDE**2), covariance).log_prob(x.flatten(1))
+    return value
 
 
 def test_the_kl_is_that_of_torch_distributions() -> None:
     torch.manual_seed(0)
     q = DiagonalGaussian(*torch.randn(2, 5, 3))
-    normal = Independent(Normal(q.mean, (q.log_variance / 2).exp()), 1)
-    prior = Independent(Normal(torch.zeros(5, 3), torch.ones(5, 3)), 1)
-    torch.testing.assert_close(q.kl(), kl_divergence(normal, prior))
+    normal = D.Independent(D.Normal(q.mean, (q.log_variance / 2).exp()), 1)
+    prior = D.Independent(D.Normal(torch.zeros(5, 3), torch.ones(5, 3)), 1)
+    torch.testing.assert_close(q.kl(), D.kl_divergence(normal, prior))
     z = torch.randn(5, 3)
     torch.testing.assert_close(q.log_prob(z), normal.log_prob(z))
     torch.testing.assert_close(q.standard().log_prob(z), prior.log_prob(z))
@@ -181,7 +183,7 @@ def test_beta_weighs_the_kl() -> None:
     game, given = small(), batch()
     q = game.encoder(given.real)
     decoded = game.generator(q.sample(given.noise))
-    expected = Normal(decoded, 0.3).log_prob(given.real).flatten(1).sum(1)
+    expected = D.Normal(decoded, 0.3).log_prob(given.real).flatten(1).sum(1)
     torch.testing.assert_close(one["reconstruction"], -expected.mean())
     torch.testing.assert_close(one["kl"], q.kl().mean())
 
@@ -271,3 +273,17 @@ def test_encoder_and_decoder_share_latents() -> None:
             GaussianLikelihood(),
             optimizer=OPTIMIZERS,
         )
+
+
+def test_devices_take_their_shares_of_the_noise() -> None:
+    whole, x = _given(0, 1, images(0)), images(0)
+    parts = [_given(rank, 2, x[4 * rank : 4 * rank + 4]) for rank in range(2)]
+    assert torch.equal(torch.cat([part.noise for part in parts]), whole.noise)
+    assert torch.equal(torch.cat([part.z for part in parts]), whole.z)
+
+
+def _given(rank: int, world: int, x: Tensor) -> EncodedBatch:
+    """Return the batch of one of several processes."""
+    game = small()
+    game._trainer = SimpleNamespace(world_size=world, global_rank=rank)  # type: ignore[assignment]
+    return game.make_batch((x, None), 0)

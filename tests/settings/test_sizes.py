@@ -38,16 +38,19 @@ PAPER = {
     "stylegan": (22839817, 20724737),
     "stylegan2": (21523475, 21507073),
     "unrolled": (5251872, 3977041),
+    "vae": (1068931, 1479048),
+    "vaegan": (1068931, 663745),
     "wgan_gp": (1204483, 1053825),
 }
-NETWORKS = sorted(set(options("model")) - {"cgan_pd", "reacgan", "ssgan", "unrolled"})
+SAME = {"cgan_pd", "reacgan", "ssgan", "unrolled", "vae", "vaegan"}  # networks of another model
+NETWORKS = sorted(set(options("model")) - SAME)
 
 
 def networks(model: str, size: str, *overrides: str) -> tuple[Generator, Discriminator]:
     """Return the networks of a model without storage."""
     node = ModelConfig(model, "cifar10", f"size={size}", *overrides).config.model
     with torch.device("meta"):
-        return build(node.generator), build(node.discriminator)
+        return build(node.generator), build(node.get("discriminator") or node.encoder)
 
 
 def config_of(*overrides: str) -> DictConfig:
