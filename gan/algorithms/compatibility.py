@@ -9,14 +9,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
+from gan.latents import Gaussian, Prior
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.weight_norm import WeightNorm
 from gan.losses.base import AdversarialLoss
+from gan.losses.own import with_defaults
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
 
 if TYPE_CHECKING:
     from gan.algorithms.critic import Critic
+    from gan.algorithms.two_player import TwoPlayerGame
 
 
 class Ingredients(Protocol):
@@ -100,6 +103,50 @@ def _check_labels(game: Ingredients) -> None:
         raise InputError(
             "conditioning: the discriminator has a classifier that this game does not train: "
             "choose model=acgan, contragan or reacgan, or conditioning=projection"
+        )
+
+
+def check_alone(
+    game: "TwoPlayerGame",
+    loss: AdversarialLoss | None,
+    regularizers: Mapping[str, Regularizer],
+    augment: Augmentation | None,
+    pack: int,
+) -> None:
+    """Refuse ingredients of games with a discriminator for a game without.
+
+    Raises:
+        InputError: with the reason and the remedy.
+    """
+    reason = "the model has no discriminator"
+    if loss is not None and with_defaults(loss).adversarial:
+        raise InputError(f"loss: {reason} and no adversarial loss: leave loss out")
+    if regularizers:
+        names = ",".join(regularizers)
+        raise InputError(
+            f"regularizers=[{names}]: {reason} and no adversarial loss to add terms to: leave them "
+            "out"
+        )
+    if augment is not None and type(augment) is not Augmentation:
+        raise InputError(f"augment: {reason}, whose input it changes: leave augment out")
+    if pack != 1:
+        raise InputError(f"pack={pack}: {reason} to judge images together: leave pack out")
+    if game.n_critic != 1:
+        raise InputError(f"n_critic={game.n_critic}: {reason}: leave n_critic out")
+
+
+def check_beta(beta: float, prior: Prior) -> None:
+    """Refuse a negative weight of the KL, and a prior that it is not computed for.
+
+    Raises:
+        InputError: with the reason and the remedy.
+    """
+    if beta < 0:
+        raise InputError(f"model.beta={beta}: give a number from 0")
+    if not isinstance(prior, Gaussian):
+        raise InputError(
+            f"prior: the KL is that to a standard normal distribution, not {type(prior).__name__}: "
+            "set prior=gaussian"
         )
 
 

@@ -96,7 +96,8 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.generator, self.discriminator = generator, discriminator
         self.optimizer = optimizer
         self.averaging = averaging or NoAveraging()
-        self.averaged = self.averaging.copy(generator)
+        self._averages: list[tuple[nn.Module, nn.Module]] = []
+        self.averaged = self.average(generator)
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
         self.nan_to_num = nan_to_num
         self.register_buffer("nonfinite", torch.zeros(2, dtype=torch.int64))
@@ -142,6 +143,12 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
                 player.network = nn.ModuleList([player.network, network])
             else:
                 player.opponent = nn.ModuleList([player.opponent, network])
+
+    def average(self, network: nn.Module) -> nn.Module:
+        """Return the network that holds the average of the weights of ``network`` over training."""
+        average = self.averaging.copy(network)
+        self._averages.append((average, network))
+        return average
 
     @cached_property
     def scheduled(self) -> list[Scheduled]:
@@ -212,8 +219,9 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         return self.readings
 
     def update_averages(self, images: int) -> None:
-        """Average the generator's weights after a step of ``images`` real images."""
-        self.averaging.update(self.averaged, self.generator, images, self.clock.images)
+        """Average weights after a step of ``images`` real images."""
+        for pair in self._averages:
+            self.averaging.update(*pair, images, self.clock.images)
 
     @contextmanager
     def updating(self, player: Player) -> Iterator[None]:

@@ -62,12 +62,14 @@ class Overview(Callback):
     def _rows(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[tuple[str, str]]:
         """Yield labels and values."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        networks = [n for n in (game.generator, game.discriminator) if n is not None]
-        names = " and ".join(type(network).__name__ for network in networks)
+        every = {"G": game.generator, "D": game.discriminator, "E": getattr(game, "encoder", None)}
+        networks = {letter: network for letter, network in every.items() if network is not None}
+        *first, last = (type(network).__name__ for network in networks.values())
+        names = " and ".join([", ".join(first), last] if first else [last])
         classes = f"game {type(game).__name__} of {names}"
         yield "model", f"{self.model}; {classes}" if self.model else classes
-        letters = " + ".join("GD"[: len(networks)])
-        yield "parameters", f"{' + '.join(map(_size, networks))} ({letters})"
+        sizes = " + ".join(map(_size, networks.values()))
+        yield "parameters", f"{sizes} ({' + '.join(networks)})"
         yield "labels", _labels(game, data)
         yield "data", _data(data)
         for side, domain in data.domains.items():

@@ -45,9 +45,19 @@ PAPER = {
     "stylegan": (22839817, 20724737),
     "stylegan2": (21523475, 21507073),
     "unrolled": (5251872, 3977041),
+    "vae": (1068931, 1479048),
+    "vaegan": (1068931, 663745),
     "wgan_gp": (1204483, 1053825),
 }
-SAME = {"cgan_pd", "fastcut", "reacgan", "ssgan", "unrolled"}  # networks of another model
+SAME = {
+    "cgan_pd",
+    "fastcut",
+    "reacgan",
+    "ssgan",
+    "unrolled",
+    "vae",
+    "vaegan",
+}  # networks of another model
 NETWORKS = sorted(set(options("model")) - SAME)
 Networks = tuple[nn.Module, nn.Module]
 
@@ -56,7 +66,7 @@ def networks(model: str, size: str, *overrides: str) -> Networks:
     """Return the networks of a model without storage."""
     node = ModelConfig(model, "cifar10", f"size={size}", *overrides).config.model
     with torch.device("meta"):
-        return build(node.generator), build(node.discriminator)
+        return build(node.generator), build(node.get("discriminator") or node.encoder)
 
 
 def config_of(*overrides: str) -> DictConfig:
