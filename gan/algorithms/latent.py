@@ -160,6 +160,10 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         z = self.prior.sample_each(seed, range(n))
         return z if truncation is None else self.prior.truncate(z, truncation)
 
+    def judged(self, images: Tensor, z: Tensor) -> Tensor:
+        """Return what the discriminator is given for images of latents: the images."""
+        return images
+
     def encode(self, images: Tensor) -> Tensor:
         """Return the latents (n, dim) of images (n, C, H, W) in [-1, 1], on the CPU.
 
