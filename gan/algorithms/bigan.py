@@ -9,7 +9,7 @@ from torch import Tensor
 from gan.algorithms.encoding import EncodingGame
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Terms
-from gan.batch import EncodedBatch
+from gan.batch import EncodedBatch, LatentBatch
 from gan.errors import InputError
 from gan.latents import Uniform
 from gan.networks.joint import JointDiscriminator, JointEncoder, pair
@@ -73,12 +73,17 @@ class BiGAN(GAN, EncodingGame):
         """Return the pairs (B, C H W + dim) of images and their latents."""
         return pair(images, z)
 
-    def discriminator_loss(self, batch: EncodedBatch) -> Terms:
+    def pairs(self, batch: LatentBatch) -> tuple[Tensor, Tensor]:
+        """Return the pairs (x, E(x)) and (G(z), z), each (B, C H W + dim)."""
+        assert isinstance(batch, EncodedBatch)
+        z = self.encoder.draw(batch.real, batch.noise)
+        return pair(batch.real, z), pair(self.generator(batch.z), batch.z)
+
+    def discriminator_loss(self, batch: LatentBatch) -> Terms:
         """Return the adversarial term and those of regularizers."""
         due = self.due(self.discriminator_update)
         with torch.no_grad():
-            real = pair(batch.real, self.encoder.draw(batch.real, batch.noise))
-            fake = pair(self.generator(batch.z), batch.z)
+            real, fake = self.pairs(batch)
         real, fake = due.attach(self.augment.substitute_reals(real, fake), fake)
         real_logits, h_real = self.discriminate(real, None)
         fake_logits, h_fake = self.discriminate(fake, None)
@@ -88,11 +93,10 @@ class BiGAN(GAN, EncodingGame):
         out = DiscriminatorOutputs(pairs, real, fake, real_logits, fake_logits, h_real, h_fake)
         return {"adversarial": adversarial, **due.penalties(out, self)}
 
-    def generator_loss(self, batch: EncodedBatch) -> Terms:
+    def generator_loss(self, batch: LatentBatch) -> Terms:
         """Return the adversarial term of G and E, and those of regularizers."""
         due = self.due(self.clock.step)
-        real = pair(batch.real, self.encoder.draw(batch.real, batch.noise))
-        fake = pair(self.generator(batch.z), batch.z)
+        real, fake = self.pairs(batch)
         real_logits, _ = self.discriminate(real, None)
         fake_logits, h_fake = self.discriminate(fake, None)
         selected = due.select(fake_logits, self.clock.images)

@@ -25,6 +25,7 @@ TRAIN = "train"
 GROUPS = {
     "Train": (TRAIN,),
     "Look at a run": ("sample", "interpolate", "traverse", "project"),
+    "Real images and latents": ("encode", "reconstruct"),
     "Turn pictures into others": ("translate", "restore"),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),
     "Measure and compare": ("evaluate", "report", "leaderboard"),

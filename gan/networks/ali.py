@@ -69,7 +69,7 @@ class ALIDiscriminator(JointDiscriminator):
     """Maxout networks of the image, of the latent and of both, with dropout.
 
     Deviation from the paper: as in :class:`ALIEncoder`; the maxout of the image's convolutions is
-    a leaky ReLU.
+    a leaky ReLU, and weights start as PyTorch sets them.
 
     Args:
         latent_dim: dimension of the latents.
@@ -109,7 +109,6 @@ class ALIDiscriminator(JointDiscriminator):
         self.latent = maxout(latent_dim, hidden, hidden)
         self.both = maxout(widths[-1] * side**2 + hidden, 2 * hidden, 2 * hidden)
         self.build_head(2 * hidden, conditioning, minibatch)
-        initialize_weights(self, lambda weight: nn.init.normal_(weight, std=0.02))
 
     def join(self, images: Tensor, z: Tensor) -> Tensor:
         """Return the features (B, F) of images (B, C, H, W) beside latents (B, dim)."""

@@ -48,7 +48,7 @@ class JointDiscriminator(Discriminator):
     def split(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images (B, C, H, W) and the latents (B, dim) of pairs (B, C H W + dim)."""
         pixels, z = torch.split(pairs, [pairs.shape[1] - self.latent_dim, self.latent_dim], 1)
-        return pixels.unflatten(1, self.shape), z
+        return pixels.reshape(-1, *self.shape), z
 
     @abstractmethod
     def join(self, images: Tensor, z: Tensor) -> Tensor:

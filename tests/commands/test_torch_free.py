@@ -42,6 +42,8 @@ REFUSED = [
     "interpolate run=nowhere rows=0",
     "mix run=nowhere out=grid.jpg",
     "project run=nowhere",
+    "encode run=nowhere out=z.npz",
+    "reconstruct run=nowhere n=0",
     "evaluate run=nowhere",
     "evaluate real=digits fake=nowhere",
     "sample run=nowhere out=samples.jpg",
