@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan.pictures import picture, save_grid, scatter_plot, tile
+from gan.pictures import class_map, picture, save_grid, scatter_plot, tile
 
 
 def ink(drawn: Tensor) -> Tensor:
@@ -54,3 +54,24 @@ def test_a_saved_picture_is_unchanged(tmp_path: Path) -> None:
         assert saved.mode == "RGB"
         assert saved.size == (drawn.shape[2], drawn.shape[1])
         assert saved.getpixel((7, 9)) == tuple(drawn[:, 9, 7].tolist())
+
+
+def test_a_map_in_the_colours_of_classes() -> None:
+    points = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [0.0, -1.0]])
+    drawn = class_map(points, torch.tensor([0, 2, 0]), ["cat", "dog", "fox"])
+    side = drawn.shape[1]
+    blue, green = (torch.tensor(c).view(3, 1) for c in ((31, 119, 180), (44, 160, 44)))
+    assert (drawn[:, 12, 12] == blue[:, 0]).all()  # the y axis points up
+    assert (drawn[:, 12, side - 12] == green[:, 0]).all()
+    assert (drawn[:, side - 12, side // 2] == blue[:, 0]).all()
+    legend = drawn[:, :, side:].flatten(1)
+    assert [int((legend == ink).all(0).sum()) for ink in (blue, green)] == [13 * 13, 13 * 13]
+    assert class_map(points, None, []).shape == (3, side, side)
+
+
+def test_many_classes_have_different_colours() -> None:
+    count = 40
+    drawn = class_map(torch.zeros(count, 2), torch.arange(count), [""] * count)
+    assert drawn.shape[1] > count * 20
+    legend = drawn[:, :, 700:712].flatten(1).T
+    assert len(torch.unique(legend, dim=0)) == count + 1

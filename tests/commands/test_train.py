@@ -29,6 +29,8 @@ SMALL = {
     "stylegan2": STYLES,
     "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
     "unrolled": [*PERCEPTRONS, "model.unroll=2"],
+    "bigan": [f"model.{part}.hidden=16" for part in ("generator", "encoder", "discriminator")],
+    "ali": [*WIDTHS, "model.encoder.width=4", "model.discriminator.hidden=8"],
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
 }
 TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
