@@ -22,7 +22,7 @@ class BiGAN(GAN, EncodingGame):
     At the optimum E inverts G (Donahue et al., 2017, theorem 2; Dumoulin et al., 2017, ALI). G and
     E minimise the loss of D with real and fake exchanged, or what their loss has instead; see
     :meth:`~gan.losses.base.AdversarialLoss.joint`. Penalties on gradients differentiate by image
-    and latent. Augmentations change the images of pairs.
+    and latent. Augmentations change the images of pairs. Labels enter G and D, not E.
 
     Args:
         encoder: E, images to latents.
@@ -46,10 +46,6 @@ class BiGAN(GAN, EncodingGame):
             raise InputError(
                 "prior: the encoder's latents lie in (-1, 1), those of the prior do not: set "
                 "model.encoder.bounded=false or prior=uniform"
-            )
-        if self.generator.num_classes:
-            raise InputError(
-                "conditioning: the encoder of this model is given no label: set conditioning=none"
             )
         if self.pack > 1:
             raise InputError(f"pack={self.pack}: a latent is that of one image: set pack=1")
@@ -77,7 +73,7 @@ class BiGAN(GAN, EncodingGame):
         """Return the pairs (x, E(x)) and (G(z), z), each (B, C H W + dim)."""
         assert isinstance(batch, EncodedBatch)
         z = self.encoder.draw(batch.real, batch.noise)
-        return pair(batch.real, z), pair(self.generator(batch.z), batch.z)
+        return pair(batch.real, z), pair(self.generator(batch.z, batch.labels), batch.z)
 
     def discriminator_loss(self, batch: LatentBatch) -> Terms:
         """Return the adversarial term and those of regularizers."""
@@ -85,8 +81,8 @@ class BiGAN(GAN, EncodingGame):
         with torch.no_grad():
             real, fake = self.pairs(batch)
         real, fake = due.attach(self.augment.substitute_reals(real, fake), fake)
-        real_logits, h_real = self.discriminate(real, None)
-        fake_logits, h_fake = self.discriminate(fake, None)
+        real_logits, h_real = self.discriminate(real, batch.labels)
+        fake_logits, h_fake = self.discriminate(fake, batch.labels)
         self.observe(real_logits.detach(), fake_logits.detach())
         adversarial = self.loss.discriminator(real_logits, fake_logits)
         pairs = replace(batch, real=real.detach())
@@ -97,8 +93,8 @@ class BiGAN(GAN, EncodingGame):
         """Return the adversarial term of G and E, and those of regularizers."""
         due = self.due(self.clock.step)
         real, fake = self.pairs(batch)
-        real_logits, _ = self.discriminate(real, None)
-        fake_logits, h_fake = self.discriminate(fake, None)
+        real_logits, _ = self.discriminate(real, batch.labels)
+        fake_logits, h_fake = self.discriminate(fake, batch.labels)
         selected = due.select(fake_logits, self.clock.images)
         adversarial = self.loss.joint(selected, real_logits)
         out = GeneratorOutputs(replace(batch, real=real.detach()), fake, fake_logits, h_fake)

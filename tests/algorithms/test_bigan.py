@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -210,6 +211,20 @@ def test_a_pseudo_real_pair_is_substituted_whole() -> None:
     assert 50 < int((mixed[:, 0] == -1).sum()) < 150
 
 
+def test_labels_enter_generator_and_discriminator() -> None:
+    players, dealt = game(conditioning=Projection(4, 2)), batch()
+    terms = []
+    for label in (0, 3):
+        told = replace(dealt, labels=torch.full((5,), label))
+        (real, fake), (loss,) = players.pairs(told), players.discriminator_loss(told).values()
+        terms.append((real, fake, loss))
+    assert torch.equal(terms[0][0], terms[1][0])
+    assert not torch.equal(terms[0][1], terms[1][1])
+    assert terms[0][2] != terms[1][2]
+    with pytest.raises(InputError, match="give labels"):
+        players.reconstruct(dealt.real)
+
+
 def test_an_encoder_that_draws() -> None:
     torch.manual_seed(0)
     encoder, dealt = ALIEncoder(DIM, 1, SIDE, width=4), batch()
@@ -238,7 +253,6 @@ def test_encodings_do_not_depend_on_the_batch_and_are_of_averaged_weights() -> N
     [
         ({"discriminator": MLPDiscriminator(1, SIDE, Unconditional())}, "JointDiscriminator"),
         ({"prior": Gaussian(DIM)}, "prior=uniform"),
-        ({"conditioning": Projection(4, 2)}, "conditioning=none"),
         ({"pack": 2}, "pack=1"),
         ({"encoder": BiGANEncoder(DIM + 1, 1, SIDE, hidden=4)}, "prior.dim"),
         ({"regularizers": {"zcr": LatentConsistency()}}, "leave zcr out"),

@@ -23,6 +23,8 @@ SIZES = ("paper", "small", "tiny")
 # Parameters of generator and discriminator on CIFAR-10 before there were sizes.
 PAPER = {
     "acgan": (1331715, 704715),
+    "ali": (921475, 12790209),
+    "bigan": (4299776, 4250625),
     "biggan": (9416196, 2415170),
     "cgan_pd": (4304387, 1055105),
     "contragan": (9416196, 2517186),
@@ -40,7 +42,9 @@ PAPER = {
     "unrolled": (5251872, 3977041),
     "wgan_gp": (1204483, 1053825),
 }
-NETWORKS = sorted(set(options("model")) - {"cgan_pd", "reacgan", "ssgan", "unrolled"})
+NETWORKS = sorted(
+    set(options("model")) - {"cgan_pd", "reacgan", "ssgan", "unrolled", "ali", "bigan"}
+)
 
 
 def networks(model: str, size: str, *overrides: str) -> tuple[Generator, Discriminator]:
