@@ -171,7 +171,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             InputError: if the model has no encoder.
         """
         raise InputError(
-            "encode: this model has no encoder: train model=bigan, vae or vaegan, or use "
+            "encode: this model has no encoder: train model=bigan, ali, vae or vaegan, or use "
             "ganymede project"
         )
 

@@ -11,7 +11,7 @@ from gan.errors import InputError
 from gan.metrics.probes import accuracies
 from gan.runs.checkpoints import load
 from gan.runs.folder import Run
-from tests.commands.test_cli import MLP, TINY
+from tests.commands.test_cli import MLP, TINY, cli, weights
 from tests.commands.test_mix import STYLED, trained
 
 SMALL = [f"model.{part}.hidden=16" for part in ("generator", "encoder", "discriminator")]
@@ -152,3 +152,21 @@ def test_a_model_without_an_encoder(plain: Path, name: str) -> None:
     command, *settings = name.split()
     with pytest.raises(InputError, match=r"has no encoder.*train model=bigan"):
         dispatch([command, f"run={plain}", *settings])
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    """The encoder draws; it is trained, averaged and restored with the generator."""
+    widths = [f"model.{part}.width=4" for part in ("generator", "encoder", "discriminator")]
+    given = [*TINY, "model=ali", *widths, "model.discriminator.hidden=8", "callbacks=[checkpoints]"]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    assert cli(*given, "steps=3", f"hydra.run.dir={whole}") == 0
+    assert cli(*given, "steps=1", f"hydra.run.dir={cut}") == 0
+    before = weights(cut)
+    assert cli(f"resume={cut}", "steps=3") == 0
+    expected, found = weights(whole), weights(cut)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    for network in ("encoder.", "averaged_encoder."):
+        moved = [key for key in found if key.startswith(network) and key.endswith("weight")]
+        assert moved
+        assert not any(torch.equal(before[key], found[key]) for key in moved)

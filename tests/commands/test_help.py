@@ -49,6 +49,7 @@ def test_every_module_of_a_command_is_listed() -> None:
         "outputs",
         "assessment",
         "comparison",
+        "real_images",
     }
     assert modules - shared == set(COMMANDS)
 
