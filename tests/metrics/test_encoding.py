@@ -8,7 +8,7 @@ from gan.errors import InputError
 from gan.metrics.encoding import EncodingAccuracy
 from gan.metrics.probes import accuracies
 from tests.algorithms import test_bigan
-from tests.metrics.test_code_accuracy import game as infogan
+from tests.algorithms.test_infogan import game as infogan
 
 
 class Bright:
