@@ -162,6 +162,10 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         z = self.prior.sample_each(seed, range(n))
         return z if truncation is None else self.prior.truncate(z, truncation)
 
+    def judged(self, images: Tensor, z: Tensor) -> Tensor:
+        """Return what the discriminator is given for images of latents: the images."""
+        return images
+
     def encode(self, images: Tensor) -> Tensor:
         """Return the latents (n, dim) of images (n, C, H, W) in [-1, 1], on the CPU.
 
@@ -169,7 +173,7 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             InputError: if the model has no encoder.
         """
         raise InputError(
-            "encode: this model has no encoder: train model=bigan, vae or vaegan, or use "
+            "encode: this model has no encoder: train model=bigan, ali, vae or vaegan, or use "
             "ganymede project"
         )
 

@@ -165,7 +165,7 @@ class Langevin:
 def _logits(game: LatentGame, z: Tensor, y: Tensor | None) -> Tensor:
     """Return the logits of the images of latents (n, dim)."""
     assert game.discriminator is not None
-    logits: Tensor = game.discriminator(game.averaged(z, y), y)
+    logits: Tensor = game.discriminator(game.judged(game.averaged(z, y), z), y)
     return logits
 
 

@@ -25,6 +25,7 @@ TRAIN = "train"
 GROUPS = {
     "Train": (TRAIN,),
     "Look at a run": ("sample", "interpolate", "traverse", "project"),
+    "Real images and latents": ("encode", "reconstruct"),
     "Turn pictures into others": ("translate", "restore"),
     "Tell classes apart": ("classify",),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),

@@ -39,6 +39,8 @@ SMALL = {
     "semi_supervised": PERCEPTRONS,
     "vae": ["model.generator.width=8", "model.encoder.width=8"],
     "vaegan": [*WIDTHS, "model.encoder.width=8"],
+    "bigan": [f"model.{part}.hidden=16" for part in ("generator", "encoder", "discriminator")],
+    "ali": [*WIDTHS, "model.encoder.width=4", "model.discriminator.hidden=8"],
     "infogan": [*WIDTHS, "model.generator.hidden=32", "model.discriminator.hidden=32"],
     "cyclegan": [
         *("model.generator.ab.width=4", "model.generator.ab.blocks=2", "model.pool.size=2"),

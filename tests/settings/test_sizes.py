@@ -23,6 +23,8 @@ SIZES = ("paper", "small", "tiny")
 # Parameters of generator and discriminator on CIFAR-10.
 PAPER = {
     "acgan": (1331715, 704715),
+    "ali": (921475, 12790209),
+    "bigan": (4299776, 4250625),
     "biggan": (9416196, 2415170),
     "cgan_pd": (4304387, 1055105),
     "contragan": (9416196, 2517186),
@@ -50,6 +52,8 @@ PAPER = {
     "wgan_gp": (1204483, 1053825),
 }
 SAME = {
+    "ali",
+    "bigan",
     "cgan_pd",
     "fastcut",
     "reacgan",
