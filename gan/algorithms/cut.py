@@ -37,9 +37,9 @@ class CUT(TranslationGame):
     """A patch of the translation is nearer to its source than to the image's other patches (eq. 5).
 
     FastCUT has no identity term and flips half of the batches, whose patches are flipped back.
-    Deviations: D is updated before G, on fakes of the weights before this step; weights start as
-    those of CycleGAN. ``loss=lsgan`` has a factor 1/2 in both players' losses, so that the weights
-    of the recipe are half of the authors'.
+    Deviations: weights start as those of CycleGAN, and D has no low-pass filters. ``loss=lsgan``
+    has a factor 1/2 in both players' losses, so that the weights of the recipe are half of the
+    authors'.
 
     Args:
         generator: A to B.

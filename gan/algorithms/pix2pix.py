@@ -16,8 +16,6 @@ from gan.errors import InputError
 class Pix2Pix(RestorationGame):
     """D tells pairs (x, y) from pairs (x, G(x)); G makes D wrong and is near y (eq. 1, 3, 4).
 
-    Deviation: D is updated before G, on fakes of the weights before this step.
-
     Args:
         generator: sources to images.
         discriminator: of the channels of source and image, stacked.

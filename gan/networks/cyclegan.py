@@ -61,17 +61,22 @@ class ResNetTranslator(Translator):
     Args:
         channels: of the images of both domains.
         width: channels after the first convolution.
-        blocks: residual blocks; the paper has 6 below 256 pixels and 9 from there on.
+        blocks: residual blocks, at least 1; the paper has 6 below 256 pixels and 9 from there on.
         antialias: low-pass filters at each change of resolution, as in CUT (Zhang, 2019).
 
     Attributes:
         taps: layers of the encoder whose maps :meth:`features` returns.
+
+    Raises:
+        ValueError: if there is no block.
     """
 
     def __init__(
         self, channels: int, width: int = 64, blocks: int = 9, antialias: bool = False
     ) -> None:
         super().__init__()
+        if blocks < 1:
+            raise ValueError(f"model.generator: blocks={blocks}: give a number from 1")
         first = [*_convolution(channels, width, 7), nn.ReLU()]
         halvings = [_halve(width, antialias), _halve(2 * width, antialias)]
         inner = [ResidualBlock(4 * width) for _ in range(blocks)]
@@ -112,8 +117,7 @@ class ResNetTranslator(Translator):
         maps = []
         for index, layer in enumerate(self.encoder[: self.taps[-1] + 1]):
             x = layer(x)
-            if index in self.taps:
-                maps.append(x)
+            maps += [x] * self.taps.count(index)  # of one block, both of its maps
         return maps
 
 

@@ -13,7 +13,12 @@ import gan
 from gan.algorithms.player import Player
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.commands.train import train
-from tests.commands.test_train import SMALL, WIDTHS, resume
+from gan.conditioning.auxiliary import AuxiliaryHead, ClassHead
+from gan.layers.deviation import MinibatchStdDev
+from gan.layers.noise import PixelNoise
+from gan.settings.trust import build
+from tests.commands.test_cli import shell
+from tests.commands.test_train import SMALL, WIDTHS, resume, weights
 from tests.configs import options
 from tests.conftest import Compose
 
@@ -71,3 +76,25 @@ def test_half_precision_trains(config: Compose, tmp_path: Path, model: str) -> N
     train(config(*brief(model), "accelerator=cpu_amp"))
     weights = list(gan.load(tmp_path / "run", kind=None).parameters())
     assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in weights)
+
+
+def draws_or_compares(module: nn.Module) -> bool:
+    """Return whether a layer draws numbers for a device, or compares its images."""
+    compares = isinstance(module, ClassHead) and not isinstance(module, AuxiliaryHead)
+    return compares or isinstance(module, nn.Dropout | PixelNoise | MinibatchStdDev)
+
+
+@pytest.mark.slow
+@MODELS
+def test_two_processes_equal_one(config: Compose, tmp_path: Path, model: str) -> None:
+    given = [*brief(model), "steps=2", "batch_size=8", "optimizer=sgd", "metrics=[]"]
+    if any(draws_or_compares(module) for module in build(config(*given).model).modules()):
+        pytest.skip("a layer draws numbers for a device, or compares its images")
+    states = []
+    for accelerator in ("cpu", "ddp_cpu"):
+        run = tmp_path / accelerator
+        ended = shell("train.py", *given, f"accelerator={accelerator}", f"hydra.run.dir={run}")
+        assert ended.returncode == 0, ended.stderr
+        states.append(weights(run))
+    for name, one in states[0].items():
+        torch.testing.assert_close(states[1][name], one, rtol=1e-3, atol=1e-5, msg=name)
