@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.errors import InstantiationException
+from omegaconf import DictConfig
 from PIL import Image
 from pytorch_lightning import seed_everything
 from torch._dynamo.utils import counters
