@@ -28,6 +28,7 @@ _CLASSES = {
     "gan.metrics.plane.Misplaced": "gan.metrics.misplaced.Misplaced",
     "gan.metrics.plane.PlaneModes": "gan.metrics.high_quality.PlaneModes",
 }
+_BEFORE: dict[str, Any] = {"size": "paper", "task": {}}  # where a setting was not stored yet
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 
 
@@ -42,8 +43,8 @@ def migrate_config(config: DictConfig) -> DictConfig:
 
 
 def migrate_settings(content: Any) -> dict[str, Any]:
-    """Return plain settings with the classes of today, and the size that earlier versions had."""
-    return {"size": "paper", **migrate_classes(content)}
+    """Return plain settings with the classes of today, and what all earlier versions had."""
+    return {**_BEFORE, **migrate_classes(content)}
 
 
 def migrate_overrides(overrides: Iterable[str]) -> list[str]:

@@ -4,7 +4,13 @@ import pytest
 from omegaconf import OmegaConf
 
 from gan.runs.folder import Run
-from gan.settings.migration import migrate_classes, migrate_config, migrate_overrides
+from gan.runs.resume import differences, identity
+from gan.settings.migration import (
+    migrate_classes,
+    migrate_config,
+    migrate_overrides,
+    migrate_settings,
+)
 from gan.settings.validation import validate
 
 # As an earlier version stored it.
@@ -104,3 +110,28 @@ def test_a_run_folder_of_an_earlier_version(config: Any) -> None:
 @pytest.mark.parametrize("value", [3, "text", None, [1, {"_target_": "gan.losses.hinge.Hinge"}]])
 def test_other_values_are_kept(value: Any) -> None:
     assert migrate_classes(value) == value
+
+
+def before_tasks(config: Any) -> Any:
+    """Return a config as a version without tasks stored it."""
+    content: Any = OmegaConf.to_container(config("model=dcgan"), resolve=False)
+    del content["task"], content["data"]["task"]
+    return OmegaConf.create(content)
+
+
+def test_a_config_of_a_version_without_tasks(config: Any) -> None:
+    node = migrate_config(before_tasks(config))
+    assert node.task == {}
+    validate(node)
+    old, new = identity(before_tasks(config)), identity(node)
+    assert "task" not in old
+    assert differences(migrate_settings(old), new) == {}
+
+
+def test_a_run_folder_of_a_version_without_tasks(config: Any) -> None:
+    node = before_tasks(config)
+    folder = Run(node.run_dir).path / ".hydra"
+    OmegaConf.save(node, folder / "config.yaml")
+    run = Run(node.run_dir)
+    assert run.data().task is None
+    assert not run.data().domains
