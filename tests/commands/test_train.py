@@ -57,7 +57,7 @@ TINY = ["data=digits", "model.generator.width=4", "model.discriminator.width=4"]
 REFUSALS = {
     "multi_hinge": "loss=multi_hinge and conditioning=multi_hinge need each other",
     "none": "loss=none: the generator of latents",
-    "wgan": "equalised weights.*loss=wgan_gp",
+    "wgan": "weights.*loss=wgan_gp",
 }
 TERMLESS = {"top_k", "weight_clip"}
 BRIEF = ["backbone=domain", "evaluation.min_fakes=2"]  # a backbone that is trained for moments
@@ -93,7 +93,7 @@ def refusal(node: DictConfig, model: str, loss: str) -> str | None:
     refused = {
         "multi_hinge": "MultiHinge" not in node.conditioning._target_,
         "none": "prior" in node.model and not model.startswith("semi_supervised"),
-        "wgan": model in ("stylegan", "stylegan2"),
+        "wgan": model in ("stylegan", "stylegan2", "semi_supervised", "semi_supervised_cnn"),
     }
     return REFUSALS[loss] if refused.get(loss) else None
 
@@ -131,9 +131,9 @@ def check_terms(rows: list[dict[str, str]], loss: str) -> None:
     assert all(math.isfinite(float(row[key])) for row in rows for key in terms if row[key])
     assert terms
     for player in ("generator", "discriminator") if loss != "none" else ():
-        adversarial = [key for key in terms if key.startswith(f"{player}/adversarial")]
-        assert adversarial
-        for key in (*adversarial, f"gradient_norm/{player}"):
+        own = [key for key in terms if key.startswith(f"{player}/")]
+        assert own
+        for key in (*own, f"gradient_norm/{player}"):
             values = [row[key] for row in rows if row[key]]  # a term may begin later
             assert len(set(values)) > 3
 
