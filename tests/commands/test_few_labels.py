@@ -46,6 +46,18 @@ def test_the_accuracy_is_that_of_the_loaded_run(config: Compose, tmp_path: Path)
     assert "rotation_accuracy" not in record["values"]
 
 
+def test_a_classifier_that_has_learned_is_measured_anew(config: Compose, tmp_path: Path) -> None:
+    run, few = tmp_path / "run", [*FEW, "loss=none", "metrics=[]"]  # G stays as it is
+    measure = ["n=100", "seeds=1", "min_fakes=100", "metrics=[class_accuracy]"]
+    parts = [config(*few, "steps=20"), config(*few, "steps=60", f"resume={run}")]
+    for part in parts:  # composed before, as evaluate composes, too
+        train(part)
+        dispatch(["evaluate", f"run={run}", *measure])
+    records = json.loads((run / "evaluation.json").read_text())["records"]
+    assert [record["step"] for record in records] == [20, 60]
+    assert records[1]["values"]["class_accuracy"] == pytest.approx(accuracy(run))
+
+
 def header(run: Path) -> list[str]:
     return (run / "metrics.csv").read_text().splitlines()[0].split(",")
 
