@@ -122,8 +122,11 @@ class PerceptualDistance:
         raise InputError(f"model.perceptual: {'; '.join(reasons)}; or set model.perceptual=null")
 
     def __call__(self, images: Tensor, others: Tensor) -> Tensor:
-        """Return the distance of pairs of images, a scalar, differentiable by ``images``."""
+        """Return the distance of pairs of images, a scalar, differentiable by ``images``.
+
+        The network has weights of 32 bits, whatever the precision of training.
+        """
         maps = self.maps[self.name]
         with torch.no_grad():
-            target = maps(others)
-        return mse_loss(maps(images), target)
+            target = maps(others.float())
+        return mse_loss(maps(images.float()), target)

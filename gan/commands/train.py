@@ -26,6 +26,7 @@ from gan.settings.commandline import CommandLine
 from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
 from gan.settings.overrides import key_of, parse
+from gan.settings.unused import refuse_unused
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
@@ -89,6 +90,7 @@ class Start:
             if first:
                 self._refuse_used(may_hold_run=config.resume == AUTO)
             _check(config)
+            refuse_unused(config, self.line.parsed)
             if first:
                 with reading_settings():
                     self._store(config)

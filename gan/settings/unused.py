@@ -1,0 +1,71 @@
+"""Settings that were typed and that nothing in a run uses."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from gan.errors import InputError
+from gan.settings.groups import CONF, defaults
+from gan.settings.overrides import key_of, typed
+
+# Nodes that training reads, whatever others refer to them.
+_READ = ("model", "data", "steps", "seed", "batch_size", "name", "metrics", "run_dir", "cache_dir")
+_REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([a-z_]+)(?=[.,}])")  # to a node of the top level
+
+
+@cache
+def _shared() -> frozenset[str]:
+    """Return the nodes of the top level that others refer to somewhere in ``conf/``."""
+    texts = (path.read_text() for path in CONF.glob("**/*.yaml"))
+    return frozenset(name for text in texts for name in _REFERENCE.findall(text))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the strings of plain settings."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def used(config: DictConfig) -> set[str]:
+    """Return the nodes of the top level that a run reads, or that these refer to.
+
+    Args:
+        config: composed and not resolved.
+    """
+    content: Any = OmegaConf.to_container(config, resolve=False)
+    found: set[str] = set()
+    waiting = [*(content.keys() - _shared()), *_READ]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [n for text in _texts(content.get(name)) for n in _REFERENCE.findall(text)]
+    return found
+
+
+def refuse_unused(config: DictConfig, overrides: Iterable[Override]) -> None:
+    """Refuse overrides of settings that nothing in a run uses, but for a group's default option.
+
+    Args:
+        config: composed and not resolved.
+        overrides: that were typed.
+
+    Raises:
+        InputError: with the first of them.
+    """
+    unused = (_shared() & {str(key) for key in config}) - used(config)
+    for override in overrides:
+        key = key_of(override)
+        name = key.partition(".")[0]
+        if name in unused and (key != name or defaults().get(name) != str(override.value())):
+            raise InputError(
+                f"{typed(override).lstrip('+')}: nothing in this run uses {name}: leave it out, or "
+                "choose what does"
+            )

@@ -1,0 +1,59 @@
+"""Settings that were typed and that nothing in a run uses."""
+
+import pytest
+
+from gan.errors import InputError
+from gan.settings.commandline import CommandLine
+from gan.settings.unused import refuse_unused, used
+
+
+def checked(*arguments: str) -> None:
+    """Compose a config as the command does, and check it."""
+    line = CommandLine([*arguments, "hydra.run.dir=run"])
+    refuse_unused(line.compose(line.arguments), line.parsed)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("model=cyclegan prior=uniform", "prior"),
+        ("model=cut prior.dim=8", "prior"),
+        ("model=pix2pix conditioning=projection", "conditioning"),
+        ("model=srgan minibatch=discrimination", "minibatch"),
+        ("model=fastcut pack=2", "pack"),
+        ("model=mlp critic_norm=layer", "critic_norm"),
+        ("label_dim=8", "label_dim"),
+        ("progressive=false", "progressive"),
+        ("burn_in=0.1", "burn_in"),
+    ],
+)
+def test_what_is_ignored_is_refused(given: str, name: str) -> None:
+    typed = given.split()[-1]
+    with pytest.raises(InputError, match=f"^{typed}: nothing in this run uses {name}: leave it"):
+        checked(*given.split())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "model=cyclegan prior=gaussian conditioning=none minibatch=none",  # as without
+        "model=dcgan prior=uniform pack=2 minibatch=discrimination",
+        "conditioning=projection label_dim=8",
+        "model=stylegan progressive=false",
+        "schedule=burn_in burn_in=0.1",
+        "model=mlp loss=wgan_gp",  # whose recipe sets critic_norm
+        "model=pix2pix task=inpaint task.size=4 augment=none loss=none",
+        "name=a metrics=[] backbone=domain cache_dir=c seed=1 steps=3 n_critic=2 accumulate=2",
+        "averaging=none optimizer=sgd clip_norm.generator=1 nan_to_num=true logger=[]",
+        "trainer.max_time=00:00:01:00 callbacks=[] doctor.folder=d accelerator=cpu size=tiny",
+    ],
+)
+def test_what_is_used_is_accepted(given: str) -> None:
+    checked(*given.split())
+
+
+def test_nodes_that_others_refer_to_are_used() -> None:
+    line = CommandLine(["model=cyclegan", "hydra.run.dir=run"])
+    found = used(line.compose(line.arguments))
+    assert {"loss", "task", "critic_norm", "schedule", "backbone", "size"} <= found
+    assert not found & {"prior", "conditioning", "label_dim"}
