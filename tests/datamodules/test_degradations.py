@@ -121,7 +121,9 @@ def test_classical_restoration_is_nearer_to_the_image(
         assert psnr(restored, images) > psnr(enlarged, images) + 0.3
 
 
-@pytest.mark.parametrize("task", [Denoise(), Inpaint(size=4, random=True)], ids=repr)
+@pytest.mark.parametrize(
+    "task", [Denoise(), Inpaint(size=4, random=True)], ids=lambda task: task.name
+)
 def test_other_keys_give_other_sources(task: Degradation) -> None:
     images = torch.ones(4, 1, 16, 16)
     sources = task(images, [(1, 0), (0, 1), (1,), (1, 0, 0)])
