@@ -91,15 +91,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
         self.channels, self.resolution = _check_shape(channels, resolution)
-        self.num_classes = _check_range("data.num_classes", num_classes, 0)
+        self.num_classes, self.labels_per_class = _check_labels(num_classes, labelled)
         self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
-        self.workers = _check_range("data.workers", workers, 0)
-        self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
+        self.workers, self.memory_limit = _check_reading(workers, memory_limit)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
         self.task = _check_task(task, channels, resolution)
-        self.labels_per_class = _check_labelled(labelled)
 
     @cached_property
     def _splits(self) -> dict[str, Split]:
@@ -318,9 +316,17 @@ def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]
     return tuple(_check_range(name, count, 1) for name, count in counts.items())
 
 
-def _check_labelled(count: int | None) -> int | None:
-    """Return the number of labelled images of a class, if it is in range."""
-    return None if count is None else _check_range("data.labelled", count, 1)
+def _check_labels(classes: int, labelled: int | None) -> tuple[int, int | None]:
+    """Return the numbers of classes and of labelled images of each, if they are in range."""
+    if labelled is not None:
+        _check_range("data.labelled", labelled, 1)
+    return _check_range("data.num_classes", classes, 0), labelled
+
+
+def _check_reading(workers: int, memory_limit: int) -> tuple[int, int]:
+    """Return the numbers of processes and of bytes of decoded images, if they are in range."""
+    _check_range("data.workers", workers, 0)
+    return workers, _check_range("data.memory_limit", memory_limit, 0)
 
 
 def check_validation(share: float) -> float:
