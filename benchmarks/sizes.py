@@ -1,5 +1,7 @@
 """Parameters, speed and memory of every model at a size, at 32 pixels and batches of 32.
 
+Games on images train on batches of their recipe.
+
 Each model trains on random colour images in a process of its own, with the recipe of its yaml,
 ``n_critic`` included. A step is one generator update. Times are those of the fastest block of
 steps, as other processes slow down the others. A block has 16 steps, so that it holds each lazy
@@ -20,6 +22,8 @@ import torch
 from torch import nn
 
 from benchmarks.training import BATCH, RESOLUTION, Images, trainer
+from gan.algorithms.srgan import SRGAN
+from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.commands.models import ModelConfig
@@ -54,9 +58,14 @@ def measure(model: str, size: str, blocks: int) -> list[str]:
     """Return the row of a model; its process must have trained nothing else."""
     given = [f"size={size}", f"batch_size={BATCH}", f"data.resolution={RESOLUTION}"]
     given += ["progressive=false", "run_dir=none"]
-    config = ModelConfig(model, "cifar10", *given)
-    game, timer = config.game().to(memory_format=torch.channels_last), Timer()
-    trainer(timer).fit(game, Images((1 + blocks) * STEPS, game.n_critic))
+    game, timer = ModelConfig(model, "cifar10", *given).game(), Timer()
+    images = Images((1 + blocks) * STEPS, game.n_critic)
+    if isinstance(game, TranslationGame):
+        recipe = ModelConfig(model, "cifar10", f"size={size}").config
+        images = Images((1 + blocks) * STEPS, game.n_critic, recipe.batch_size, game.scale)
+    if isinstance(game, SRGAN):
+        game.perceptual = None  # which the data set trains
+    trainer(timer).fit(game.to(memory_format=torch.channels_last), images)
     sizes = [count(network) if network else "0" for network in (game.generator, game.discriminator)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = timer.fastest()

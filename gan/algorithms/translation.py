@@ -147,6 +147,12 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         networks = (m for m in self.averaged.modules() if isinstance(m, Translator))
         return max((network.scale for network in networks), default=1)
 
+    @property
+    def convolutional(self) -> bool:
+        """Return whether it takes images of other sizes than those of training."""
+        networks = (m for m in self.averaged.modules() if isinstance(m, Translator))
+        return all(network.convolutional for network in networks)
+
     def check_direction(self, direction: str) -> None:
         """Refuse a direction that the game does not have.
 

@@ -27,7 +27,8 @@ class RestoreOptions:
             first before and after, ``OUT_before_after.png``, is written beside it.
         degrade: first make degraded pictures, as the run's task does.
         seed: of the degradation; that of picture k depends on the seed and k alone.
-        tile: height and width of a tile in pixels; by default those of training.
+        tile: height and width of a tile in pixels; by default those of training, and 128 for
+            larger pictures and convolutional networks.
         overlap: least number of pixels that tiles share; by default half a tile.
         checkpoint: "best" or "last"; by default the best if there is one.
         device: "cpu", "cuda", ...; by default a GPU if there is one.

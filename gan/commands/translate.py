@@ -23,7 +23,8 @@ class TranslateOptions:
         direction: "ab", from the source domain to the target, or "ba".
         resize: crop and resize pictures as images for training; otherwise they keep their size and
             are translated in tiles.
-        tile: height and width of a tile in pixels; by default those of training.
+        tile: height and width of a tile in pixels; by default those of training, and 128 for
+            larger pictures and convolutional networks.
         overlap: least number of pixels that tiles share; by default half a tile.
         checkpoint: "best" or "last"; by default the best if there is one.
         device: "cpu", "cuda", ...; by default a GPU if there is one.

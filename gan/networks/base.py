@@ -125,9 +125,11 @@ class Translator(nn.Module, ABC):
 
     Attributes:
         scale: height of its output over that of its input.
+        convolutional: whether it takes images of other sizes than those of training.
     """
 
     scale: int = 1
+    convolutional: bool = False
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

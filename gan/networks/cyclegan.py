@@ -71,6 +71,8 @@ class ResNetTranslator(Translator):
         ValueError: if there is no block.
     """
 
+    convolutional = True
+
     def __init__(
         self, channels: int, width: int = 64, blocks: int = 9, antialias: bool = False
     ) -> None:

@@ -55,6 +55,8 @@ class SRResNet(Translator):
         ValueError: if ``scale`` is no power of two.
     """
 
+    convolutional = True
+
     def __init__(self, channels: int, scale: int = 4, width: int = 64, blocks: int = 16) -> None:
         super().__init__()
         doublings = scale.bit_length() - 1

@@ -8,13 +8,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from gan.algorithms.tiles import TiledTranslation
+from gan.algorithms.tiles import TiledTranslation, Translate
 from gan.algorithms.translation import TranslationGame
 from gan.errors import InputError
 from gan.runs.checkpoints import load_game
 from gan.runs.folder import Run, names_of
 from gan.runs.pictures import Pictures, find_pictures
 from gan.settings.trust import build
+
+_TILE = 128  # height and width of a tile in pixels, of networks that take any
 
 
 class Degrading:
@@ -70,17 +72,25 @@ class RunTranslation:
         self._game.check_direction(direction)
         self.side = self._config.data.resolution // self._game.scale
 
-    def in_tiles(self, tile: int | None, overlap: int | None) -> TiledTranslation:
+    def in_tiles(self, tile: int | None, overlap: int | None) -> Translate:
         """Return the translation of pictures of any size.
 
         Args:
-            tile: height and width of a tile in pixels; by default those of training.
+            tile: height and width of a tile in pixels; by default those of training, and for
+                convolutional networks 128 if a picture is larger than in training.
             overlap: least number of pixels that neighbours share; by default half a tile.
 
         Raises:
             InputError: if one is out of range, or the networks do not take such tiles.
         """
-        side = self.side if tile is None else tile
+        tiled = self._tiled(self.side if tile is None else tile, overlap)
+        if tile is not None or not self._game.convolutional or self.side >= _TILE:
+            return tiled
+        wide = self._tiled(_TILE, overlap)
+        return lambda image: (tiled if max(image.shape[1:]) <= self.side else wide)(image)
+
+    def _tiled(self, side: int, overlap: int | None) -> TiledTranslation:
+        """Return the translation in tiles of a height and width, tried on a blank one."""
         shared = side // 2 if overlap is None else overlap
         tiled = TiledTranslation(self._translate, side, shared, self._game.scale)
         blank = torch.zeros(1, self._config.data.channels, side, side)

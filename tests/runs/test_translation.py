@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import gan
+from gan.algorithms.translation import TranslationGame
+from gan.commands.train import train
+from gan.errors import InputError
+from gan.runs.folder import Run
+from gan.runs.translation import RunTranslation
+from tests.conftest import Compose
+
+NETWORKS = ["model.generator.width=4", "model.generator.blocks=1", "model.discriminator.width=4"]
+NETWORKS += ["model.discriminator.hidden=8", "model.perceptual=null"]
+
+
+@pytest.fixture
+def run(config: Compose, tmp_path: Path) -> Path:
+    train(config("model=srgan", "data=digits", "steps=1", "metrics=[]", *NETWORKS))
+    return tmp_path / "run"
+
+
+def test_a_convolutional_network_restores_large_pictures_in_large_tiles(run: Path) -> None:
+    restored = RunTranslation(Run(run), None, "ab", torch.device("cpu")).in_tiles(None, None)
+    game = gan.load(run, kind=TranslationGame)
+    draw = torch.Generator().manual_seed(0)
+    small, large = (torch.rand(1, *sides, generator=draw) * 2 - 1 for sides in ((8, 8), (150, 170)))
+    torch.testing.assert_close(restored(small), game.restore(small[None])[0])
+    tiled, whole = restored(large), game.restore(large[None])[0]
+    assert tiled.shape == (1, 300, 340)
+    inner = (slice(None), slice(32, -32), slice(32, -32))
+    torch.testing.assert_close(tiled[inner], whole[inner], rtol=0, atol=1e-5)
+
+
+def test_a_tile_that_is_given_is_taken(run: Path) -> None:
+    translation = RunTranslation(Run(run), None, "ab", torch.device("cpu"))
+    large = torch.zeros(1, 150, 170)
+    assert not torch.allclose(
+        translation.in_tiles(8, 4)(large), translation.in_tiles(None, None)(large)
+    )
+    with pytest.raises(InputError, match="overlap=8"):
+        translation.in_tiles(8, 8)
