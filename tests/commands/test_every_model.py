@@ -22,11 +22,12 @@ from gan.commands.train import train
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.settings.trust import build
 from tests.commands.test_train import SMALL, WIDTHS, resume
-from tests.configs import options
+from tests.configs import options, thinned
 from tests.conftest import Compose
 
 SLOW = ["optimizer=sgd", *(f"optimizer.{p}.lr=0.001" for p in ("generator", "discriminator"))]
 MODELS = pytest.mark.parametrize("model", options("model"))
+SOME = pytest.mark.parametrize("model", thinned(options("model"), keep=3))
 
 
 def translates(model: str) -> bool:
@@ -55,7 +56,8 @@ def changed(network: nn.Module, before: dict[str, Tensor]) -> set[str]:
 def test_an_update_leaves_the_opponent_unchanged_bit_for_bit(
     config: Compose, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    updating, turns, players = TwoPlayerGame.updating, [], []
+    updating, turns = TwoPlayerGame.updating, list[tuple[str, bool]]()
+    players: list[str] = []
 
     @contextmanager
     def watched(game: TwoPlayerGame[Any], player: Player) -> Iterator[None]:
@@ -74,14 +76,14 @@ def test_an_update_leaves_the_opponent_unchanged_bit_for_bit(
     assert all(moved for name, moved in turns if name == "generator")
 
 
-@MODELS
+@SOME
 def test_a_resumed_run_equals_an_uninterrupted_one(
     config: Compose, tmp_path: Path, model: str
 ) -> None:
     resume(config, tmp_path, [*brief(model), "callbacks.telemetry.every=1"], steps=4)
 
 
-@MODELS
+@SOME
 def test_half_precision_trains(config: Compose, tmp_path: Path, model: str) -> None:
     train(config(*brief(model), "accelerator=cpu_amp"))
     weights = list(gan.load(tmp_path / "run", kind=None).parameters())
