@@ -26,7 +26,6 @@ from tests.configs import options, thinned
 from tests.conftest import Compose
 
 SLOW = ["optimizer=sgd", *(f"optimizer.{p}.lr=0.001" for p in ("generator", "discriminator"))]
-MODELS = pytest.mark.parametrize("model", options("model"))
 SOME = pytest.mark.parametrize("model", thinned(options("model"), keep=3))
 
 
@@ -52,7 +51,7 @@ def changed(network: nn.Module, before: dict[str, Tensor]) -> set[str]:
     }
 
 
-@MODELS
+@SOME
 def test_an_update_leaves_the_opponent_unchanged_bit_for_bit(
     config: Compose, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

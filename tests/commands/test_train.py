@@ -99,7 +99,7 @@ def refusal(node: DictConfig, model: str, loss: str) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("model", "loss"), thinned(product(options("model"), options("loss")), keep=4)
+    ("model", "loss"), thinned(product(options("model"), options("loss")), keep=12)
 )
 def test_every_model_trains_with_every_loss_or_is_refused(
     config: Compose, tmp_path: Path, model: str, loss: str

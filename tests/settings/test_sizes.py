@@ -17,7 +17,7 @@ from gan.networks.base import Generator
 from gan.settings import stored
 from gan.settings.trust import build
 from gan.settings.validation import validate
-from tests.configs import ROOT, options
+from tests.configs import ROOT, options, thinned
 
 SIZES = ("paper", "small", "tiny")
 # Parameters of generator and discriminator on CIFAR-10.
@@ -124,7 +124,7 @@ def test_the_networks_of_the_paper_are_as_before(model: str) -> None:
 
 
 @pytest.mark.usefixtures("no_power_method")
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", thinned(NETWORKS, keep=2))
 def test_smaller_networks_have_the_same_parts(model: str) -> None:
     made = [networks(model, size, "progressive=false") for size in SIZES]
     for players in zip(*made, strict=True):
