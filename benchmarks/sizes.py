@@ -66,7 +66,7 @@ def measure(model: str, size: str, blocks: int) -> list[str]:
     if isinstance(game, SRGAN):
         game.perceptual = None  # which the data set trains
     trainer(timer).fit(game.to(memory_format=torch.channels_last), images)
-    sizes = [count(network) for network in (game.generator, game.discriminator)]
+    sizes = [count(network) if network else "0" for network in (game.generator, game.discriminator)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     wall, cpu = timer.fastest()
     times = f"{STEPS / wall:.1f}", f"{cpu / STEPS * 1000:.0f}"

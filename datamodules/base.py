@@ -13,8 +13,8 @@ from torch import Tensor
 from datamodules.degradations.base import Degradation
 from datamodules.degraded import DegradedLoader, Sources
 from datamodules.errors import DataError
-from datamodules.loader import Batch, Shard, StepLoader, in_order, to_batch
-from datamodules.split import Split, cut
+from datamodules.loader import Batch, PairLoader, Shard, StepLoader, in_order, to_batch
+from datamodules.split import Split, cut, few_of_each_class
 from datamodules.stream import IndexStream
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
+        labelled: labelled images of each class, drawn by the seed; batches are then pairs, of
+            labelled images and of all.
         task: makes the source of a restoration from each image; batches are pairs then.
 
     Attributes:
@@ -84,15 +86,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         changed: str = "refuse",
         validation: float = 0.0,
         task: Degradation | None = None,
+        labelled: int | None = None,
     ) -> None:
         super().__init__()
         self.flip, self.verify, self.start_step = flip, verify, 0
         self.channels, self.resolution = _check_shape(channels, resolution)
-        self.num_classes = _check_range("data.num_classes", num_classes, 0)
+        self.num_classes, self.labels_per_class = _check_labels(num_classes, labelled)
         self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
         self.seed = _check_range("seed", seed, 0)
-        self.workers = _check_range("data.workers", workers, 0)
-        self.memory_limit = _check_range("data.memory_limit", memory_limit, 0)
+        self.workers, self.memory_limit = _check_reading(workers, memory_limit)
         self.root = self._check_root(root)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
         self.task = _check_task(task, channels, resolution)
@@ -112,7 +114,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         """Read the training images and compare them with the declared properties."""
-        self.split("train")
+        split = self.split("train")
+        if self.labels_per_class is not None:
+            few_of_each_class(split, self.labels_per_class, self.seed)
 
     def split(self, split: str) -> Split:
         """Return a split; it is read at the first call.
@@ -180,27 +184,35 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def train_dataloader(self) -> Any:
         """Return the loader of training steps, each a list of `n_critic` batches of this process.
 
-        A batch is one of images with labels, or a pair of those of two domains.
+        A batch is one of images with labels, or a pair: of those of two domains, or of labelled
+        images and all.
 
         Raises:
             DataError: see `loader`.
         """
-        loader = self.loader(self.placed("train"), lambda: self.start_step)
+        split, start = self.placed("train"), lambda: self.start_step
+        loader = self.loader(split, start)
+        if self.labels_per_class is not None:
+            labelled = few_of_each_class(split, self.labels_per_class, self.seed)
+            return PairLoader(self.loader(labelled, start, number=1, repeated=True), loader)
         return loader if self.task is None else DegradedLoader(loader, self.task, self.seed)
 
-    def loader(self, split: Split, start: Callable[[], int], number: int = 0) -> StepLoader:
+    def loader(
+        self, split: Split, start: Callable[[], int], number: int = 0, repeated: bool = False
+    ) -> StepLoader:
         """Return a loader of training steps.
 
         Args:
             split: the training images.
             start: function that returns the first step.
             number: of the sequence of indices; see `IndexStream`.
+            repeated: an image may occur several times in a batch.
 
         Raises:
             DataError: if `batch_size` is not a multiple of the number of devices, or exceeds the
                 split.
         """
-        self._check_batch_size(len(split))
+        self._check_batch_size(self.batch_size if repeated else len(split))
         return StepLoader(
             split,
             IndexStream(len(split), self.batch_size, self.seed, number),
@@ -302,6 +314,19 @@ def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]
     """Return the numbers of images, of steps and of discriminator updates a step, if in range."""
     counts = {"batch_size": batch_size, "steps": steps, "n_critic": n_critic}
     return tuple(_check_range(name, count, 1) for name, count in counts.items())
+
+
+def _check_labels(classes: int, labelled: int | None) -> tuple[int, int | None]:
+    """Return the numbers of classes and of labelled images of each, if they are in range."""
+    if labelled is not None:
+        _check_range("data.labelled", labelled, 1)
+    return _check_range("data.num_classes", classes, 0), labelled
+
+
+def _check_reading(workers: int, memory_limit: int) -> tuple[int, int]:
+    """Return the numbers of processes and of bytes of decoded images, if they are in range."""
+    _check_range("data.workers", workers, 0)
+    return workers, _check_range("data.memory_limit", memory_limit, 0)
 
 
 def check_validation(share: float) -> float:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from datamodules.errors import DataError
+
 StoredBatch = tuple[Tensor, Tensor | None]
 
 CHUNK = 4096
@@ -168,6 +170,30 @@ def cut(whole: Split, share: float) -> tuple[Subset, Subset]:
         order = torch.randperm(len(members), generator=generator)
         chosen[members[order[: int(share * len(members))]]] = True
     return Subset(whole, (~chosen).nonzero().flatten()), Subset(whole, chosen.nonzero().flatten())
+
+
+def few_of_each_class(whole: Split, count: int, seed: int) -> Subset:
+    """Return some images of each class, drawn by a seed.
+
+    Args:
+        whole: the split.
+        count: of the images of a class, at least 1.
+        seed: of the draw.
+
+    Raises:
+        DataError: if the images have no labels, or a class has fewer.
+    """
+    if whole.labels is None or count < 1:
+        raise DataError(f"data.labelled={count}: give a number from 1, for data with labels")
+    generator, chosen = torch.Generator().manual_seed(seed), []
+    for label in range(whole.num_classes):
+        members = (whole.labels == label).nonzero().flatten()
+        if len(members) < count:
+            raise DataError(
+                f"data.labelled={count}: class {label} has {len(members)} images: give no more"
+            )
+        chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
+    return Subset(whole, torch.cat(chosen))
 
 
 class PointSplit(TensorSplit):

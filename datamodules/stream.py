@@ -17,12 +17,13 @@ def keyed_generator(seed: int, index: int, purpose: int = 0) -> np.random.Genera
 class IndexStream:
     """An endless sequence of permutations, one per epoch, cut into batches.
 
-    Batch k holds positions [k B, (k + 1) B) of the sequence. A batch can span two epochs, so that
-    each image occurs once per epoch for any batch size. Batch k does not depend on earlier calls.
+    Batch k holds positions [k B, (k + 1) B) of the sequence. A batch can span several epochs, so
+    that each image occurs once per epoch for any batch size. Batch k does not depend on earlier
+    calls.
 
     Args:
         size: images in the data set.
-        batch_size: B, images per batch over all devices, from 1 to `size`.
+        batch_size: B, images per batch over all devices, from 1.
         seed: seed of all permutations, at least 0.
         number: of the sequence; sequences of different numbers are independent.
     """
@@ -47,10 +48,12 @@ class IndexStream:
 
     def batch(self, k: int) -> Tensor:
         """Return the indices of batch k, int64 (batch_size,), on the CPU."""
-        epoch, start = divmod(k * self.batch_size, self.size)
-        head = self.order(epoch)[start : start + self.batch_size]
-        missing = self.batch_size - len(head)
-        return torch.cat([head, self.order(epoch + 1)[:missing]]) if missing else head
+        position, end, parts = k * self.batch_size, (k + 1) * self.batch_size, []
+        while position < end:
+            epoch, start = divmod(position, self.size)
+            parts.append(self.order(epoch)[start : start + end - position])
+            position += len(parts[-1])
+        return torch.cat(parts)
 
     def flips(self, k: int) -> Tensor:
         """Return which images of batch k are flipped, bool (batch_size,), with probability 1/2."""

@@ -68,3 +68,14 @@ class LatentBatch(Batch):
 
     z: Tensor
     epsilon: Tensor
+
+
+@dataclass(frozen=True)
+class EncodedBatch(LatentBatch):
+    """What an update of a game with an encoder is computed on.
+
+    Attributes:
+        noise: standard normal, (B, latent_dim), for samples of the encoder's distributions.
+    """
+
+    noise: Tensor

@@ -1,10 +1,11 @@
 """Pictures of generated images and points."""
 
 from collections.abc import Sequence
+from colorsys import hsv_to_rgb
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d, pad
 
@@ -17,6 +18,12 @@ _SIDE = 512  # height and width of a scatter plot in pixels
 _DOT = 3  # height and width of a point in pixels
 _INK = (31, 119, 180)
 _OPACITY = 0.5  # of one point
+_COLOURS = (
+    *((31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189)),
+    *((140, 86, 75), (227, 119, 194), (127, 127, 127), (188, 189, 34), (23, 190, 207)),
+)
+_MAP, _MARGIN = 700, 12  # height and width of a map, and its edge, in pixels
+_LEGEND, _LINE, _NAME = 180, 22, 16  # width of a legend, height of a line, letters of a name
 _BORDER = 2  # pixels between two images of a grid
 _WHITE = 255
 _FRAME = 60  # milliseconds of a frame
@@ -120,6 +127,38 @@ def scatter_plot(points: Tensor) -> Tensor:
     paper = (1 - _OPACITY) ** dots
     ink = torch.tensor(_INK)[:, None, None]
     return (ink + (255 - ink) * paper).round().to(torch.uint8)
+
+
+def class_map(points: Tensor, labels: Tensor | None, names: Sequence[str]) -> Tensor:
+    """Return points (n, 2) of [-1, 1]^2, coloured by class, with a legend: (3, H, W) of uint8.
+
+    Args:
+        points: (n, 2); the x axis points right and the y axis up.
+        labels: (n,), or ``None`` for one colour and no legend.
+        names: of the classes, in the order of the labels; those without points are left out.
+    """
+    present = [] if labels is None else sorted(set(labels.tolist()))
+    height = max(_MAP, (len(present) + 1) * _LINE)
+    paper = Image.new("RGB", (_MAP + (_LEGEND if present else 0), height), "white")
+    draw, font = ImageDraw.Draw(paper), ImageFont.load_default(_LINE - 6)
+    places = ((points * torch.tensor([1.0, -1.0]) + 1) * (_MAP / 2 - _MARGIN) + _MARGIN).tolist()
+    classes = [0] * len(points) if labels is None else labels.tolist()
+    for (x, y), label in zip(places, classes, strict=True):
+        draw.ellipse((x - 2, y - 2, x + 2, y + 2), fill=_colour(label))
+    for row, label in enumerate(present):
+        top = _LINE // 2 + row * _LINE
+        draw.rectangle((_MAP, top, _MAP + 12, top + 12), fill=_colour(label))
+        draw.text((_MAP + 20, top - 3), names[label][:_NAME], fill="black", font=font)
+    levels = torch.frombuffer(bytearray(paper.tobytes()), dtype=torch.uint8)
+    return levels.view(paper.height, paper.width, 3).permute(2, 0, 1)
+
+
+def _colour(label: int) -> tuple[int, int, int]:
+    """Return the colour of a class: ten distinct ones, then hues that differ from the last."""
+    if label < len(_COLOURS):
+        return _COLOURS[label]
+    red, green, blue = hsv_to_rgb(label * 0.618 % 1, 0.8, 0.4 + 0.5 * (label % 2))
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def save_grid(grid: Tensor, path: Path) -> None:

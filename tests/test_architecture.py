@@ -12,7 +12,7 @@ RANKS = {
     **dict.fromkeys(["files", "processes"], 1),
     **dict.fromkeys(["archives", "records", *NOUNS], 2),
     **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 3),
-    **dict.fromkeys(["augment", "losses", "regularizers"], 4),
+    **dict.fromkeys(["augment", "likelihoods", "losses", "regularizers"], 4),
     "conditioning": 5,
     "networks": 6,
     "algorithms": 7,

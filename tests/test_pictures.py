@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan.pictures import fit, picture, save_grid, scatter_plot, tile
+from gan.pictures import class_map, fit, picture, save_grid, scatter_plot, tile
 
 
 def ink(drawn: Tensor) -> Tensor:
@@ -66,3 +66,24 @@ def test_an_image_fits_into_a_white_square() -> None:
     wide = fit(torch.full((3, 10, 40), -0.5), 8)
     torch.testing.assert_close(wide[:, 3:5], torch.full((3, 2, 8), -0.5))
     assert torch.equal(wide[:, (0, 1, 2, 5, 6, 7)], torch.ones(3, 6, 8))
+
+
+def test_a_map_in_the_colours_of_classes() -> None:
+    points = torch.tensor([[-1.0, 1.0], [1.0, 1.0], [0.0, -1.0]])
+    drawn = class_map(points, torch.tensor([0, 2, 0]), ["cat", "dog", "fox"])
+    side = drawn.shape[1]
+    blue, green = (torch.tensor(c).view(3, 1) for c in ((31, 119, 180), (44, 160, 44)))
+    assert (drawn[:, 12, 12] == blue[:, 0]).all()  # the y axis points up
+    assert (drawn[:, 12, side - 12] == green[:, 0]).all()
+    assert (drawn[:, side - 12, side // 2] == blue[:, 0]).all()
+    legend = drawn[:, :, side:].flatten(1)
+    assert [int((legend == ink).all(0).sum()) for ink in (blue, green)] == [13 * 13, 13 * 13]
+    assert class_map(points, None, []).shape == (3, side, side)
+
+
+def test_many_classes_have_different_colours() -> None:
+    count = 40
+    drawn = class_map(torch.zeros(count, 2), torch.arange(count), [""] * count)
+    assert drawn.shape[1] > count * 20
+    legend = drawn[:, :, 700:712].flatten(1).T
+    assert len(torch.unique(legend, dim=0)) == count + 1

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan.algorithms.classification import class_logits
 from gan.algorithms.gan import GAN
 from gan.algorithms.two_player import Terms
 from gan.conditioning.auxiliary import ClassHead
@@ -53,6 +54,28 @@ class ACGAN(GAN):
         if labels is None or not isinstance(head, ClassHead):
             return {}
         return {name: weight * head.class_loss(h, labels)}
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Return class logits (n, K) of images (n, C, H, W) in [-1, 1], on the CPU.
+
+        Those of a contrastive head are similarities to the proxies of the classes.
+
+        Raises:
+            InputError: if the model is unconditional, and so has no classifier.
+        """
+        if not self.generator.num_classes:
+            return super().classify(images)
+        return class_logits(self.discriminator, images)
+
+    @property
+    def num_classified(self) -> int:
+        """Return the number of classes; 0 for an unconditional model."""
+        return self.generator.num_classes
+
+    @property
+    def judges(self) -> list[nn.Module]:
+        """Return the networks besides the generator whose outputs are measured."""
+        return [self.discriminator]
 
     def discriminator_terms(self, out: DiscriminatorOutputs) -> Terms:
         """Return the classification terms on reals and, with ``fakes``, on fakes."""

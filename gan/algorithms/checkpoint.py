@@ -58,7 +58,7 @@ def check_game(content: dict[str, Any], game: TwoPlayerGame[Any]) -> None:
     trained = {name for name, _ in game.named_parameters(remove_duplicate=False)}
     expected: dict[str, Dense] = {}
     for name, value in game.state_dict().items():
-        finite = name in trained or name.startswith("averaged.")
+        finite = name in trained or name.startswith("averaged")
         expected[name] = Dense(value, torch.isfinite if finite else None)
     check(content["state_dict"], expected, "state_dict")
     check(content["clock"], ClockState, "clock")

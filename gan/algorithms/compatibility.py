@@ -9,13 +9,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan.augment.base import Augmentation
 from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
+from gan.latents import Gaussian, Prior
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
+from gan.layers.weight_norm import WeightNorm
 from gan.losses.base import AdversarialLoss
+from gan.losses.own import with_defaults
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
 
 if TYPE_CHECKING:
     from gan.algorithms.critic import Critic
+    from gan.algorithms.two_player import TwoPlayerGame
 
 
 class Ingredients(Protocol):
@@ -27,6 +31,7 @@ class Ingredients(Protocol):
     regularizers: dict[str, Regularizer]
     pack: int
     classifies: bool
+    needs_adversary: bool
 
 
 def check_ingredients(game: Ingredients) -> None:
@@ -43,10 +48,10 @@ def check_ingredients(game: Ingredients) -> None:
         game.regularizers,
     )
     _check_labels(game)
-    if not game.loss.adversarial:
+    if not game.loss.adversarial and game.needs_adversary:
         raise InputError(
             "loss=none: the generator of latents learns from the adversarial loss: choose another "
-            "loss, or model=pix2pix, srgan, cyclegan or cut"
+            "loss, or model=semi_supervised, pix2pix, srgan, cyclegan or cut"
         )
     _check_logits(game.loss, game.discriminator)
     _check_pack(game)
@@ -98,6 +103,50 @@ def _check_labels(game: Ingredients) -> None:
         raise InputError(
             "conditioning: the discriminator has a classifier that this game does not train: "
             "choose model=acgan, contragan or reacgan, or conditioning=projection"
+        )
+
+
+def check_alone(
+    game: "TwoPlayerGame",
+    loss: AdversarialLoss | None,
+    regularizers: Mapping[str, Regularizer],
+    augment: Augmentation | None,
+    pack: int,
+) -> None:
+    """Refuse ingredients of games with a discriminator for a game without.
+
+    Raises:
+        InputError: with the reason and the remedy.
+    """
+    reason = "the model has no discriminator"
+    if loss is not None and with_defaults(loss).adversarial:
+        raise InputError(f"loss: {reason} and no adversarial loss: leave loss out")
+    if regularizers:
+        names = ",".join(regularizers)
+        raise InputError(
+            f"regularizers=[{names}]: {reason} and no adversarial loss to add terms to: leave them "
+            "out"
+        )
+    if augment is not None and type(augment) is not Augmentation:
+        raise InputError(f"augment: {reason}, whose input it changes: leave augment out")
+    if pack != 1:
+        raise InputError(f"pack={pack}: {reason} to judge images together: leave pack out")
+    if game.n_critic != 1:
+        raise InputError(f"n_critic={game.n_critic}: {reason}: leave n_critic out")
+
+
+def check_beta(beta: float, prior: Prior) -> None:
+    """Refuse a negative weight of the KL, and a prior that it is not computed for.
+
+    Raises:
+        InputError: with the reason and the remedy.
+    """
+    if beta < 0:
+        raise InputError(f"model.beta={beta}: give a number from 0")
+    if not isinstance(prior, Gaussian):
+        raise InputError(
+            f"prior: the KL is that to a standard normal distribution, not {type(prior).__name__}: "
+            "set prior=gaussian"
         )
 
 
@@ -168,12 +217,16 @@ def _check_per_sample(
 
 def _check_clipping(name: str, regularizer: Regularizer, discriminator: nn.Module) -> None:
     """Refuse bounds on weights that are stored at another scale."""
-    equalised = (EqualisedLinear, EqualisedConv2d)
-    if regularizer.clips and any(isinstance(m, equalised) for m in discriminator.modules()):
-        raise InputError(
-            f"regularizers.{name} bounds weights near 0, but the discriminator has equalised "
-            "weights of size 1: choose loss=wgan_gp"
-        )
+    kinds: dict[tuple[type, ...], str] = {
+        (EqualisedLinear, EqualisedConv2d): "equalised weights of size 1",
+        (WeightNorm,): "normalised weights, whose size is another parameter",
+    }
+    for layers, weights in kinds.items():
+        if regularizer.clips and any(isinstance(m, layers) for m in discriminator.modules()):
+            raise InputError(
+                f"regularizers.{name} bounds weights near 0, but the discriminator has {weights}: "
+                "choose loss=wgan_gp"
+            )
 
 
 def _check_selection(name: str, regularizer: Regularizer, loss: AdversarialLoss) -> None:

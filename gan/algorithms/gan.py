@@ -36,6 +36,7 @@ class GAN(LatentGame):
 
     Attributes:
         classifies: the game trains a classifier on the discriminator, if there is one.
+        needs_adversary: the game has no objective without an adversarial loss.
 
     Raises:
         InputError: if the ingredients do not go together.
@@ -43,6 +44,7 @@ class GAN(LatentGame):
 
     discriminator: Discriminator
     classifies: bool = False
+    needs_adversary: bool = True
 
     def __init__(
         self,

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gan.algorithms.gan import GAN
+from gan.algorithms.latent import SAMPLE_BATCH, evaluating
 from gan.algorithms.two_player import Terms
 from gan.errors import InputError
 from gan.latents import Codes
@@ -67,3 +69,18 @@ class InfoGAN(GAN):
     def generator_terms(self, out: GeneratorOutputs) -> Terms:
         """Return the information terms, which G and Q minimise."""
         return self._information(out.fake_features, out.latents)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the codes of images (n, C, H, W) in [-1, 1] by Q: (n, codes), on the CPU.
+
+        They are in the order of the prior, without its noise: the probabilities of each categorical
+        code, (n, K), then the means of the continuous ones. D and Q have no averaged weights.
+        """
+        parts = []
+        with evaluating(self.discriminator), evaluating(self.posterior):
+            for part in torch.split(images, SAMPLE_BATCH):
+                features = self.discriminator.features(part.to(self.device))
+                logits, mean = self.posterior(features)
+                codes = [*(code.float().softmax(1) for code in logits), mean.float()]
+                parts.append(torch.cat(codes, dim=1).cpu())
+        return torch.cat(parts)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gan.algorithms.class_names import Label
+from gan.algorithms.encoding import EncodingGame
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.styles import Styles
 from gan.networks.style import StyleGenerator
@@ -40,6 +41,23 @@ def interpolate(
     if styles is None:
         styles = isinstance(game.averaged, StyleGenerator)
     return (_between_styles if styles else _between_latents)(game, z[::2], z[1::2], y, t)
+
+
+def interpolate_images(
+    game: EncodingGame, images: Tensor, steps: int, labels: Tensor | None = None
+) -> Tensor:
+    """Return images (rows, steps, C, H, W); row r leads from image 2r to 2r + 1.
+
+    The ends are reconstructions. Latents are interpolated as the prior does it.
+
+    Args:
+        game: in evaluation mode.
+        images: (2 rows, C, H, W) in [-1, 1].
+        steps: images of a row, both ends included.
+        labels: of a conditional model, (rows,).
+    """
+    z, t = game.encode(images), torch.linspace(0, 1, steps)[:, None]
+    return _between_latents(game, z[::2], z[1::2], labels, t)
 
 
 def _between_styles(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,17 +45,19 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         settings: see :class:`TwoPlayerGame`.
 
     Attributes:
-        class_names: of a conditional model, where its run folder has them.
+        class_names: of the data, where the run folder has them.
+        classifier_name: the network that :meth:`classify` asks, in words.
     """
 
     generator: Generator
     averaged: Generator
     class_names = ClassNames()
+    classifier_name: ClassVar[str] = "discriminator"
 
     def __init__(
         self,
         generator: Generator,
-        discriminator: nn.Module,
+        discriminator: nn.Module | None,
         prior: Prior | None = None,
         **settings: Any,
     ) -> None:
@@ -159,6 +161,42 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
             raise InputError(f"seed={seed}: give a number from 0")
         z = self.prior.sample_each(seed, range(n))
         return z if truncation is None else self.prior.truncate(z, truncation)
+
+    def judged(self, images: Tensor, z: Tensor) -> Tensor:
+        """Return what the discriminator is given for images of latents: the images."""
+        return images
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the latents (n, dim) of images (n, C, H, W) in [-1, 1], on the CPU.
+
+        Raises:
+            InputError: if the model has no encoder.
+        """
+        raise InputError(
+            "encode: this model has no encoder: train model=bigan, ali, vae or vaegan, or use "
+            "ganymede project"
+        )
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Return class logits (n, num_classes) of images (n, C, H, W) in [-1, 1], on the CPU.
+
+        Raises:
+            InputError: if the model has no classifier.
+        """
+        raise InputError(
+            "classify: this model has no classifier: train model=acgan, contragan, reacgan or "
+            "semi_supervised"
+        )
+
+    @property
+    def num_classified(self) -> int:
+        """Return how many classes :meth:`classify` tells apart; 0 without a classifier."""
+        return 0
+
+    @property
+    def judges(self) -> list[nn.Module]:
+        """Return the networks besides the generator whose outputs are measured."""
+        return []
 
     def labels_for(self, n: int, labels: Labels | None) -> Tensor | None:
         """Return the labels of ``n`` images as (n,), by default the classes in turn.

@@ -136,7 +136,8 @@ class Langevin:
         Raises:
             InputError: if the game has no such prior or logits, or a chain diverges.
         """
-        with evaluating(game.averaged), evaluating(game.discriminator), torch.enable_grad():
+        judge = game.discriminator or nn.Identity()
+        with evaluating(game.averaged), evaluating(judge), torch.enable_grad():
             _check_energy(game, z[:2], None if labels is None else labels[:2])
             parts = []
             for start in range(0, len(z), _BATCH):
@@ -163,7 +164,8 @@ class Langevin:
 
 def _logits(game: LatentGame, z: Tensor, y: Tensor | None) -> Tensor:
     """Return the logits of the images of latents (n, dim)."""
-    logits: Tensor = game.discriminator(game.averaged(z, y), y)
+    assert game.discriminator is not None
+    logits: Tensor = game.discriminator(game.judged(game.averaged(z, y), z), y)
     return logits
 
 

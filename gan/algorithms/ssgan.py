@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.gan import GAN
+from gan.algorithms.latent import evaluating
 from gan.algorithms.two_player import Terms
 from gan.errors import InputError
 from gan.layers.precision import at_least_float32
@@ -16,19 +17,23 @@ from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs
 ROTATIONS = 4  # by 0, 90, 180 and 270 degrees
 
 
-def rotate(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first quarter of the images under every rotation, and the rotations' labels.
+def rotations(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return images under every rotation, and the rotations' labels.
 
     Args:
         images: (B, C, H, H).
 
     Returns:
-        Images (4 n, C, H, H), of n = max(B // 4, 1), and labels (4 n,) in 0..3.
+        Images (4 B, C, H, H) and labels (4 B,) in 0..3.
     """
-    quarter = images[: max(len(images) // ROTATIONS, 1)]
-    rotated = torch.cat([torch.rot90(quarter, k, (2, 3)) for k in range(ROTATIONS)])
-    labels = torch.arange(ROTATIONS, device=images.device).repeat_interleave(len(quarter))
+    rotated = torch.cat([torch.rot90(images, k, (2, 3)) for k in range(ROTATIONS)])
+    labels = torch.arange(ROTATIONS, device=images.device).repeat_interleave(len(images))
     return rotated, labels
+
+
+def rotate(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return :func:`rotations` of the first quarter of the images, at least one."""
+    return rotations(images[: max(len(images) // ROTATIONS, 1)])
 
 
 class SSGAN(GAN):
@@ -67,6 +72,17 @@ class SSGAN(GAN):
         """Return the cross-entropy of the predicted rotations of images (B, C, H, W)."""
         rotated, labels = rotate(images)
         return cross_entropy(at_least_float32(self.rotation(self.features(rotated))), labels)
+
+    def classify_rotations(self, images: Tensor) -> Tensor:
+        """Return logits (n, 4) of the rotations of images (n, C, H, H), on the CPU."""
+        with evaluating(self.discriminator), evaluating(self.rotation):
+            logits = self.rotation(self.discriminator.features(images.to(self.device)))
+        return at_least_float32(logits).cpu()
+
+    @property
+    def judges(self) -> list[nn.Module]:
+        """Return the networks besides the generator whose outputs are measured."""
+        return [self.discriminator, self.rotation]
 
     def discriminator_terms(self, out: DiscriminatorOutputs) -> Terms:
         """Return the rotation term on reals."""

@@ -42,6 +42,8 @@ def _load_earlier_version(module: nn.Module, state: dict[str, Any], *_: Any) -> 
 class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     """Alternating optimization of a generator and a discriminator.
 
+    A model without an opponent, such as a VAE, has no discriminator and is the only player.
+
     A game states its two objectives as dictionaries of named terms, whose sum is minimised. One
     *step* is ``n_critic`` discriminator updates, each on new real images, and one generator update.
 
@@ -50,7 +52,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
 
     Args:
         generator: first player.
-        discriminator: second player.
+        discriminator: second player, or ``None``; its optimizer is then not used.
         optimizer: for each player, parameters -> optimizer.
         schedule: for each player, multiplier of the learning rate by images seen.
         clip_norm: for each player, largest norm of the gradient or ``None``.
@@ -78,7 +80,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def __init__(
         self,
         generator: nn.Module,
-        discriminator: nn.Module,
+        discriminator: nn.Module | None,
         optimizer: Mapping[str, Callable[..., Optimizer]],
         schedule: Mapping[str, Schedule] | None = None,
         clip_norm: Mapping[str, float | None] | None = None,
@@ -94,7 +96,8 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.generator, self.discriminator = generator, discriminator
         self.optimizer = optimizer
         self.averaging = averaging or NoAveraging()
-        self.averaged = self.averaging.copy(generator)
+        self._averages: list[tuple[nn.Module, nn.Module]] = []
+        self.averaged = self.average(generator)
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
         self.nan_to_num = nan_to_num
         self.register_buffer("nonfinite", torch.zeros(2, dtype=torch.int64))
@@ -112,21 +115,20 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         beta2: Mapping[str, Schedule],
     ) -> list[Player]:
         """Return generator and discriminator, each with its settings."""
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        for name in {*self.optimizer, *schedule, *clip_norm, *beta2} - networks.keys():
+        known = {"generator": self.generator, "discriminator": self.discriminator}
+        for name in {*self.optimizer, *schedule, *clip_norm, *beta2} - known.keys():
             raise InputError(f"{name} is no player: name generator or discriminator")
         for name, bound in clip_norm.items():
             if bound is not None and not (isinstance(bound, int | float) and bound > 0):
                 raise InputError(f"clip_norm.{name}={bound}: give a positive number or null")
-        opponents = reversed(networks.values())
+        networks = {name: network for name, network in known.items() if network is not None}
         return [
             Player(
-                *(name, i, network, opponent),
+                *(name, i, network),
+                nn.ModuleList(other for key, other in networks.items() if key != name),
                 *(schedule.get(name, Constant()), clip_norm.get(name), beta2.get(name)),
             )
-            for i, ((name, network), opponent) in enumerate(
-                zip(networks.items(), opponents, strict=True)
-            )
+            for i, (name, network) in enumerate(networks.items())
         ]
 
     def add_network(self, name: str, network: nn.Module) -> None:
@@ -142,6 +144,12 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
             else:
                 player.opponent = nn.ModuleList([player.opponent, network])
 
+    def average(self, network: nn.Module) -> nn.Module:
+        """Return the network that holds the average of the weights of ``network`` over training."""
+        average = self.averaging.copy(network)
+        self._averages.append((average, network))
+        return average
+
     @cached_property
     def scheduled(self) -> list[Scheduled]:
         """Return the modules that change with the images seen."""
@@ -151,9 +159,9 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def make_batch(self, images: Any, turn: int) -> BatchType:
         """Return what an update is computed on; turn ``n_critic`` is the generator's."""
 
-    @abstractmethod
     def discriminator_loss(self, batch: BatchType) -> Terms:
         """Return the terms whose sum the discriminator minimises; without any it is not updated."""
+        return {}
 
     @abstractmethod
     def generator_loss(self, batch: BatchType) -> Terms:
@@ -193,29 +201,35 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.readings, seen = {}, 0
         for module in self.scheduled:
             module.set_progress(self.clock.images)
-        generator, discriminator = self.players
+        generator, *opponents = self.players
         for self.turn, images in enumerate(batches):
             whole = self.make_batch(images, self.turn)
             seen += len(whole.real) * self.trainer.world_size
-            with self.updating(discriminator):
-                for batch in whole.chunks(self.accumulate):
-                    self.backpropagate(self.discriminator_loss(batch))
-            self.after_discriminator_update()
+            for discriminator in opponents:
+                with self.updating(discriminator):
+                    for batch in whole.chunks(self.accumulate):
+                        self.backpropagate(self.discriminator_loss(batch))
+                self.after_discriminator_update()
         with self.updating(generator):
             for batch in self.make_batch(images, self.n_critic).chunks(self.accumulate):
                 self.backpropagate(self.generator_loss(batch))
         self._average_over_processes()
         self.clock.tick(seen)
-        self.averaging.update(self.averaged, self.generator, seen, self.clock.images)
+        self.update_averages(seen)
         return self.readings
+
+    def update_averages(self, images: int) -> None:
+        """Average weights after a step of ``images`` real images."""
+        for pair in self._averages:
+            self.averaging.update(*pair, images, self.clock.images)
 
     @contextmanager
     def updating(self, player: Player) -> Iterator[None]:
         """Freeze the opponent inside the context; at its end, step the player's optimizer."""
         self.active = player
         optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
-        optimizer = optimizers[player.index]
+        every = optimizers if isinstance(optimizers, list) else [optimizers]
+        optimizer = every[player.index]
         rate = player.schedule_optimizer(optimizer.optimizer, self.clock.images)
         self.readings[f"lr/{player.name}"] = rate
         with frozen(player.opponent):

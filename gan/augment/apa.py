@@ -20,5 +20,6 @@ class APA(Adaptive):
         """Return ``real``, (B, C, H, W), with each image replaced by a fake with probability p."""
         if self.disabled:
             return real
-        coin = torch.rand(len(real), 1, 1, 1, device=real.device) < self.p
+        ones = [1] * (real.dim() - 1)
+        coin = torch.rand(len(real), *ones, device=real.device) < self.p
         return torch.where(coin, fake, real)

@@ -10,10 +10,12 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.metrics.evaluation import SEED, Evaluation
 from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.model_metric import ModelMetric
 
 
 class _State(TypedDict):
@@ -50,7 +52,7 @@ class MetricsCallback(StepCallback):
         return self.monitor in ranking and bool(ranking[self.monitor].higher_is_better)
 
     @property
-    def ranking(self) -> dict[str, FeatureMetric]:
+    def ranking(self) -> dict[str, FeatureMetric | ModelMetric]:
         """Return the metric of each value by which models are ranked, by name."""
         return self.evaluation.ranking
 
@@ -101,6 +103,8 @@ class MetricsCallback(StepCallback):
         labelled = getattr(pl_module.generator, "num_classes", 0) > 0
         dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
         with self._timed():
+            if isinstance(pl_module, LatentGame):
+                self.evaluation.check_model(pl_module, dataset)
             self.evaluation.prepare(dataset, device, labelled)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:
@@ -134,7 +138,10 @@ class MetricsCallback(StepCallback):
     def _measure(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
         """Return the metrics of the game's images."""
         batches, size = self._batches(trainer, self.evaluation)
-        return self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
+        values = self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
+        if isinstance(game, LatentGame):
+            values |= self.evaluation.measure_model(game, game.seed)
+        return values
 
     def _records(self) -> dict[str, float]:
         """Return the best value so far of each metric, by which a dashboard can sort runs.

@@ -62,12 +62,15 @@ class Overview(Callback):
     def _rows(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[tuple[str, str]]:
         """Yield labels and values."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        networks = game.generator, game.discriminator
-        names = [type(part).__name__ for part in (game, *networks)]
-        classes = f"game {names[0]} of {names[1]} and {names[2]}"
+        every = {"G": game.generator, "D": game.discriminator, "E": getattr(game, "encoder", None)}
+        networks = {letter: network for letter, network in every.items() if network is not None}
+        *first, last = (type(network).__name__ for network in networks.values())
+        names = " and ".join([", ".join(first), last] if first else [last])
+        classes = f"game {type(game).__name__} of {names}"
         yield "model", f"{self.model}; {classes}" if self.model else classes
-        yield "parameters", " + ".join(_size(network) for network in networks) + " (G + D)"
-        yield "labels", _labels(game, data.num_classes)
+        sizes = " + ".join(map(_size, networks.values()))
+        yield "parameters", f"{sizes} ({' + '.join(networks)})"
+        yield "labels", _labels(game, data)
         yield "data", _data(data)
         for side, domain in data.domains.items():
             if domain is not data:
@@ -90,9 +93,12 @@ class Overview(Callback):
         return f"{total:,} steps{since}, {_counted(self.batch_size, 'image')} a step{updates}"
 
 
-def _labels(game: TwoPlayerGame, classes: int) -> str:
-    """Return whether the game is conditional."""
-    known = getattr(game.generator, "num_classes", 0)
+def _labels(game: TwoPlayerGame, data: Any) -> str:
+    """Return whether the game is conditional, or learns from few labels."""
+    known, classes = getattr(game.generator, "num_classes", 0), data.num_classes
+    few = getattr(data, "labels_per_class", None)
+    if few is not None:
+        return f"of {few} images of each of {classes} classes; the generator is unconditional"
     unused = f", the data's {classes} classes unused" if classes and not known else ""
     return f"conditional on {known} labels" if known else f"unconditional{unused}"
 
@@ -115,7 +121,8 @@ def _measuring(trainer: pl.Trainer) -> str:
     """Return what is measured, and when."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     for evaluation in (c.evaluation for c in callbacks if isinstance(c, MetricsCallback)):
-        names, every = ", ".join(evaluation.metrics), evaluation.every
+        names = ", ".join((*evaluation.metrics, *evaluation.model_metrics))
+        every = evaluation.every
         when = f"every {every:,} steps and at the end" if every else "at the end"
         fakes = f"{evaluation.num_fakes:,} fakes with {evaluation.backbone.name}"
         return f"{names} of {fakes}, against split {evaluation.split}, {when}"

@@ -8,20 +8,22 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan.algorithms.encoding import EncodingGame
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.backbones.dataset import PairedDataset, held_out_split
 from gan.callbacks.base import StepCallback
 from gan.errors import InputError
-from gan.pictures import picture, same_shape, save_grid, stack_blocks
+from gan.pictures import alternate_rows, picture, same_shape, save_grid, stack_blocks
 
 
 class Samples(StepCallback):
     """Write a grid of samples early, every ``every`` steps and at the end.
 
-    Samples are images of fixed latents; for a conditional generator each column is a class. A game
-    on images shows held-out ones in rows: the sources, their translations, and the targets or what
+    Samples are images of fixed latents; for a conditional generator each column is a class. Of a
+    game with an encoder, rows of held-out images follow, each above its reconstructions. A game on
+    images shows held-out ones in rows: the sources, their translations, and the targets or what
     the translation back gives.
 
     Args:
@@ -67,6 +69,19 @@ def draw(game: TwoPlayerGame, dataset: Any, rows: int, columns: int) -> Tensor:
 def _(game: LatentGame, dataset: Any, rows: int, columns: int) -> Tensor:
     columns = min(game.generator.num_classes or columns, columns)
     return picture(game.sample(rows * columns, seed=game.seed), columns)
+
+
+@draw.register
+def _(game: EncodingGame, dataset: Any, rows: int, columns: int) -> Tensor:
+    columns = min(game.generator.num_classes or columns, columns)
+    samples = game.sample(rows * columns, seed=game.seed)
+    if dataset is None:
+        return picture(samples, columns)
+    split = held_out_split(dataset)
+    chosen = torch.arange(min(max(rows // 4, 1) * columns, len(dataset.split(split))))
+    images, labels = dataset.batch(split, chosen)
+    both = images.cpu(), game.reconstruct(images, labels if game.generator.num_classes else None)
+    return picture(torch.cat([samples, alternate_rows(*both, columns)]), columns)
 
 
 @draw.register

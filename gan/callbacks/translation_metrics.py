@@ -12,6 +12,7 @@ from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.model_metric import ModelMetric
 from gan.metrics.outputs import Outputs
 from gan.metrics.translations import Translations
 
@@ -36,7 +37,7 @@ class TranslationMetrics(MetricsCallback):
                 evaluation.use_direction(direction)
 
     @property
-    def ranking(self) -> dict[str, FeatureMetric]:
+    def ranking(self) -> dict[str, FeatureMetric | ModelMetric]:
         """Return the metric of each value by which models are ranked, by name."""
         return {k: metric for e in self.evaluations.values() for k, metric in e.ranking.items()}
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.sampling import apply_sampling
 from gan.backbones.base import digest
+from gan.errors import InputError
 from gan.metrics.evaluation import SEED, Evaluation, protocol
 from gan.metrics.feature_pass import Batch
 from gan.metrics.memorisation import Memorisation
@@ -75,7 +76,7 @@ class Assessment:
         sampling: Sampling | None = None,
     ) -> None:
         self.folder, self.dataset, self.evaluation = folder, dataset, evaluation
-        self.model_metrics, self.device = model_metrics, device
+        self.model_metrics, self.device = dict(model_metrics), device
         self.sampling = sampling or Sampling()
         self.evaluations = Evaluations(folder / "evaluation.json")
 
@@ -102,12 +103,27 @@ class Assessment:
         """
         labelled = game.generator.num_classes > 0
         left_out = self.evaluation.drop_incompatible(self.dataset, labelled) if drop else {}
-        for metric in self.model_metrics.values():
-            metric.check(game, self.dataset)
+        left_out |= self._check_model(game, drop)
         self.evaluation.prepare(self.dataset, self.device, labelled)
         for metric in self.model_metrics.values():
             metric.check_backbone(self.dataset, self.evaluation.backbone)
         return [f"{name}: {reason}" for name, reason in left_out.items()]
+
+    def _check_model(self, game: LatentGame, drop: bool) -> dict[str, str]:
+        """Return why metrics of the model are left out, by name; arguments as in `prepare`."""
+        left_out: dict[str, str] = {}
+        for name, metric in [*self.model_metrics.items()]:
+            reason = metric.absence(game, self.dataset)
+            try:
+                if reason is not None:
+                    raise InputError(f"{name}: {reason}: leave it out")
+                metric.check(game, self.dataset)
+            except InputError as error:
+                if not drop:
+                    raise
+                left_out[name] = str(error).removeprefix(f"{name}: ")
+                del self.model_metrics[name]
+        return left_out
 
     def stamp(self, seed: int) -> dict[str, Any]:
         """Return the protocol of the values of one seed."""
@@ -120,7 +136,8 @@ class Assessment:
     def record(self, game: LatentGame, checkpoint: str, seed: int) -> Record:
         """Return the evaluation with one seed, the earlier one if ``evaluation.json`` has it."""
         stamp = self.stamp(seed)
-        weights = digest(game.averaged.state_dict())[:16]
+        networks = nn.ModuleList([game.averaged, *game.judges])
+        weights = digest((networks if game.judges else game.averaged).state_dict())[:16]
         name = protocol(stamp)
         earlier = self.evaluations.find(weights, seed, name)
         if earlier is not None:

@@ -45,7 +45,8 @@ class EvaluateOptions:
         n: number of generated images of each seed.
         seeds: number of sampling seeds; mean and standard deviation are over them.
         checkpoints: names of the checkpoints.
-        metrics: options of ``conf/metrics``; by default all metrics of features that apply.
+        metrics: options of ``conf/metrics``; by default all metrics that apply, but
+            for those that take minutes.
         backbone: option of ``conf/backbone``; by default the backbone of the run, or ``domain`` for
             a data set by name.
         weights: file of the weights of the backbone.
@@ -172,12 +173,17 @@ def _assessment(run: Run, options: EvaluateOptions) -> "Assessment":
     stored = run.config
     config = compose_protocol(options, stored.cache_dir, stored.backbone)
     metrics = _metrics_of(config)
-    model_metrics = {k: m for k, m in metrics.items() if isinstance(m, ModelMetric)}
+    named = options.metrics is not None
+    model_metrics = {
+        name: metric
+        for name, metric in metrics.items()
+        if isinstance(metric, ModelMetric) and (named or metric.in_training)
+    }
     return Assessment(
         run.path,
         run.data(options.data_root),
         make_evaluation(options, config, metrics, options.n),
-        {} if options.metrics is None else model_metrics,
+        model_metrics,
         find_device(options.device),
         Sampling(options.truncation, options.standing, options.psi),
     )

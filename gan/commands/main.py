@@ -25,7 +25,9 @@ TRAIN = "train"
 GROUPS = {
     "Train": (TRAIN,),
     "Look at a run": ("sample", "interpolate", "traverse", "project"),
+    "Real images and latents": ("encode", "reconstruct"),
     "Turn pictures into others": ("translate", "restore"),
+    "Tell classes apart": ("classify",),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),
     "Measure and compare": ("evaluate", "report", "leaderboard"),
     "Lists": ("models",),

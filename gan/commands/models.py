@@ -110,7 +110,10 @@ def _row(model: str, data: str, parameters: bool) -> tuple[list[str], str | None
         row += [str(config.n_critic), f"{config.steps:,}"]
         if parameters:
             game = composed.game()
-            row += [_size(game.generator), _size(game.discriminator)]
+            row += [
+                _size(part) if part is not None else "0"
+                for part in (game.generator, game.discriminator)
+            ]
     except Exception as error:  # whatever else is no refusal is raised again
         return row, _reason(error)
     return row, None

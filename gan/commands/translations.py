@@ -13,7 +13,7 @@ from gan.errors import InputError
 from gan.files import new_folder
 from gan.pictures import fit, save_grid, tile
 from gan.progress import track
-from gan.runs.translation import Pictures
+from gan.runs.pictures import Pictures
 
 _COLUMNS = 8  # pictures of the sheet, at most
 _CELL = 256  # height and width of a picture of the sheet, at most

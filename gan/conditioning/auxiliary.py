@@ -13,8 +13,15 @@ class ClassHead(Head, ABC):
     """A head whose logit ignores the label, with a loss that learns the class from the features."""
 
     @abstractmethod
+    def classify(self, h: Tensor) -> Tensor:
+        """Return class logits, (B, num_classes), of features h, (B, F)."""
+
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
-        """Return the class loss of features (B, F) and labels (B,), a scalar, at least float32."""
+        """Return the class loss of features (B, F) and labels (B,), a scalar, at least float32.
+
+        By default, the cross-entropy of the class logits and the labels.
+        """
+        return cross_entropy(at_least_float32(self.classify(h)), y)
 
 
 class AuxiliaryHead(ClassHead):
@@ -33,10 +40,6 @@ class AuxiliaryHead(ClassHead):
         """Return class logits, (B, num_classes), of features h, (B, F)."""
         logits: Tensor = self.classes(h)
         return logits
-
-    def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
-        """Return the cross-entropy of the class logits and the labels."""
-        return cross_entropy(at_least_float32(self.classify(h)), y)
 
 
 class Auxiliary(Labelled):

@@ -72,6 +72,14 @@ class ContrastiveHead(ClassHead):
         self.proxy = nn.Embedding(num_classes, dim)
         self.temperature = temperature
 
+    def classify(self, h: Tensor) -> Tensor:
+        """Return the similarity of the embedding to each proxy over t, (B, num_classes).
+
+        The proxy that is nearest in angle has the largest.
+        """
+        e, proxies = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy.weight))
+        return e @ proxies.T / self.temperature
+
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the contrastive loss of embeddings and proxies, both normalised to unit length."""
         e, proxy = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy(y)))

@@ -29,3 +29,11 @@ class AdversarialLoss(ABC):
     @abstractmethod
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return the generator's loss; ``real_logits`` is used only if ``relativistic``."""
+
+    def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+        """Return the loss of an opponent that makes fakes and takes part in reals, as in BiGAN.
+
+        By default the discriminator's loss with real and fake exchanged (Donahue et al., 2017,
+        section 3.4).
+        """
+        return self.discriminator(fake_logits, real_logits)

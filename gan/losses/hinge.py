@@ -16,3 +16,7 @@ class Hinge(AdversarialLoss):
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return -E D(G(z))."""
         return -fake_logits.mean()
+
+    def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+        """Return E D(x, E(x)) - E D(G(z), z), which does not saturate."""
+        return real_logits.mean() - fake_logits.mean()

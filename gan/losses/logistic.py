@@ -18,6 +18,10 @@ class Minimax(AdversarialLoss):
         """Return E log(1 - D(G(z)))."""
         return -softplus(fake_logits).mean()
 
+    def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+        """Return the negative loss of the discriminator: the game is of zero sum."""
+        return -self.discriminator(real_logits, fake_logits)
+
 
 class NonSaturating(Minimax):
     """The non-saturating loss: G maximises E log D(G(z)) (Goodfellow et al., 2014, section 3)."""
@@ -25,6 +29,10 @@ class NonSaturating(Minimax):
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return -E log D(G(z))."""
         return softplus(-fake_logits).mean()
+
+    def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+        """Return the loss of the discriminator with real and fake exchanged."""
+        return self.discriminator(fake_logits, real_logits)
 
 
 class SquaredProbability(Minimax):
@@ -37,3 +45,8 @@ class SquaredProbability(Minimax):
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return E (sigmoid(logits) - 1)^2."""
         return (torch.sigmoid(fake_logits) - 1).square().mean()
+
+    def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+        """Return E (sigmoid(fake) - 1)^2 + E sigmoid(real)^2."""
+        fake, real = torch.sigmoid(fake_logits), torch.sigmoid(real_logits)
+        return (fake - 1).square().mean() + real.square().mean()

@@ -10,6 +10,7 @@ from torch import Tensor
 from torchmetrics import SumMetric
 
 from gan import processes
+from gan.algorithms.latent import LatentGame
 from gan.backbones import cache
 from gan.backbones.base import Backbone
 from gan.backbones.dataset import ImageDataset, has_split
@@ -17,6 +18,7 @@ from gan.errors import InputError
 from gan.metrics.base import Metric, Stamp
 from gan.metrics.feature_metric import FeatureMetric, Role
 from gan.metrics.feature_pass import Batch, FeaturePass
+from gan.metrics.model_metric import ModelMetric
 from gan.metrics.outputs import Outputs
 from gan.metrics.real_statistics import RealStatistics, compute_all
 
@@ -68,6 +70,7 @@ class Evaluation:
         min_fakes: int = 1000,
     ) -> None:
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
+        self.model_metrics = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric)}
         self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
         self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
         self.prefix, self.extras = backbone.name, frozenset[str]()
@@ -105,13 +108,11 @@ class Evaluation:
             raise InputError(f"evaluation.monitor={monitor} {fault}: {remedy}")
 
     @property
-    def ranking(self) -> dict[str, FeatureMetric]:
+    def ranking(self) -> dict[str, FeatureMetric | ModelMetric]:
         """Return the metric of each value by which models are ranked, by name: "domain/fid"."""
-        return {
-            f"{self.prefix}/{key}": metric
-            for metric in self.metrics.values()
-            for key in metric.ranking
-        }
+        every: list[FeatureMetric | ModelMetric] = [*self.metrics.values()]
+        every += self.model_metrics.values()
+        return {f"{self.prefix}/{key}": metric for metric in every for key in metric.ranking}
 
     @property
     def split(self) -> str:
@@ -222,6 +223,29 @@ class Evaluation:
         self._check_count(int(count.compute()))
         return compute_all(metrics, self.prefix)
 
+    def check_model(self, game: LatentGame, dataset: ImageDataset) -> None:
+        """Refuse metrics of another model; leave out those that have no values, with a warning.
+
+        Raises:
+            InputError: with the reason.
+        """
+        for name, metric in [*self.model_metrics.items()]:
+            reason = metric.absence(game, dataset)
+            if reason is None:
+                metric.check(game, dataset)
+                continue
+            if self.monitor.removeprefix(f"{self.prefix}/") in metric.ranking:
+                raise InputError(f"evaluation.monitor={name}: {reason}: name another, or null")
+            log.warning("%s is not measured: %s", name, reason)
+            del self.model_metrics[name]
+
+    def measure_model(self, game: LatentGame, seed: int) -> dict[str, float]:
+        """Return the metrics of the model itself; call `prepare` before."""
+        values: dict[str, float] = {}
+        for metric in self.model_metrics.values():
+            values |= metric.measure(game, self._prepared(), self.backbone, seed)
+        return {f"{self.prefix}/{key}": value for key, value in values.items()}
+
     def baseline(self) -> dict[str, float] | None:
         """Return the metrics of the real images of the other split, as a reference; cached.
 
@@ -270,7 +294,8 @@ class Evaluation:
 
     def _settings(self) -> Stamp:
         """Return the settings of all metrics."""
-        return {k: value for metric in self.metrics.values() for k, value in metric.stamp().items()}
+        every = (*self.metrics.values(), *self.model_metrics.values())
+        return {key: value for metric in every for key, value in metric.stamp().items()}
 
     def _feature_pass(self) -> FeaturePass:
         """Return a pass through the backbone."""
@@ -328,7 +353,8 @@ def protocol(stamp: Mapping[str, object]) -> str:
 def _feature_metrics(metrics: Mapping[str, Metric]) -> dict[str, FeatureMetric]:
     """Return the metrics, and refuse those that need a trained model."""
     chosen = {name: m for name, m in metrics.items() if isinstance(m, FeatureMetric)}
-    names = ",".join(name for name in metrics if name not in chosen)
+    late = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric) and not m.in_training}
+    names = ",".join(late)
     if names:
         raise InputError(
             f"metrics: {names} cannot be measured in training: leave it out, and measure it after "

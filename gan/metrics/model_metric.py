@@ -13,15 +13,28 @@ from gan.metrics.base import Metric
 class ModelMetric(Metric, ABC):
     """A metric of the model: of its latents, or of labelled images that a classifier learns from.
 
-    It takes minutes and generates its own images, so it is computed after training.
+    Most take minutes and generate their own images, so they are computed after training.
 
     Attributes:
         name: in the setting `metrics`.
+        in_training: whether it takes seconds and may be measured in training.
+        ranking: names of the values by which models are ranked, if it is measured in training.
+        higher_is_better: of these values.
         needs_labels: whether the model must be class-conditional and the data labelled.
     """
 
     name: ClassVar[str]
+    in_training: ClassVar[bool] = False
+    ranking: ClassVar[tuple[str, ...]] = ()
+    higher_is_better: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = False
+
+    def absence(self, game: LatentGame, dataset: ImageDataset) -> str | None:
+        """Return why a model that has such values has none on these data, or ``None``.
+
+        The metric is left out then, with a warning, where a model brings it by default.
+        """
+        return None
 
     @abstractmethod
     def measure(

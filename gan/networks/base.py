@@ -106,6 +106,20 @@ class Generator(nn.Module, ABC):
         return real
 
 
+class Encoder(nn.Module, ABC):
+    """A network that maps images to latents, or to distributions of latents.
+
+    Attributes:
+        latent_dim: dimension of z.
+    """
+
+    latent_dim: int
+
+    @abstractmethod
+    def mean(self, x: Tensor) -> Tensor:
+        """Return the latents of images (B, C, H, W), or their means, (B, latent_dim)."""
+
+
 class Translator(nn.Module, ABC):
     """A network that maps images of one domain to images of another.
 

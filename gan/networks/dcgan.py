@@ -17,7 +17,7 @@ def _widths(width: int, halvings: int) -> list[int]:
     return [width << stage for stage in range(halvings)]
 
 
-def _initialize(module: nn.Module) -> None:
+def initialize(module: nn.Module) -> None:
     """Initialize weights from N(0, 0.02), gains of batch normalisation from N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
@@ -25,6 +25,31 @@ def _initialize(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def halving_layers(
+    channels: int, width: int, halvings: int, norm: Callable[[int], nn.Module]
+) -> list[nn.Module]:
+    """Return convolutions with stride 2 and leaky ReLU, which double the feature maps each time.
+
+    Args:
+        channels: of the images.
+        width: feature maps after the first convolution.
+        halvings: number of convolutions.
+        norm: function of the number of channels that returns a normalisation layer, used after
+            each convolution except the first.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv2d(channels, width, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
+    for before, after in pairwise(_widths(width, halvings)):
+        layers += [
+            nn.Conv2d(before, after, 4, stride=2, padding=1),
+            norm(after),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+    return layers
 
 
 class DCGANGenerator(Generator):
@@ -67,7 +92,7 @@ class DCGANGenerator(Generator):
             ]
         last = nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1)
         self.layers = nn.Sequential(*layers, last, nn.Tanh())
-        self.apply(_initialize)
+        self.apply(initialize)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W) in [-1, 1]."""
@@ -102,20 +127,10 @@ class DCGANDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         side, halvings = smallest_maps(resolution)
-        widths = _widths(width, halvings)
-        layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
-        for before, after in pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, 4, stride=2, padding=1),
-                norm(after),
-                nn.LeakyReLU(0.2, inplace=True),
-            ]
+        layers = halving_layers(channels, width, halvings, norm)
         self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.build_head(widths[-1] * side**2, conditioning, minibatch)
-        self.apply(_initialize)
+        self.build_head((width << halvings - 1) * side**2, conditioning, minibatch)
+        self.apply(initialize)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F): the last feature maps, flattened."""

@@ -118,6 +118,8 @@ class Regularizer(nn.Module, ABC):
         clips: it bounds the stored weights, which excludes equalised ones.
         selective: it chooses among the generator's logits, which excludes losses of pairs.
         needs_latents: it changes the latents of fakes, which excludes games on images.
+        transforms_images: it changes images before they are judged, which excludes pairs of image
+            and latent.
 
     Raises:
         InputError: if ``every`` is below 1.
@@ -129,6 +131,7 @@ class Regularizer(nn.Module, ABC):
     clips: bool = False
     selective: bool = False
     needs_latents: bool = False
+    transforms_images: bool = False
     every: int = 1
 
     def __init__(self, every: int = 1) -> None:

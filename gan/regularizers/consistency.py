@@ -21,6 +21,8 @@ class ConsistencyRegularization(Regularizer):
         every: as in :class:`Regularizer`.
     """
 
+    transforms_images = True
+
     def __init__(
         self, transform: Callable[[Tensor], Tensor], weight: float = 10.0, every: int = 1
     ) -> None:

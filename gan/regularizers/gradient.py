@@ -23,6 +23,11 @@ def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(dim=1)
 
 
+def per_row(values: Tensor, images: Tensor) -> Tensor:
+    """Return a value for each image, (B,), in a shape that images (B, ...) are scaled by."""
+    return values.view(-1, *[1] * (images.dim() - 1))
+
+
 class _ZeroCentred(Regularizer, Scheduled):
     """gamma/2 times the mean squared gradient norm of some images."""
 
@@ -91,8 +96,8 @@ class GradientPenalty(Regularizer):
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
-        epsilon = out.batch.epsilon.view(-1, 1, 1, 1)
-        return torch.lerp(out.real.detach(), out.fake.detach(), epsilon)
+        real, fake = out.real.detach(), out.fake.detach()
+        return torch.lerp(real, fake, per_row(out.batch.epsilon, real))
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term at :meth:`points`."""

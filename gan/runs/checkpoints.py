@@ -170,12 +170,13 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
 
 
 def _class_names(run: Run, game: LatentGame) -> ClassNames:
-    """Return the names of the classes of a conditional game, where the run folder has them.
+    """Return the names of the classes that a game knows, where the run folder has them.
 
     Raises:
         InputError: if it has those of other classes.
     """
-    names, classes = read_class_names(run.path), game.generator.num_classes
+    names = read_class_names(run.path)
+    classes = game.generator.num_classes or game.num_classified
     if names and classes and len(names) != classes:
         raise InputError(
             f"{run.path / FILE}: it names {len(names)} classes and the model has {classes}: copy "

@@ -17,7 +17,7 @@ class Record:
     Attributes:
         checkpoint: "best" or "last".
         step: number of generator updates of the weights.
-        weights: digest of the weights of the generator.
+        weights: digest of the weights of the networks that are measured.
         seed: of the latents and the labels.
         protocol: short name of the stamp.
         stamp: protocol of all values.

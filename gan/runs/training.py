@@ -36,6 +36,7 @@ from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.runs import checkpoints
+from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
 from gan.runs.folder import Run
 from gan.runs.lock import is_first_process
@@ -154,34 +155,6 @@ def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
     if node.compile:
         game.generator.compile()
         game.averaged.compile()
-
-
-def _check_domains(game: TwoPlayerGame, datamodule: Any) -> None:
-    """Refuse pairs of images for a game on latents, and images without pairs for one on images."""
-    translates, pairs = isinstance(game, TranslationGame), bool(datamodule.domains)
-    if translates and not pairs:
-        raise InputError(
-            f"data: {datamodule.name} has one domain, and the game translates between two: set "
-            "task=denoise or another, data=unpaired or data=paired"
-        )
-    if pairs and not translates:
-        raise InputError(
-            "data: there are pairs of images, and the game has latents: leave task= out, or choose "
-            "model=pix2pix, srgan, cyclegan or cut"
-        )
-    if isinstance(game, TranslationGame):
-        _check_scale(game, datamodule)
-
-
-def _check_scale(game: TranslationGame, datamodule: Any) -> None:
-    """Refuse sources of another size than those that the generator enlarges to the images."""
-    height, source = datamodule.resolution, datamodule.domains["a"].resolution
-    if source * game.scale == height:
-        return
-    raise InputError(
-        f"task: sources have {source} pixels a side and images {height}, and the generator "
-        f"enlarges {game.scale} times: choose model=srgan or pix2pix, or another task"
-    )
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:
@@ -329,7 +302,7 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     datamodule = _data(config)
     table = Table(Path(config.run_dir) / "metrics.csv")
     game = build(config.model, allowed)
-    _check_domains(game, datamodule)
+    check_batches(game, datamodule)
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
     _accelerate(game, config.accelerator)

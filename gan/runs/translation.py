@@ -1,9 +1,8 @@
 """The translation that a run has learned, for pictures of any size."""
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -14,20 +13,10 @@ from gan.algorithms.translation import TranslationGame
 from gan.errors import InputError
 from gan.runs.checkpoints import load_game
 from gan.runs.folder import Run, names_of
+from gan.runs.pictures import Pictures, find_pictures
 from gan.settings.trust import build
 
-_READER = "datamodules.picture_files.PictureFiles"
 _TILE = 128  # height and width of a tile in pixels, of networks that take any
-
-
-class Pictures(Protocol):
-    """Pictures of files."""
-
-    names: Sequence[str]
-    found: Sequence[str]
-
-    def read(self, name: str) -> Tensor:
-        """Return the uint8 pixels (C, H, W) of a file."""
 
 
 class Degrading:
@@ -129,13 +118,7 @@ class RunTranslation:
         Raises:
             DataError: if there are none, or a file is none.
         """
-        node = {"_target_": _READER, "root": str(path), "channels": self._config.data.channels}
-        node["resolution"] = self.side if resize else None
-        data = self._config.data
-        sources = OmegaConf.select(data, self._direction[0]) or data  # of two data sets
-        node |= {key: sources[key] for key in ("crop", "background") if key in sources}
-        found: Pictures = build(OmegaConf.create(node))
-        return found
+        return find_pictures(self._config, path, self.side if resize else None, self._direction[0])
 
     def degrading(self, seed: int) -> Degrading:
         """Return the degradation that made the sources of the run.

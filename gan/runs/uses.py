@@ -2,6 +2,7 @@
 
 from functools import singledispatch
 
+from gan.algorithms.encoding import EncodingGame
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
@@ -31,6 +32,10 @@ def first_commands(game: TwoPlayerGame, restores: bool) -> list[tuple[str, str]]
         game: of the run.
         restores: its sources were made by a degradation.
     """
+    if isinstance(game, EncodingGame):
+        return [SAMPLE, ("reconstruct", "n=40"), ("encode", "out=latents.npz")]
+    if isinstance(game, LatentGame):
+        return [SAMPLE, *[("classify", "split=test")] * (game.num_classified > 0)]
     if not isinstance(game, TranslationGame):
         return [SAMPLE]
     files = "images=FOLDER out="

@@ -37,6 +37,7 @@ class TrainConfig:
     doctor: Any = MISSING
     model: Any = MISSING
     loss: Any = MISSING
+    likelihood: Any = MISSING
     regularizers: Any = MISSING
     augment: Any = MISSING
     conditioning: Any = MISSING

@@ -115,6 +115,19 @@ def test_a_code_becomes_legible() -> None:
     assert categorical() < 0.2
 
 
+def test_the_codes_of_images() -> None:
+    players = game().train()
+    images = batch(players.prior, 130).real
+    codes = players.encode(images)
+    assert codes.shape == (130, 3 + 4 + 2)
+    torch.testing.assert_close(codes[7:9], players.encode(images[7:9]))
+    assert players.posterior.training
+    with torch.no_grad():
+        players.eval()
+        (three, four), mean = players.posterior(players.discriminator.features(images))
+    torch.testing.assert_close(codes, torch.cat([three.softmax(1), four.softmax(1), mean], 1))
+
+
 def test_a_prior_without_codes_and_packs_are_refused() -> None:
     with pytest.raises(InputError, match="prior=codes"):
         game(Gaussian(12))

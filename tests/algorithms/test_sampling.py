@@ -306,6 +306,7 @@ def test_steps_by_hand(classes: int) -> None:
     before = torch.get_rng_state()
     torch.testing.assert_close(walked(played, 2, eps, 4), expected)
     assert torch.equal(before, torch.get_rng_state())
+    assert played.discriminator is not None
     assert played.discriminator.training
     assert all(p.grad is None for p in played.parameters())
 

@@ -71,7 +71,7 @@ class Scripted(Evaluation):
         self.monitor = "script/score"
         self.backbone: Any = SimpleNamespace(name="script")
         score: Any = SimpleNamespace(higher_is_better=not minimize, ranking=("score",))
-        self.metrics = {"score": score}
+        self.metrics, self.model_metrics, self.prefix = {"score": score}, {}, "script"
         self.seen: list[list[Tensor]] = []
 
     def prepare(self, dataset: ImageDataset, device: torch.device, labelled: bool = False) -> None:

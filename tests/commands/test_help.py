@@ -51,6 +51,8 @@ def test_every_module_of_a_command_is_listed() -> None:
         "assessment",
         "comparison",
         "translations",
+        "confusion",
+        "real_images",
     }
     assert modules - shared == set(COMMANDS)
 

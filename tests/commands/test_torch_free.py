@@ -45,6 +45,8 @@ REFUSED = [
     "translate run=nowhere images=nowhere",
     "translate run=nowhere images=. out=/nowhere direction=cd",
     "restore run=nowhere images=. out=/nowhere",
+    "encode run=nowhere out=z.npz",
+    "reconstruct run=nowhere n=0",
     "evaluate run=nowhere",
     "evaluate real=digits fake=nowhere",
     "sample run=nowhere out=samples.jpg",

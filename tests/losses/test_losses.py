@@ -89,6 +89,27 @@ def test_gradient_signs_at_zero(loss: AdversarialLoss) -> None:
     assert (gradient < 0).all()
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [kind() for kind in AT_ZERO if kind.logits == 1 and kind.adversarial],
+    ids=lambda x: type(x).__name__,
+)
+def test_who_makes_both_kinds_lowers_reals_and_raises_fakes(loss: AdversarialLoss) -> None:
+    real, fake = (torch.full((4,), value, requires_grad=True) for value in (0.1, -0.1))
+    down, up = torch.autograd.grad(loss.joint(fake, real), [real, fake])
+    assert (down > 0).all()
+    assert (up < 0).all()
+
+
+def test_losses_of_both_kinds() -> None:
+    real, fake = torch.randn(5), torch.randn(5)
+    flipped = NonSaturating().joint(fake, real), NonSaturating().discriminator(fake, real)
+    assert torch.equal(*flipped)
+    assert torch.equal(Minimax().joint(fake, real), -Minimax().discriminator(real, fake))
+    for loss in (RelativisticPairing(), RelativisticAverage()):
+        assert torch.equal(loss.joint(fake, real), loss.generator(fake, real))
+
+
 def test_multi_hinge_gradients_at_zero() -> None:
     real, fake = torch.zeros(4, 2, requires_grad=True), torch.zeros(4, 2, requires_grad=True)
     loss = MultiHinge()
