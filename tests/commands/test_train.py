@@ -150,7 +150,7 @@ def images_of(game: TwoPlayerGame, resolution: int) -> torch.Tensor:
     return game.translate(torch.linspace(-1, 1, 2 * source**2).view(2, 1, source, source))
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", thinned(options("model"), keep=2))
 def test_every_model_can_be_loaded(config: Compose, tmp_path: Path, model: str) -> None:
     node = config(f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS))
     train(node)
@@ -201,7 +201,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("conditioning", options("conditioning"))
-@pytest.mark.parametrize("model", KNOWN)
+@pytest.mark.parametrize("model", thinned(KNOWN, keep=3))
 def test_every_conditioning_trains_or_is_refused(
     config: Compose, tmp_path: Path, model: str, conditioning: str
 ) -> None:

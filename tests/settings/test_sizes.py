@@ -135,7 +135,7 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
     assert small > 2 * tiny
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", thinned(options("model"), keep=3))
 def test_long_recipes_are_shorter(model: str) -> None:
     paper, small, tiny = (config_of(f"model={model}", f"size={size}").steps for size in SIZES)
     if paper < 50_000:
