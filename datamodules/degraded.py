@@ -1,12 +1,14 @@
 """Pairs of an image and its source, which a degradation makes."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from datamodules.degradations.base import Degradation
-from datamodules.loader import Batch, StepLoader
+from datamodules.loader import Batch, StepLoader, in_order, to_batch
 from datamodules.split import Split
 
 if TYPE_CHECKING:
@@ -47,8 +49,37 @@ class DegradedLoader:
         return (self.task(images, keys), labels), batch
 
 
+class DegradedSplit(Split):
+    """The sources of the images of a split, in 8 bits; source k is always the same.
+
+    Args:
+        whole: the images.
+        task: that makes the sources.
+    """
+
+    def __init__(self, whole: Split, task: Degradation) -> None:
+        self.whole, self.task, self.labels = whole, task, whole.labels
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    @property
+    def num_classes(self) -> int:
+        """Return the number of classes of the images."""
+        return self.whole.num_classes
+
+    def images(self, indices: Tensor) -> Tensor:  # noqa: D102
+        images = self.whole.to_float(self.whole.images(indices))
+        sources = self.task(images, [(_HELD, k) for k in indices.tolist()])
+        return sources.add(1).mul(127.5).round().to(torch.uint8)
+
+    def fingerprint(self) -> str:  # noqa: D102
+        settings = sorted(self.task.settings.items())
+        return hashlib.sha256(f"{self.whole.fingerprint()} {settings}".encode()).hexdigest()
+
+
 class Sources:
-    """The sources of a data set's images, to be measured: source k is always the same.
+    """The sources of a data set's images, to be measured.
 
     Args:
         data: of the images.
@@ -68,14 +99,20 @@ class Sources:
         return {}
 
     def split(self, split: str) -> Split:
-        """Return the images and labels from which the sources are made."""
-        return self.data.split(split)
+        """Return the sources of a split, in 8 bits, with the labels."""
+        return DegradedSplit(self.data.split(split), self.task)
 
     def fingerprint(self, split: str) -> str:
-        """Return the SHA-256 of the images from which the sources are made."""
-        return self.data.fingerprint(split)
+        """Return the SHA-256 of the images of a split and of the task, hexadecimal."""
+        return self.split(split).fingerprint()
 
     def batch(self, split: str, indices: Tensor) -> Batch:
-        """Return the sources of the images at int64 indices (n,), and the labels."""
-        images, labels = self.data.batch(split, indices)
-        return self.task(images, [(_HELD, k) for k in indices.tolist()]), labels
+        """Return the sources at int64 indices (n,), as they would be stored, and the labels."""
+        sources = self.split(split)
+        return to_batch(sources, sources.fetch(indices), self.data.device)
+
+    def reals(
+        self, split: str, batch_size: int, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Batch]:
+        """Yield the sources of a split in stored order; see `ImageDataModule.reals`."""
+        return in_order(self.split(split), batch_size, rank, world_size, self.data.device)

@@ -89,32 +89,44 @@ class CUT(TranslationGame):
 
     def generator_loss(self, batch: PairBatch) -> Terms:
         """Return the adversarial term, those of regularizers, and those of patches."""
-        fake = self.generator(self._flip(batch.source))
+        fake, keys = self._translate(batch.source)
         terms = self.generator_terms(self.critic, batch, fake)
-        terms["nce"] = self.nce * self.contrast(batch.source, fake)
+        terms["nce"] = self.nce * self.contrast(keys, fake)
         if self.identity:
-            same = self.generator(self._flip(batch.real))
-            terms["identity"] = self.identity * self.contrast(batch.real, same)
+            same, keys = self._translate(batch.real)
+            terms["identity"] = self.identity * self.contrast(keys, same)
         return terms
 
-    def contrast(self, images: Tensor, translated: Tensor) -> Tensor:
+    def _translate(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return translations, flipped if the batch is, and the encoder's maps of the images."""
+        if not self._is_flipped:
+            return self.generator.forward_with_features(images)
+        with torch.no_grad():
+            maps = self.generator.features(images)
+        return self.generator(self._flip(images)), maps
+
+    def contrast(self, keys: list[Tensor], translated: Tensor) -> Tensor:
         """Return the mean over layers of :func:`patch_nce`, a scalar.
 
         Args:
-            images: (B, C, H, W), whose patches are the keys.
-            translated: of these, flipped if the batch is; their patches are the queries.
+            keys: maps of the encoder on the images, five of (B, F, h, w).
+            translated: translations of these, (B, C, H, W), flipped if the batch is; the patches of
+                their maps are the queries.
         """
-        with torch.no_grad():
-            keys = self.generator.features(images)
         queries = [self._flip(maps) for maps in self.generator.features(translated)]
         chosen = self._positions(keys)
-        pairs = zip(self.projector(queries, chosen), self.projector(keys, chosen), strict=True)
+        fixed = [maps.detach() for maps in keys]
+        pairs = zip(self.projector(queries, chosen), self.projector(fixed, chosen), strict=True)
         return torch.stack([patch_nce(q, k, self.temperature) for q, k in pairs]).mean()
 
     def _flip(self, maps: Tensor) -> Tensor:
         """Return maps (B, C, H, W), mirrored if this step's batch is flipped."""
-        flipped = self.flip and torch.rand((), generator=self._key(*_FLIPS)) < 0.5
-        return maps.flip(3) if flipped else maps
+        return maps.flip(3) if self._is_flipped else maps
+
+    @property
+    def _is_flipped(self) -> bool:
+        """Return whether this step's batch is flipped."""
+        return self.flip and bool(torch.rand((), generator=self._key(*_FLIPS)) < 0.5)
 
     def _key(self, *end: int) -> torch.Generator:
         """Return a random generator of this step, equal on all devices."""

@@ -47,10 +47,10 @@ class EncodingGame(LatentGame):
     def make_batch(self, images: Images, turn: int) -> EncodedBatch:
         """Return this device's images, its share of the latents and of the encoder's noise."""
         batch = super().make_batch(images, turn)
-        count, total = len(batch.z), len(batch.z) * self.trainer.world_size
+        total = len(batch.z) * self.trainer.world_size
         key = keyed_generator(self.seed, self.clock.step, turn + 1, *_NOISE)
         drawn = torch.randn(total, self.encoder.latent_dim, generator=key)
-        noise = drawn[count * self.global_rank :][:count].to(batch.z)
+        noise = self.own_share(drawn).to(batch.z)
         return EncodedBatch(batch.real, batch.labels, batch.z, batch.epsilon, noise)
 
     def encode(self, images: Tensor) -> Tensor:

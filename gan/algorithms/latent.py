@@ -68,9 +68,9 @@ class LatentGame(TwoPlayerGame[LatentBatch]):
         """Return this device's images with its share of the latents of an update."""
         real, labels = images
         key = keyed_generator(self.seed, self.clock.step, turn + 1)  # samples have key 0 there
-        total, start = len(real) * self.trainer.world_size, len(real) * self.global_rank
+        total = len(real) * self.trainer.world_size
         drawn = self.prior.sample(total, key), torch.rand(total, generator=key)
-        z, epsilon = (values[start : start + len(real)].to(real) for values in drawn)
+        z, epsilon = (self.own_share(values).to(real) for values in drawn)
         return LatentBatch(self.generator.match_resolution(real), labels, z, epsilon)
 
     def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:

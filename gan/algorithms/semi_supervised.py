@@ -129,10 +129,9 @@ class SemiSupervised(GAN):
         return {"class": self._class_loss(out.batch)}
 
     def generator_loss(self, batch: LatentBatch) -> Terms:
-        """Return the distance of features, and a term of 0 without an adversarial loss."""
+        """Return the distance of features; without an adversarial loss G does not learn."""
         if not self.loss.adversarial:
-            weight = next(self.generator.parameters())
-            return {"feature_matching": 0 * weight.sum()}
+            return {}
         terms = super().generator_loss(batch)
         weighted = self.adversarial * terms.pop("adversarial")
         return {"adversarial": weighted, **terms} if self.adversarial else terms

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch.nn.functional import l1_loss
 
+from gan import processes
 from gan.algorithms.restoration import RestorationGame
 from gan.algorithms.two_player import Terms
 from gan.backbones.perceptual import PerceptualDistance
@@ -58,12 +59,16 @@ class SRGAN(RestorationGame, Scheduled):
         """
         if self.perceptual is not None:
             dataset: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.perceptual.prepare(dataset, self.trainer.strategy.root_device)
+            with processes.first_process_first():
+                self.perceptual.prepare(dataset, self.trainer.strategy.root_device)
+
+    @property
+    def has_adversary(self) -> bool:
+        """Return whether there is an adversarial term by now."""
+        return super().has_adversary and self.weight > 0
 
     def discriminator_loss(self, batch: PairBatch) -> Terms:
-        """Return the adversarial term and those of regularizers, once there is one."""
-        if not self.weight:
-            return {}
+        """Return the adversarial term and those of regularizers."""
         with torch.no_grad():
             fake = self.restored(self.generator, batch.source).to(batch.real.dtype)
         return self.discriminator_terms(self.critic, batch, fake)
@@ -74,8 +79,7 @@ class SRGAN(RestorationGame, Scheduled):
         terms = {"pixel": self.pixel * l1_loss(fake, real)}
         if self.perceptual is not None:
             terms["feature"] = self.feature * self.perceptual(fake, real)
-        if self.weight:
-            terms |= self.generator_terms(self.critic, batch, fake)
-        if "adversarial" in terms:
-            terms["adversarial"] = self.weight * terms["adversarial"]
-        return terms
+        judged = self.generator_terms(self.critic, batch, fake)
+        if "adversarial" in judged:
+            judged["adversarial"] *= self.weight
+        return terms | judged

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gan.algorithms.compatibility import check_critic
 from gan.algorithms.critic import Critic
 from gan.algorithms.latent import SAMPLE_BATCH, evaluating
+from gan.algorithms.player import Player
 from gan.algorithms.two_player import Pair, Terms, TwoPlayerGame
 from gan.augment.base import Augmentation
 from gan.batch import PairBatch
@@ -85,21 +86,27 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         """Return the images of both domains, with epsilon for the points of a penalty."""
         (source, labels), (real, _) = images
         key = keyed_generator(self.seed, self.clock.step, turn + 1)
-        start = len(real) * self.global_rank
         epsilon = torch.rand(len(real) * self.trainer.world_size, generator=key)
-        share = epsilon[start : start + len(real)].to(real)
-        return PairBatch(real, labels, source, share)
+        return PairBatch(real, labels, source, self.own_share(epsilon).to(real))
+
+    @property
+    def has_adversary(self) -> bool:
+        """Return whether the generator is trained against the discriminators."""
+        return self.loss.adversarial
+
+    @property
+    def opponents(self) -> list[Player]:
+        """Return the discriminators' player, unless there is no adversarial term."""
+        return super().opponents if self.has_adversary else []
 
     def discriminator_terms(self, critic: Critic, batch: PairBatch, fake: Tensor) -> Terms:
-        """Return the adversarial term and those of regularizers of a critic's loss, if it learns.
+        """Return the adversarial term and those of regularizers of a critic's loss.
 
         Args:
             critic: of the images.
             batch: of the update, whose real images are those of the critic's domain.
             fake: as many translated images, without a graph.
         """
-        if not self.loss.adversarial:
-            return {}
         due = critic.due(self.clock.step * self.n_critic + self.turn)
         real, fake = due.attach(critic.augment.substitute_reals(batch.real, fake), fake)
         real_logits, h_real = critic.discriminate(real, None)
@@ -110,14 +117,14 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         return critic.named({"adversarial": adversarial, **due.penalties(out, critic)})
 
     def generator_terms(self, critic: Critic, batch: PairBatch, fake: Tensor) -> Terms:
-        """Return the adversarial term and those of regularizers of the generator's loss.
+        """Return the adversarial term and those of regularizers of the generator's loss, if any.
 
         Args:
             critic: of the images.
             batch: of the update, whose real images are those of the critic's domain.
             fake: as many translated images.
         """
-        if not self.loss.adversarial:
+        if not self.has_adversary:
             return {}
         due = critic.due(self.clock.step)
         fake_logits, h_fake = critic.discriminate(fake, None)

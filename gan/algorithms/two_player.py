@@ -155,6 +155,16 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         """Return the modules that change with the images seen."""
         return [module for module in self.modules() if isinstance(module, Scheduled)]
 
+    @property
+    def opponents(self) -> list[Player]:
+        """Return the players that are updated in this step before the generator."""
+        return self.players[1:]
+
+    def own_share(self, values: Tensor) -> Tensor:
+        """Return this device's rows of values that were drawn for the batch of all devices."""
+        count = len(values) // self.trainer.world_size
+        return values[count * self.global_rank :][:count]
+
     @abstractmethod
     def make_batch(self, images: Any, turn: int) -> BatchType:
         """Return what an update is computed on; turn ``n_critic`` is the generator's."""
@@ -201,16 +211,15 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.readings, seen = {}, 0
         for module in self.scheduled:
             module.set_progress(self.clock.images)
-        generator, *opponents = self.players
         for self.turn, images in enumerate(batches):
             whole = self.make_batch(images, self.turn)
             seen += len(whole.real) * self.trainer.world_size
-            for discriminator in opponents:
+            for discriminator in self.opponents:
                 with self.updating(discriminator):
                     for batch in whole.chunks(self.accumulate):
                         self.backpropagate(self.discriminator_loss(batch))
                 self.after_discriminator_update()
-        with self.updating(generator):
+        with self.updating(self.players[0]):
             for batch in self.make_batch(images, self.n_critic).chunks(self.accumulate):
                 self.backpropagate(self.generator_loss(batch))
         self._average_over_processes()

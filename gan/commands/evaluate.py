@@ -265,6 +265,7 @@ def _evaluate_translations(
 ) -> None:
     """Print a table of the values of sources, classical restorations and checkpoints."""
     from gan.commands.translation_assessment import TranslationAssessment
+    from gan.metrics.translation_evaluation import TranslationEvaluation
 
     _refuse_sampling(options)
     first, stored, device = next(iter(games.values())), run.config, find_device(options.device)
@@ -273,18 +274,15 @@ def _evaluate_translations(
         d: make_evaluation(options, config, _metrics_of(config), options.n)
         for d in first.directions
     }
-    assessment = TranslationAssessment(run.path, run.data(options.data_root), evaluations, device)
+    evaluation = TranslationEvaluation(evaluations)
+    assessment = TranslationAssessment(run.path, run.data(options.data_root), evaluation, device)
     console = Console()
     for line in assessment.prepare(first, options.metrics is None):
         console.print(f"left out: {line}", soft_wrap=True)
     records = assessment.references()
     records += [assessment.record(game.to(device), name) for name, game in games.items()]
     columns = {_head(record): spreads([record]) for record in records}
-    baselines = [evaluation.baseline() or {} for evaluation in evaluations.values()]
-    table = value_table(
-        "held-out sources", columns, {k: v for b in baselines for k, v in b.items()}
-    )
-    console.print(table)
+    console.print(value_table("held-out sources", columns, evaluation.baseline()))
     console.print(protocol_line(records[-1].protocol, records[-1].stamp), soft_wrap=True)
     console.print(f"written: {assessment.records.path}", markup=False, soft_wrap=True)
 

@@ -1,12 +1,12 @@
 """The share of translations that keep the class of their source."""
 
-import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
+from torchmetrics.utilities import dim_zero_cat
 
 from gan.backbones.base import NO_LABEL, Backbone, Features
 from gan.backbones.dataset import ImageDataset
+from gan.metrics.code_accuracy import assignment_accuracy
 from gan.metrics.feature_metric import FeatureMetric, Role
 
 
@@ -46,11 +46,9 @@ class ClassKept(FeatureMetric):
 
     def compute(self) -> dict[str, float]:
         """Return both shares, in [0, 1]."""
-        pairs = torch.cat([*self.pairs]).cpu().numpy()
-        counts = np.zeros((pairs.max() + 1,) * 2, dtype=np.int64)
-        np.add.at(counts, (pairs[:, 0], pairs[:, 1]), 1)
-        best = linear_sum_assignment(counts, maximize=True)
+        classes, named = dim_zero_cat(self.pairs).cpu().unbind(1)
+        count = int(torch.maximum(classes, named).max()) + 1
         return {
-            "class_kept": float(counts[best].sum() / len(pairs)),
-            "class_same": float(np.trace(counts) / len(pairs)),
+            "class_kept": assignment_accuracy(named, classes, count),
+            "class_same": float((named == classes).double().mean()),
         }

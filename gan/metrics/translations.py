@@ -1,6 +1,7 @@
 """Held-out images of one domain and what a game makes of them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -84,6 +85,10 @@ class Translations:
         """Return the sources restored without learning."""
         given = self.given(indices)
         return given._replace(images=task.baseline(given.images))
+
+    def translations(self, game: TranslationGame) -> Callable[[range], Outputs]:
+        """Return the translations of a game, a function of the numbers of their sources."""
+        return partial(self.translated, game)
 
     def translated(self, game: TranslationGame, indices: range) -> Outputs:
         """Return the translations of the sources at indices, by the averaged weights."""

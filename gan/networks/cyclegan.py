@@ -109,6 +109,12 @@ class ResNetTranslator(Translator):
         images: Tensor = self.decoder(self.encoder(x))
         return images
 
+    def forward_with_features(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return images (B, C, H, W) in [-1, 1], and the maps of :meth:`features`."""
+        maps = self.features(x)
+        images: Tensor = self.decoder(self.encoder[self.taps[-1] + 1 :](maps[-1]))
+        return images, maps
+
     def features(self, x: Tensor) -> list[Tensor]:
         """Return five maps (B, F, h, w) of the encoder (Park et al., 2020, appendix C).
 

@@ -35,6 +35,7 @@ from gan.devices import hardware
 from gan.errors import InputError
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
+from gan.metrics.translation_evaluation import TranslationEvaluation
 from gan.runs import checkpoints
 from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
@@ -69,7 +70,8 @@ def _metrics(config: DictConfig, game: TwoPlayerGame) -> MetricsCallback | None:
     allowed = list(config.allow_targets)
     if not isinstance(game, TranslationGame):
         return MetricsCallback(build(config.evaluation, allowed))
-    return TranslationMetrics({d: build(config.evaluation, allowed) for d in game.directions})
+    evaluations = {d: build(config.evaluation, allowed) for d in game.directions}
+    return TranslationMetrics(TranslationEvaluation(evaluations))
 
 
 def _callbacks(

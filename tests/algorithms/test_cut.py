@@ -148,14 +148,15 @@ def test_a_network_that_commutes_with_flips_has_the_same_contrast() -> None:
     game.generator = Mirrored()  # type: ignore[assignment]
     game.projector = PatchProjector([5], 6)
     flipped = steps(game, flipped=True)
-    found = game.contrast(images, game.generator(images.flip(3)))
+    found = game.contrast(game.generator.features(images), game.generator(images.flip(3)))
     game.flip = False
     assert game.clock.step == flipped
     assert found.item() == pytest.approx(
-        game.contrast(images, game.generator(images)).item(), rel=1e-5
+        game.contrast(game.generator.features(images), game.generator(images)).item(), rel=1e-5
     )
     assert found.item() != pytest.approx(
-        game.contrast(images, game.generator(images.flip(3))).item(), rel=1e-3
+        game.contrast(game.generator.features(images), game.generator(images.flip(3))).item(),
+        rel=1e-3,
     )
 
 

@@ -255,3 +255,14 @@ def test_projections_of_chosen_patches() -> None:
     assert torch.allclose(first.norm(dim=2), torch.ones(2, 3))
     alone = projector.layers[0](maps[0][1, :, 1, 1])  # patch 5 of a map of four columns
     assert torch.allclose(first[1, 0], alone / alone.norm(), atol=1e-6)
+
+
+@pytest.mark.parametrize("blocks", [1, 4])
+def test_images_and_features_of_one_pass(blocks: int) -> None:
+    torch.manual_seed(0)
+    network = ResNetTranslator(1, width=4, blocks=blocks, antialias=True)
+    x = torch.randn(2, 1, 16, 16)
+    images, maps = network.forward_with_features(x)
+    assert torch.equal(images, network(x))
+    for found, expected in zip(maps, network.features(x), strict=True):
+        assert torch.equal(found, expected)
