@@ -23,3 +23,7 @@ class Colorize(Degradation):
 
     def __call__(self, images: Tensor, keys: Sequence[tuple[int, ...]]) -> Tensor:  # noqa: D102
         return luma(images).expand_as(images).contiguous()
+
+    def complete(self, sources: Tensor, images: Tensor) -> Tensor:
+        """Return the images with the luma of the sources, clipped to [-1, 1]."""
+        return (images + (sources - luma(images))).clamp(-1, 1)

@@ -307,3 +307,13 @@ def test_only_the_hole_is_completed(pictures: dict[int, Tensor], size: int, rand
         assert (whole[hole] == 0.25).all()
         kept = (whole == given) | (given.abs() < 0.02).all(1, keepdim=True)
         assert kept[~hole].float().mean() > 0.99
+
+
+def test_colours_keep_the_luma_of_their_source(pictures: dict[int, Tensor]) -> None:
+    task, images = Colorize(), 0.3 * pictures[3]
+    sources = task(images, keys(len(images)))
+    guess = images + 0.2 * torch.tensor([1.0, -1.0, 0.5]).view(3, 1, 1)
+    coloured = task.complete(sources, guess)
+    torch.testing.assert_close(task(coloured, keys(len(images))), sources)
+    difference = (guess - coloured).std(1)
+    assert difference.abs().max() < 1e-6  # the same for all channels
