@@ -7,24 +7,23 @@ import torch
 from torch import Tensor
 
 from datamodules.base import ImageDataModule
+from datamodules.degradations.luma import luma
 from datamodules.loader import Batch, StepLoader, in_order, to_batch
 from datamodules.split import Split, StoredBatch
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
-COLOURS = len(LUMA)
+COLOURS = 3  # channels of a colour image
 
 
 def recolour(images: Tensor, channels: int) -> Tensor:
     """Return uint8 images (n, C, R, R) with 1 or 3 channels: gray is repeated, colour is its luma.
 
-    The luma is 0.299 red + 0.587 green + 0.114 blue, rounded.
+    The luma is rounded.
     """
     if images.shape[1] == channels:
         return images
     if images.shape[1] == 1:
         return images.expand(-1, channels, -1, -1)
-    weights = torch.tensor(LUMA, device=images.device)[:, None, None]
-    return (images * weights).sum(1, keepdim=True).round_().to(torch.uint8)
+    return luma(images.float()).round_().to(torch.uint8)
 
 
 class Recoloured(Split):
