@@ -14,6 +14,7 @@ from gan.settings.overrides import key_of, typed
 
 # Nodes that training reads, whatever others refer to them.
 _READ = ("model", "data", "steps", "seed", "batch_size", "name", "metrics", "run_dir", "cache_dir")
+_PLAYER = "discriminator"  # the player that some models do not have
 _REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([a-z_]+)(?=[.,}])")  # to a node of the top level
 
 
@@ -53,6 +54,9 @@ def used(config: DictConfig) -> set[str]:
 def refuse_unused(config: DictConfig, overrides: Iterable[Override]) -> None:
     """Refuse overrides of settings that nothing in a run uses, but for a group's default option.
 
+    Settings of the discriminator, such as ``optimizer.discriminator.lr``, are unused in a model
+    without one.
+
     Args:
         config: composed and not resolved.
         overrides: that were typed.
@@ -61,11 +65,14 @@ def refuse_unused(config: DictConfig, overrides: Iterable[Override]) -> None:
         InputError: with the first of them.
     """
     unused = (_shared() & {str(key) for key in config}) - used(config)
+    alone = _PLAYER not in config.get("model", {_PLAYER: None})
     for override in overrides:
         key = key_of(override)
-        name = key.partition(".")[0]
-        if name in unused and (key != name or defaults().get(name) != str(override.value())):
+        name, *inner = key.split(".")
+        fault = name in unused and (inner or defaults().get(name) != str(override.value()))
+        if fault or (alone and inner[:1] == [_PLAYER]):
+            what = name if fault else f"{name}.{_PLAYER}"
             raise InputError(
-                f"{typed(override).lstrip('+')}: nothing in this run uses {name}: leave it out, or "
+                f"{typed(override).lstrip('+')}: nothing in this run uses {what}: leave it out, or "
                 "choose what does"
             )

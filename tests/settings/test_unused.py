@@ -25,6 +25,8 @@ def checked(*arguments: str) -> None:
         ("label_dim=8", "label_dim"),
         ("progressive=false", "progressive"),
         ("burn_in=0.1", "burn_in"),
+        ("model=vae clip_norm.discriminator=1", "clip_norm.discriminator"),
+        ("model=vae optimizer.discriminator.lr=1e-3", "optimizer.discriminator"),
     ],
 )
 def test_what_is_ignored_is_refused(given: str, name: str) -> None:
@@ -45,6 +47,8 @@ def test_what_is_ignored_is_refused(given: str, name: str) -> None:
         "model=pix2pix task=inpaint task.size=4 augment=none loss=none",
         "name=a metrics=[] backbone=domain cache_dir=c seed=1 steps=3 n_critic=2 accumulate=2",
         "averaging=none optimizer=sgd clip_norm.generator=1 nan_to_num=true logger=[]",
+        "model=vae clip_norm.generator=1 optimizer.generator.lr=1e-3",
+        "model=vaegan clip_norm.discriminator=1",
         "trainer.max_time=00:00:01:00 callbacks=[] doctor.folder=d accelerator=cpu size=tiny",
     ],
 )
