@@ -109,7 +109,7 @@ def _box_mean(weight: Tensor) -> Tensor:
     return avg_pool2d(pad(weight, (1, 1, 1, 1)), 2, stride=1)
 
 
-class BoxUpsample(Upsample):
+class BoxUpsample(Filter):
     """Upsampling by 2 that repeats pixels, convolves, then blurs (Karras et al., 2019)."""
 
     def upsample_conv2d(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -118,12 +118,10 @@ class BoxUpsample(Upsample):
         One transposed convolution of stride 2 stands for the first two operations.
         """
         box = 4 * _box_mean(weight.flip(2, 3)).transpose(0, 1)
-        return Filter.forward(
-            self, conv_transpose2d(x, box, stride=2, padding=weight.shape[2] // 2)
-        )
+        return self.forward(conv_transpose2d(x, box, stride=2, padding=weight.shape[2] // 2))
 
 
-class BoxDownsample(Downsample):
+class BoxDownsample(Filter):
     """Downsampling by 2 that blurs, convolves, then averages pixels (Karras et al., 2019)."""
 
     def conv2d_downsample(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
@@ -132,4 +130,4 @@ class BoxDownsample(Downsample):
         One convolution of stride 2 stands for the last two operations.
         """
         box, padding = _box_mean(convolution.weight * convolution.gain), convolution.padding
-        return conv2d(Filter.forward(self, x), box, convolution.bias, stride=2, padding=padding)
+        return conv2d(self.forward(x), box, convolution.bias, stride=2, padding=padding)

@@ -60,7 +60,7 @@ class SynthesisBlock(nn.Module):
         before: int,
         after: int,
         resolution: int,
-        upsample: Upsample,
+        upsample: Upsample | BoxUpsample,
         epilogue: Callable[[int, int], LayerEpilogue],
     ) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from gan.conditioning.base import Conditioning
 from gan.errors import InputError
 from gan.layers.deviation import MinibatchStdDev
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
-from gan.layers.filtering import Downsample, Upsample
+from gan.layers.filtering import BoxDownsample, Downsample, Upsample
 from gan.layers.modulation import ModulatedConv2d
 from gan.layers.noise import PixelNoise
 from gan.networks.base import BASE, Discriminator, halvings
@@ -187,7 +187,7 @@ class DownBlock(nn.Module):
         before: int,
         after: int,
         residual: bool,
-        downsample: Downsample | None = None,
+        downsample: Downsample | BoxDownsample | None = None,
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()

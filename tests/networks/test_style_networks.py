@@ -14,6 +14,7 @@ from gan.conditioning.inner_product import InnerProduct, Mapped
 from gan.conditioning.projection import Projection
 from gan.errors import InputError
 from gan.layers.filtering import BoxDownsample, BoxUpsample, Downsample, Filter, Upsample
+from gan.layers.modulation import AdaIN
 from gan.networks.base import Discriminator, Generator
 from gan.networks.r3gan import Bottleneck, R3GANDiscriminator, R3GANGenerator
 from gan.networks.style import StyleGenerator
@@ -23,7 +24,7 @@ from gan.schedules import Growth
 
 SMALL: dict[str, Any] = {"capacity": 64, "most": 12}
 STYLES: dict[str, Any] = {**SMALL, "style_dim": 8, "depth": 2}
-EPSILON = 1e-8
+EPSILON = 1e-7
 FILTER = (1.0, 3.0, 3.0, 1.0)
 RESNEXT: dict[str, Any] = {"resample_filter": FILTER, "width": 8, "group_size": 4, "depth": 1}
 Players = tuple[Generator, Discriminator]
@@ -196,9 +197,11 @@ def test_widths_must_fit_the_resolution(kind: Callable[..., nn.Module]) -> None:
 
 def test_r3gan_resamples_with_the_filter_given() -> None:
     """In each stage: transposed and strided convolutions with its outer product, depthwise."""
-    taps = torch.tensor(FILTER) / 8
+    taps = torch.tensor([1.0, 2.0, 2.0, 1.0]) / 6
     kernel = (taps[:, None] * taps)[None, None]
-    generator, discriminator = r3gan(1, 16, Unconditional())
+    settings = {**RESNEXT, "resample_filter": taps.tolist()}
+    generator = R3GANGenerator(6, 1, 16, Unconditional(), **settings)
+    discriminator = R3GANDiscriminator(1, 16, Unconditional(), **settings)
     seen = 0
     for layer in [*generator.modules(), *discriminator.modules()]:
         x = torch.randn(2, 1, 6, 6)
@@ -224,6 +227,8 @@ def test_each_stage_of_stylegan_resamples_alike(box: bool) -> None:
         found = [m for m in network.modules() if isinstance(m, Filter)]
         assert [isinstance(m, BoxUpsample | BoxDownsample) for m in found] == [box] * 2
         assert all(torch.equal(m.kernel, torch.tensor([0.25, 0.5, 0.25])) for m in found)
+    norms = [m for m in networks[0].modules() if isinstance(m, AdaIN)]
+    assert [norm.epsilon for norm in norms] == [EPSILON] * 6
 
 
 @pytest.mark.parametrize("plain", [False, True])
