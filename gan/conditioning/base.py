@@ -32,13 +32,13 @@ class EmbeddedEntry(Entry):
         latent_dim: dimension of z.
         num_classes: number of classes.
         embedding_dim: dimension of the label embedding.
+        std: standard deviation of the embedding at initialisation.
     """
 
-    def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
+    def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int, std: float) -> None:
         super().__init__(latent_dim + embedding_dim)
         self.embedding = nn.Embedding(num_classes, embedding_dim)
-        # embeddings of length about 1: with longer ones, G ignores z
-        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5)
+        nn.init.normal_(self.embedding.weight, std=std)
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return (B, width) from z, (B, latent_dim), and labels y, (B,)."""
@@ -137,4 +137,6 @@ class Labelled(Conditioning):
 
     def entry(self, latent_dim: int) -> Entry:
         """Return the layer that concatenates z and the label embedding."""
-        return EmbeddedEntry(latent_dim, self.num_classes, self.embedding_dim)
+        # embeddings of length about 1: with longer ones, G ignores z
+        std = self.embedding_dim**-0.5
+        return EmbeddedEntry(latent_dim, self.num_classes, self.embedding_dim, std)

@@ -59,6 +59,8 @@ def data_to_data_cross_entropy(
 class ContrastiveHead(ClassHead):
     """The 2C loss on a linear embedding of the features, with a learned proxy per class.
 
+    The proxies are orthogonal at initialisation, as in the authors' code.
+
     Args:
         features: size of the features h.
         num_classes: number of classes.
@@ -70,6 +72,7 @@ class ContrastiveHead(ClassHead):
         super().__init__(features)
         self.embed = nn.Linear(features, dim)
         self.proxy = nn.Embedding(num_classes, dim)
+        nn.init.orthogonal_(self.proxy.weight)
         self.temperature = temperature
 
     def classify(self, h: Tensor) -> Tensor:

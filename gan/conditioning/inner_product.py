@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from gan.conditioning.base import Entry, Head, Labelled
+from gan.conditioning.base import EmbeddedEntry, Entry, Head, Labelled
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.mapping import Mapping, normalise_second_moment
 
@@ -41,6 +41,14 @@ class InnerProduct(Labelled):
     """
 
     name = "inner_product"
+
+    def entry(self, latent_dim: int) -> Entry:
+        """Return the layer that concatenates z and the label embedding.
+
+        It starts as a linear layer of the one-hot label: std 1 / sqrt(num_classes).
+        """
+        std = self.num_classes**-0.5
+        return EmbeddedEntry(latent_dim, self.num_classes, self.embedding_dim, std)
 
     def head(self, features: int) -> Head:
         """Return a head with an inner product."""

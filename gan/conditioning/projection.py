@@ -9,7 +9,9 @@ from gan.layers.conditional_norm import ClassConditionalBatchNorm
 class ProjectionHead(Head):
     """A logit plus the inner product of features and label embedding.
 
-    Miyato & Koyama, 2018, eq. 3.
+    Miyato & Koyama, 2018, eq. 3. The embedding starts from N(0, 0.02^2), like DCGAN's weights, such
+    that the projection is small against the unconditional logit. Networks with a published start
+    (ResNetDiscriminator, BigGANDiscriminator) replace it.
 
     Args:
         features: size of the features h.
@@ -19,7 +21,7 @@ class ProjectionHead(Head):
     def __init__(self, features: int, num_classes: int) -> None:
         super().__init__(features)
         self.embedding = nn.Embedding(num_classes, features)
-        nn.init.normal_(self.embedding.weight, std=0.02)  # small against the unconditional logit
+        nn.init.normal_(self.embedding.weight, std=0.02)
 
     def forward(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return logits, (B,), of features h, (B, F), and labels y, (B,)."""

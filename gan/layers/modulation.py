@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d, instance_norm
 
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.filtering import Upsample
-from gan.layers.precision import at_least_float32
+from gan.layers.precision import at_least_float32, full_precision
 
 
 class AdaIN(nn.Module):
@@ -18,21 +18,30 @@ class AdaIN(nn.Module):
     Args:
         channels: channels of the feature maps.
         style_dim: dimension of w.
+        epsilon: added to the variance of a feature map.
     """
 
-    def __init__(self, channels: int, style_dim: int) -> None:
+    def __init__(self, channels: int, style_dim: int, epsilon: float = 1e-8) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.style = EqualisedLinear(style_dim, 2 * channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return x, (B, C, H, W), normalised and modulated by styles w, (B, style_dim)."""
         scale, bias = self.style(w)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(bias, instance_norm(at_least_float32(x)), scale + 1).to(x.dtype)
+        normalised = instance_norm(at_least_float32(x), eps=self.epsilon)
+        return torch.addcmul(bias, normalised, scale + 1).to(x.dtype)
 
 
 def _conv2d_same(x: Tensor, weight: Tensor) -> Tensor:
     """Return the convolution of x with zero padding that keeps the size."""
     return conv2d(x, weight, padding=weight.shape[2] // 2)
+
+
+def _scaled_for_float16(weight: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weights and style scaled such that no product overflows; demodulation cancels it."""
+    largest = weight.abs().amax((1, 2, 3), keepdim=True) * weight[0].numel() ** 0.5
+    return weight / largest, style / style.abs().amax(1, keepdim=True)
 
 
 def modulated_conv2d(
@@ -46,20 +55,23 @@ def modulated_conv2d(
 
     w'_ijk = s_i w_ijk, and w''_ijk = w'_ijk / sqrt(sum over i, k of w'_ijk^2) (Karras et al.,
     2020a, eqs. 1 and 3). The code scales the input maps by s and the output maps by the norm. This
-    is equivalent, and all images share one set of weights.
+    is equivalent, and all images share one set of weights. The norm is computed in float32.
 
     Args:
         x: input maps (B, I, H, W).
         weight: weights (O, I, k, k), k odd.
-        style: s, (B, I).
+        style: s, (B, I), at least float32.
         demodulate: divide by the norm of the modulated weights.
         convolve: function of maps and weights that returns the convolution; by default, the size
             of the maps is kept.
     """
+    if demodulate and x.dtype == torch.float16:
+        weight, style = _scaled_for_float16(weight, style)
     maps = convolve(x * style[:, :, None, None].to(x.dtype), weight.to(x.dtype))
     if not demodulate:
         return maps
-    squares = style.square() @ weight.square().sum((2, 3)).T  # (B, O)
+    with full_precision(x.device):
+        squares = style.square() @ weight.square().sum((2, 3)).T  # (B, O)
     return maps * torch.rsqrt(squares + 1e-8)[:, :, None, None].to(maps.dtype)
 
 
@@ -93,9 +105,10 @@ class ModulatedConv2d(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return feature maps (B, after, H, W) from (B, before, H, W) and styles w, (B, style_dim).
 
-        With ``up``, the output has twice the height and width.
+        With ``up``, the output has twice the height and width. The affine map from w to s is
+        computed in float32, as in the authors' code.
         """
+        with full_precision(x.device):
+            style = self.style(at_least_float32(w))
         convolve = _conv2d_same if self.upsample is None else self.upsample.upsample_conv2d
-        return modulated_conv2d(
-            x, self.weight * self.gain, self.style(w), self.demodulate, convolve
-        )
+        return modulated_conv2d(x, self.weight * self.gain, style, self.demodulate, convolve)

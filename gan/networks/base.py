@@ -41,13 +41,23 @@ def smallest_maps(resolution: int) -> tuple[int, int]:
     return resolution >> stages, stages
 
 
-def initialize_weights(network: nn.Module, initialize: Callable[[Tensor], object]) -> None:
-    """Initialize the weights of linear and convolution layers with ``initialize``; biases are 0."""
+def initialize_weights(
+    network: nn.Module, initialize: Callable[[Tensor], object], embeddings: bool = False
+) -> None:
+    """Initialize the weights of linear and convolution layers with ``initialize``; biases are 0.
+
+    Args:
+        network: whose layers are initialized.
+        initialize: function that fills a weight.
+        embeddings: initialize embeddings of labels, too.
+    """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             initialize(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif embeddings and isinstance(module, nn.Embedding):
+            initialize(module.weight)
 
 
 class Generator(nn.Module, ABC):

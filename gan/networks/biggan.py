@@ -21,8 +21,8 @@ class BigGANGenerator(Generator):
     z is split into chunks of (almost) equal size: one for the linear layer to 4x4, one for each
     block. Each block is conditioned on its chunk and on an embedding of the label, which all blocks
     share (Brock et al., 2019, section 3 and appendix B). Without labels, each block is conditioned
-    on its chunk. Weights are orthogonal at initialisation. All layers but the embedding have
-    spectral normalisation.
+    on its chunk. Weights are orthogonal at initialisation, the embedding's too. All
+    layers but the embedding have spectral normalisation.
 
     Args:
         latent_dim: dimension of z, at least the number of blocks + 1.
@@ -56,7 +56,7 @@ class BigGANGenerator(Generator):
             )
         self.build_entry(latent_dim, conditioning)
         self._build(channels, generator_widths(width, resolution), attention)
-        initialize_weights(self, nn.init.orthogonal_)
+        initialize_weights(self, nn.init.orthogonal_, embeddings=True)
         for part in (self.first, self.blocks, self.attention, self.last):
             apply_spectral_norm(part)
 
@@ -90,5 +90,5 @@ class BigGANDiscriminator(ResNetDiscriminator):
     """A residual discriminator with orthogonal initialisation; see :class:`ResNetDiscriminator`."""
 
     def initialize(self) -> None:
-        """Initialize orthogonal weights."""
-        initialize_weights(self, nn.init.orthogonal_)
+        """Initialize orthogonal weights, embeddings among them."""
+        initialize_weights(self, nn.init.orthogonal_, embeddings=True)

@@ -15,7 +15,6 @@ from gan.networks.base import BASE, Discriminator, Generator, halvings
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
-_TAPS = (1.0, 2.0, 1.0)
 _GAIN = math.sqrt(2 / (1 + 0.2**2))  # of leaky ReLU (He et al., 2015)
 
 
@@ -107,6 +106,7 @@ class R3GANGenerator(Generator):
         channels: channels of the images.
         resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
+        resample_filter: taps of the low-pass filter of resampling; 1 3 3 1 in the authors' code.
         width: channels, one number for all resolutions or one for each of 4, 8, ... pixels.
         group_size: channels per group of the 3x3 convolutions.
         expansion: channels inside a block, as a multiple of its width.
@@ -119,6 +119,7 @@ class R3GANGenerator(Generator):
         channels: int,
         resolution: int,
         conditioning: Conditioning,
+        resample_filter: Sequence[float],
         width: int | Sequence[int] = 768,
         group_size: int = 16,
         expansion: int = 2,
@@ -134,7 +135,7 @@ class R3GANGenerator(Generator):
             if layers:
                 if before != after:
                     layers.append(_convolution(before, after, 1))
-                layers.append(Upsample(_TAPS))
+                layers.append(Upsample(resample_filter))
             groups = after * expansion // group_size
             layers += _residual_blocks(after, groups, expansion, depth, len(widths))
         self.layers = nn.Sequential(*layers, _convolution(widths[-1], channels, 1))
@@ -155,6 +156,7 @@ class R3GANDiscriminator(Discriminator):
         channels: channels of the images.
         resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
+        resample_filter: taps of the low-pass filter of resampling; 1 3 3 1 in the authors' code.
         width: channels, one number for all resolutions or one for each of 4, 8, ... pixels.
         group_size: channels per group of the 3x3 convolutions.
         expansion: channels inside a block, as a multiple of its width.
@@ -166,6 +168,7 @@ class R3GANDiscriminator(Discriminator):
         channels: int,
         resolution: int,
         conditioning: Conditioning,
+        resample_filter: Sequence[float],
         width: int | Sequence[int] = 768,
         group_size: int = 16,
         expansion: int = 2,
@@ -177,7 +180,7 @@ class R3GANDiscriminator(Discriminator):
         for before, after in pairwise([*widths, widths[-1]]):
             groups = before * expansion // group_size
             layers += _residual_blocks(before, groups, expansion, depth, len(widths))
-            layers.append(Downsample(_TAPS))
+            layers.append(Downsample(resample_filter))
             if before != after:
                 layers.append(_convolution(before, after, 1))
         last = widths[-1]

@@ -38,9 +38,9 @@ def discriminator_widths(width: int, resolution: int) -> tuple[list[int], list[b
     return widths + [8 * width] * more, [True] * len(widths) + [False] * more
 
 
-def _initialize(network: nn.Module) -> None:
+def _initialize(network: nn.Module, embeddings: bool = False) -> None:
     """Initialize weights as in Glorot & Bengio, 2010, with gain sqrt(2) in residual branches."""
-    initialize_weights(network, nn.init.xavier_uniform_)
+    initialize_weights(network, nn.init.xavier_uniform_, embeddings)
     for block in network.modules():
         if isinstance(block, UpBlock | DownBlock):
             initialize_weights(block.branch, partial(nn.init.xavier_uniform_, gain=2**0.5))
@@ -139,8 +139,8 @@ class ResNetDiscriminator(Discriminator):
             apply_spectral_norm(self)
 
     def initialize(self) -> None:
-        """Initialize the weights, before spectral normalisation."""
-        _initialize(self)
+        """Initialize the weights, embeddings among them, before spectral normalisation."""
+        _initialize(self, embeddings=True)
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F), the sum or mean over positions."""

@@ -1,5 +1,7 @@
 """StyleGAN (Karras et al., 2019)."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -8,7 +10,7 @@ from torch.nn.functional import leaky_relu
 
 from gan.conditioning.base import Conditioning
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
-from gan.layers.filtering import Upsample
+from gan.layers.filtering import BoxDownsample, BoxUpsample, Downsample, Upsample
 from gan.layers.modulation import AdaIN
 from gan.layers.noise import PixelNoise
 from gan.networks.base import BASE, Discriminator
@@ -17,7 +19,7 @@ from gan.networks.style import StyleGenerator
 from gan.networks.stylegan2 import DiscriminatorEpilogue, DownBlock, scaled_leaky_relu, stage_widths
 from gan.schedules import Growth
 
-TAPS = (1.0, 2.0, 1.0)
+BLUR = (1.0, 2.0, 1.0)
 
 
 class LayerEpilogue(nn.Module):
@@ -27,13 +29,14 @@ class LayerEpilogue(nn.Module):
         channels: channels of the feature maps.
         resolution: height and width of the feature maps.
         style_dim: dimension of w.
+        epsilon: added to the variance of a feature map in AdaIN.
     """
 
-    def __init__(self, channels: int, resolution: int, style_dim: int) -> None:
+    def __init__(self, channels: int, resolution: int, style_dim: int, epsilon: float) -> None:
         super().__init__()
         self.noise = PixelNoise(resolution, channels)
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
-        self.norm = AdaIN(channels, style_dim)
+        self.norm = AdaIN(channels, style_dim, epsilon)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return maps of the shape of x, (B, channels, H, W), for styles w, (B, style_dim)."""
@@ -48,15 +51,23 @@ class SynthesisBlock(nn.Module):
         before: input channels.
         after: output channels.
         resolution: height and width of the output.
-        style_dim: dimension of w.
+        upsample: how the first convolution upsamples.
+        epilogue: function of channels and resolution that returns what follows a convolution.
     """
 
-    def __init__(self, before: int, after: int, resolution: int, style_dim: int) -> None:
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        resolution: int,
+        upsample: Upsample | BoxUpsample,
+        epilogue: Callable[[int, int], LayerEpilogue],
+    ) -> None:
         super().__init__()
-        self.upsample = Upsample(TAPS)
+        self.upsample = upsample
         self.first = EqualisedConv2d(before, after, 3, bias=False)
         self.second = EqualisedConv2d(after, after, 3, bias=False)
-        self.styled = nn.ModuleList(LayerEpilogue(after, resolution, style_dim) for _ in range(2))
+        self.styled = nn.ModuleList(epilogue(after, resolution) for _ in range(2))
 
     def forward(self, x: Tensor, w: tuple[Tensor, ...]) -> Tensor:
         """Return maps (B, after, 2H, 2W) from (B, before, H, W) and two styles (B, style_dim)."""
@@ -69,8 +80,10 @@ class SynthesisBlock(nn.Module):
 class StyleGANGenerator(StyleGenerator, Growing):
     """The synthesis network of StyleGAN with AdaIN, a constant input and progressive growing.
 
-    Deviation: all resolutions use one transposed convolution with a low-pass filter. Below 128
-    pixels, the authors repeat pixels, then convolve and blur.
+    Upsampling repeats pixels, convolves and blurs, as in the authors' code. Deviation: the gain
+    sqrt(2) of their weights is left out, which instance normalisation cancels: biases and noise
+    strengths count sqrt(2) times as much. Their mapping network has that gain in its weights, not
+    in its activations.
 
     Args:
         latent_dim: dimension of z.
@@ -78,6 +91,8 @@ class StyleGANGenerator(StyleGenerator, Growing):
         resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters the mapping network.
         growth: resolution as a function of images seen.
+        box: repeat pixels before the blur; without, zeros are inserted, as in earlier versions.
+        epsilon: added to variances in AdaIN; 1e-8 in the authors' code, 1e-5 in earlier versions.
         style_dim: dimension of w.
         depth: layers of the mapping network.
         mixing: probability that a training image mixes two styles.
@@ -92,6 +107,8 @@ class StyleGANGenerator(StyleGenerator, Growing):
         resolution: int,
         conditioning: Conditioning,
         growth: Growth,
+        box: bool,
+        epsilon: float,
         style_dim: int = 512,
         depth: int = 8,
         mixing: float = 0.9,
@@ -101,18 +118,18 @@ class StyleGANGenerator(StyleGenerator, Growing):
         super().__init__()
         self.start_growth(growth)
         widths = stage_widths(resolution, capacity, most)
-        layers = 2 * len(widths)
+        epilogue = partial(LayerEpilogue, style_dim=style_dim, epsilon=epsilon)
+        layers, upsample = 2 * len(widths), BoxUpsample if box else Upsample
         self.build_mapping(latent_dim, conditioning, style_dim, depth, layers, mixing)
         self.constant = nn.Parameter(torch.ones(widths[0], BASE, BASE))
         self.convolution = EqualisedConv2d(widths[0], widths[0], 3, bias=False)
-        self.styled = nn.ModuleList(LayerEpilogue(widths[0], BASE, style_dim) for _ in range(2))
+        self.styled = nn.ModuleList(epilogue(widths[0], BASE) for _ in range(2))
         self.blocks = nn.ModuleList(
-            SynthesisBlock(*pair, BASE << stage, style_dim)
+            SynthesisBlock(*pair, BASE << stage, upsample(BLUR), epilogue)
             for stage, pair in enumerate(pairwise(widths), 1)
         )
-        self.to_image = nn.ModuleList(
-            EqualisedConv2d(width, channels, 1) for width in widths[self.first_stage :]
-        )
+        images = [EqualisedConv2d(width, channels, 1) for width in widths[self.first_stage :]]
+        self.to_image = nn.ModuleList(images)
 
     def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W); pixels are repeated if the resolution is lower."""
@@ -141,11 +158,17 @@ class StyleGANGenerator(StyleGenerator, Growing):
 class StyleGANDiscriminator(Discriminator, Growing):
     """Convolutions with equalised learning rate down to 4x4, with progressive growing.
 
+    Downsampling blurs, convolves and averages pixels, as in the authors' code. Deviation: the gain
+    sqrt(2) is in the activations, as in StyleGAN2, not in the weights: biases count sqrt(2) times
+    as much.
+
     Args:
         channels: channels of the images.
         resolution: height and width of the images, a power of two of at least 8.
         conditioning: how the label enters.
         growth: resolution as a function of images seen, the same as the generator's.
+        box: average pixels after the blur; without, every second one is kept, as in earlier
+            versions.
         capacity: feature maps times height; the feature maps at resolution R are capacity / R.
         most: maximum number of feature maps.
         group: images per group of the minibatch standard deviation; 1 removes that layer.
@@ -157,6 +180,7 @@ class StyleGANDiscriminator(Discriminator, Growing):
         resolution: int,
         conditioning: Conditioning,
         growth: Growth,
+        box: bool,
         capacity: int = 16384,
         most: int = 512,
         group: int = 4,
@@ -164,11 +188,12 @@ class StyleGANDiscriminator(Discriminator, Growing):
         super().__init__()
         self.start_growth(growth)
         widths = stage_widths(resolution, capacity, most)
+        downsample = BoxDownsample if box else Downsample
         self.from_image = nn.ModuleList(
             EqualisedConv2d(channels, width, 1) for width in widths[self.first_stage :]
         )
         self.blocks = nn.ModuleList(
-            DownBlock(after, before, residual=False, taps=TAPS)
+            DownBlock(after, before, residual=False, downsample=downsample(BLUR))
             for before, after in pairwise(widths)
         )
         self.last = DiscriminatorEpilogue(widths[0], group)

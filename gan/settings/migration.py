@@ -28,6 +28,14 @@ _CLASSES = {
     "gan.metrics.plane.Misplaced": "gan.metrics.misplaced.Misplaced",
     "gan.metrics.plane.PlaneModes": "gan.metrics.high_quality.PlaneModes",
 }
+_BLUR = [1.0, 2.0, 1.0]  # the filter of earlier versions
+# Arguments of classes where they were not stored yet.
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "gan.networks.r3gan.R3GANGenerator": {"resample_filter": _BLUR},
+    "gan.networks.r3gan.R3GANDiscriminator": {"resample_filter": _BLUR},
+    "gan.networks.stylegan.StyleGANGenerator": {"box": False, "epsilon": 1e-5},
+    "gan.networks.stylegan.StyleGANDiscriminator": {"box": False},
+}
 _BEFORE: dict[str, Any] = {"size": "paper", "task": {}}  # where a setting was not stored yet
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 
@@ -71,14 +79,19 @@ def _split_metrics(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def migrate_classes(value: Any) -> Any:
-    """Return plain settings with the classes that ``_target_`` names under today's names."""
+    """Return plain settings with the classes and arguments of today.
+
+    A class that ``_target_`` names has today's name; an argument that was not stored yet has the
+    value that it stood for.
+    """
     if isinstance(value, dict):
-        return {
+        today = {
             key: _CLASSES.get(inner, inner)
             if key == "_target_" and isinstance(inner, str)
             else migrate_classes(inner)
             for key, inner in value.items()
         }
+        return {**_ARGUMENTS.get(str(today.get("_target_")), {}), **today}
     return [migrate_classes(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -15,7 +15,7 @@ SIZES = {"style_dim": 6, "depth": 1, "capacity": 64}
 
 def growing(progressive: bool) -> StyleGANGenerator:
     growth = Growth(resolution=16, stable=10, fade=10, progressive=progressive)
-    return StyleGANGenerator(5, 1, 16, Unconditional(), growth, **SIZES)
+    return StyleGANGenerator(5, 1, 16, Unconditional(), growth, True, 1e-8, **SIZES)
 
 
 def styled(skip: bool = True) -> StyleGAN2Generator:

@@ -114,8 +114,10 @@ def growing() -> GAN:
     """Return a StyleGAN without dice that fades in while it trains."""
     torch.manual_seed(0)
     growth = Growth(8, start=4, stable=5 * BATCH, fade=10 * BATCH)
-    shape = (1, 8, Unconditional(), growth)
-    generator = StyleGANGenerator(4, *shape, style_dim=8, depth=2, mixing=0.0, capacity=32, most=8)
+    shape = (1, 8, Unconditional(), growth, True)
+    generator = StyleGANGenerator(
+        4, *shape, 1e-8, style_dim=8, depth=2, mixing=0.0, capacity=32, most=8
+    )
     nn.init.normal_(generator.constant)  # else a bias has gradient 0, which Adam makes noise of
     game = GAN(
         generator,

@@ -178,3 +178,11 @@ def test_illegal_arguments_are_refused() -> None:
         DataToData(3, margin=1.5)
     with pytest.raises(ValueError, match="conditioning=contrastive needs labels"):
         Contrastive(0)
+
+
+@pytest.mark.parametrize("conditioning", [Contrastive(5, dim=12), DataToData(5, dim=12)])
+def test_proxies_are_orthogonal_at_initialisation(conditioning: Contrastive | DataToData) -> None:
+    head = conditioning.head(7)
+    assert isinstance(head, ContrastiveHead)
+    proxies = head.proxy.weight
+    assert torch.allclose(proxies @ proxies.T, torch.eye(5), atol=1e-5)

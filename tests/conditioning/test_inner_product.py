@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan.conditioning.base import EmbeddedEntry
 from gan.conditioning.inner_product import InnerProduct, InnerProductHead, Mapped, MappingHead
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.mapping import Mapping, normalise_second_moment
@@ -21,6 +22,9 @@ def test_the_embedding_is_initialised_as_in_the_paper() -> None:
     head = InnerProduct(10).head(768)
     assert isinstance(head, InnerProductHead)
     assert head.embedding.weight.std().item() == pytest.approx(1 / math.sqrt(7680), rel=0.05)
+    entry = InnerProduct(10, 640).entry(64)  # a linear layer of ten inputs
+    assert isinstance(entry, EmbeddedEntry)
+    assert entry.embedding.weight.std().item() == pytest.approx(1 / math.sqrt(10), rel=0.05)
 
 
 def test_the_mapped_logit_equals_its_formula() -> None:

@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd import gradgradcheck
-from torch.nn.functional import conv2d
+from torch.nn.functional import avg_pool2d, conv2d
 
 from gan.layers.deviation import MinibatchStdDev
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
-from gan.layers.filtering import Downsample, Filter, Upsample, upfirdn
+from gan.layers.filtering import (
+    BoxDownsample,
+    BoxUpsample,
+    Downsample,
+    Filter,
+    Upsample,
+    upfirdn,
+)
 from gan.layers.modulation import AdaIN, ModulatedConv2d, modulated_conv2d
 from gan.layers.noise import PixelNoise, noise_per_image
 
@@ -161,12 +168,13 @@ def test_initial_style_scale_is_one() -> None:
 def test_adain_equals_its_formula() -> None:
     torch.manual_seed(0)
     layer, x, w = AdaIN(3, 5), torch.randn(2, 3, 4, 4), torch.randn(2, 5)
+    x[0] *= 1e-3  # maps of little contrast count in full
     scale, bias = layer.style(w).chunk(2, dim=1)
     expected = torch.empty_like(x)
     for i in range(2):
         for c in range(3):
             maps = x[i, c]
-            normal = (maps - maps.mean()) / (maps.var(correction=0) + 1e-5).sqrt()
+            normal = (maps - maps.mean()) / (maps.var(correction=0) + 1e-8).sqrt()
             expected[i, c] = normal * (1 + scale[i, c]) + bias[i, c]
     assert torch.allclose(layer(x, w), expected, atol=1e-5)
 
@@ -226,6 +234,40 @@ def test_downsampling_convolution_equals_subsampled_convolution(size: int) -> No
     actual = Downsample().conv2d_downsample(x, convolution)
     assert actual.shape == (2, 4, 6, 6)
     assert torch.allclose(actual[..., 1:-1, 1:-1], whole[..., 3:-1:2, 3:-1:2], atol=1e-5)
+
+
+def blur(x: Tensor) -> Tensor:
+    """Return maps blurred by 1 2 1, of the same size."""
+    taps = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
+    kernel = (taps[:, None] * taps).expand(x.shape[1], 1, 3, 3)
+    return conv2d(x, kernel, padding=1, groups=x.shape[1])
+
+
+def test_upsampling_with_a_box_repeats_convolves_and_blurs() -> None:
+    """At the borders, too: each operation has its own zero padding."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 5, 5).double(), torch.randn(4, 3, 3, 3).double()
+    repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    expected = blur(conv2d(repeated, weight, padding=1))
+    actual = BoxUpsample((1, 2, 1)).double().upsample_conv2d(x, weight)
+    assert torch.allclose(actual, expected, rtol=0, atol=1e-12)
+
+
+def test_downsampling_with_a_box_blurs_convolves_and_averages() -> None:
+    torch.manual_seed(0)
+    x, convolution = torch.randn(2, 3, 10, 10).double(), EqualisedConv2d(3, 4, 3).double()
+    nn.init.normal_(convolution.get_parameter("bias"))
+    expected = avg_pool2d(convolution(blur(x)), 2)
+    actual = BoxDownsample((1, 2, 1)).double().conv2d_downsample(x, convolution)
+    assert torch.allclose(actual, expected, rtol=0, atol=1e-12)
+
+
+def test_large_styles_do_not_overflow_float16() -> None:
+    torch.manual_seed(0)
+    x, weight, style = torch.randn(2, 64, 4, 4), torch.randn(8, 64, 3, 3), torch.randn(2, 64)
+    expected = modulated_conv2d(x, weight, style)
+    actual = modulated_conv2d(x.half(), weight, 1e5 * style)  # the norm cancels the factor
+    assert torch.allclose(actual.float(), expected, atol=0.01)
 
 
 def test_modulated_upsampling_equals_the_paper() -> None:

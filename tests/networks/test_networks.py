@@ -10,8 +10,10 @@ from gan.conditioning.projection import Projection, ProjectionHead
 from gan.layers.maxout import Maxout
 from gan.layers.norm import LayerNorm2d
 from gan.networks.base import Discriminator, Generator
+from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.networks.resnet import ResNetDiscriminator
 
 Players = tuple[Generator, Discriminator]
 MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
@@ -160,6 +162,20 @@ def test_label_embeddings_are_small_at_initialisation() -> None:
     assert isinstance(head, ProjectionHead)
     assert entry.embedding.weight.norm(dim=1).mean().item() == pytest.approx(1, rel=0.1)
     assert head.embedding.weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_label_embeddings_start_like_the_layers_of_their_network() -> None:
+    """Xavier in SNGAN and orthogonal in BigGAN, before spectral normalisation."""
+    torch.manual_seed(0)
+    y, original = Projection(10), "head.embedding.parametrizations.weight.original"
+    xavier = ResNetDiscriminator(3, 8, y).get_parameter(original)
+    assert xavier.std().item() == pytest.approx((2 / 138) ** 0.5, rel=0.05)
+    assert xavier.abs().max() <= (6 / 138) ** 0.5  # uniform
+    for weight in (
+        BigGANDiscriminator(3, 8, y, width=16).get_parameter(original),
+        BigGANGenerator(9, 3, 8, y, width=16).get_parameter("entry.embedding.weight"),
+    ):
+        assert torch.allclose(weight @ weight.T, torch.eye(10), atol=1e-5)
 
 
 @NETWORKS

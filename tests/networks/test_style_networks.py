@@ -7,22 +7,26 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate
 
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.inner_product import InnerProduct, Mapped
 from gan.conditioning.projection import Projection
 from gan.errors import InputError
+from gan.layers.filtering import BoxDownsample, BoxUpsample, Downsample, Filter, Upsample
+from gan.layers.modulation import AdaIN
 from gan.networks.base import Discriminator, Generator
 from gan.networks.r3gan import Bottleneck, R3GANDiscriminator, R3GANGenerator
 from gan.networks.style import StyleGenerator
 from gan.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
-from gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator, clamped
 from gan.schedules import Growth
 
 SMALL: dict[str, Any] = {"capacity": 64, "most": 12}
 STYLES: dict[str, Any] = {**SMALL, "style_dim": 8, "depth": 2}
-RESNEXT: dict[str, Any] = {"width": 8, "group_size": 4, "depth": 1}
+EPSILON = 1e-7
+FILTER = (1.0, 3.0, 3.0, 1.0)
+RESNEXT: dict[str, Any] = {"resample_filter": FILTER, "width": 8, "group_size": 4, "depth": 1}
 Players = tuple[Generator, Discriminator]
 Make = Callable[[int, int, Conditioning], Players]
 
@@ -32,8 +36,10 @@ def stylegan(
 ) -> Players:
     grown = growth or Growth(resolution, progressive=False)
     return (
-        StyleGANGenerator(6, channels, resolution, y, grown, mixing=mixing, **STYLES),
-        StyleGANDiscriminator(channels, resolution, y, grown, **SMALL),
+        StyleGANGenerator(
+            6, channels, resolution, y, grown, True, EPSILON, mixing=mixing, **STYLES
+        ),
+        StyleGANDiscriminator(channels, resolution, y, grown, box=True, **SMALL),
     )
 
 
@@ -86,8 +92,8 @@ def test_stylegan2_parameter_count_for_cifar10() -> None:
     ],
 )
 def test_r3gan_parameter_count(conditioning: Conditioning, sizes: tuple[int, int]) -> None:
-    generator = R3GANGenerator(64, 3, 32, conditioning)
-    discriminator = R3GANDiscriminator(3, 32, conditioning)
+    generator = R3GANGenerator(64, 3, 32, conditioning, FILTER)
+    discriminator = R3GANDiscriminator(3, 32, conditioning, FILTER)
     assert (count(generator), count(discriminator)) == sizes
 
 
@@ -183,9 +189,90 @@ def test_a_residual_block_is_the_identity_at_initialisation() -> None:
 
 @pytest.mark.parametrize("kind", [R3GANDiscriminator, partial(R3GANGenerator, 6)])
 def test_widths_must_fit_the_resolution(kind: Callable[..., nn.Module]) -> None:
-    kind(channels=1, resolution=16, conditioning=Unconditional(), width=[16, 32, 16])
+    build = partial(kind, channels=1, resolution=16, conditioning=Unconditional())
+    build(resample_filter=FILTER, width=[16, 32, 16])
     with pytest.raises(ValueError, match="resolution=16 has 3 stages"):
-        kind(channels=1, resolution=16, conditioning=Unconditional(), width=[16, 32])
+        build(resample_filter=FILTER, width=[16, 32])
+
+
+def test_r3gan_resamples_with_the_filter_given() -> None:
+    """In each stage: transposed and strided convolutions with its outer product, depthwise."""
+    taps = torch.tensor([1.0, 2.0, 2.0, 1.0]) / 6
+    kernel = (taps[:, None] * taps)[None, None]
+    settings = {**RESNEXT, "resample_filter": taps.tolist()}
+    generator = R3GANGenerator(6, 1, 16, Unconditional(), **settings)
+    discriminator = R3GANDiscriminator(1, 16, Unconditional(), **settings)
+    seen = 0
+    for layer in [*generator.modules(), *discriminator.modules()]:
+        x = torch.randn(2, 1, 6, 6)
+        if isinstance(layer, Upsample):
+            expected = conv_transpose2d(x, 4 * kernel, stride=2, padding=1)
+        elif isinstance(layer, Downsample):
+            expected = conv2d(x, kernel, stride=2, padding=1)
+        else:
+            continue
+        assert torch.allclose(layer(x), expected, atol=1e-6)
+        seen += 1
+    assert seen == 4
+
+
+@pytest.mark.parametrize("box", [True, False])
+def test_each_stage_of_stylegan_resamples_alike(box: bool) -> None:
+    growth, y = Growth(16, progressive=False), Unconditional()
+    networks = (
+        StyleGANGenerator(6, 1, 16, y, growth, box, EPSILON, **STYLES),
+        StyleGANDiscriminator(1, 16, y, growth, box, **SMALL),
+    )
+    for network in networks:
+        found = [m for m in network.modules() if isinstance(m, Filter)]
+        assert [isinstance(m, BoxUpsample | BoxDownsample) for m in found] == [box] * 2
+        assert all(torch.equal(m.kernel, torch.tensor([0.25, 0.5, 0.25])) for m in found)
+    norms = [m for m in networks[0].modules() if isinstance(m, AdaIN)]
+    assert [norm.epsilon for norm in norms] == [EPSILON] * 6
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_activations_are_clamped_after_each_convolution(
+    plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the authors' code: activations and images, not shortcuts and linear layers."""
+    largest = []
+
+    def spy(x: Tensor, limit: float | None) -> Tensor:
+        if limit is not None:
+            assert limit == 0.1
+            largest.append(x.abs().max().item())
+        return clamped(x, limit)
+
+    monkeypatch.setattr("gan.networks.stylegan2.clamped", spy)
+    generator = StyleGAN2Generator(6, 1, 16, Unconditional(), mixing=0, conv_clamp=0.1, **STYLES)
+    discriminator = StyleGAN2Discriminator(
+        1, 16, Unconditional(), residual=not plain, conv_clamp=0.1, **SMALL
+    )
+    styles = torch.randn(3, generator.layers, 8)
+    images = generator.compute_images(styles)
+    assert len(largest) == 5 + 3  # two layers a stage, one at 4 pixels; an image a stage
+    assert largest[0] > 0.1
+    assert images.abs().max() <= 0.1 * 3 + 1e-6  # a sum of three, upsampled
+    discriminator(10 * images)
+    assert len(largest) == 8 + 6  # from images, two a block, one at 4 pixels
+
+
+def test_a_clamp_that_nothing_reaches_changes_nothing() -> None:
+    torch.manual_seed(0)
+    generator = style_generator()
+    torch.manual_seed(0)
+    limited = StyleGAN2Generator(6, 1, 16, Unconditional(), mixing=0, conv_clamp=256, **STYLES)
+    w = torch.randn(2, generator.layers, 8)
+    assert torch.equal(generator.eval().compute_images(w), limited.eval().compute_images(w))
+
+
+@pytest.mark.parametrize("limit", [0, -1.0])
+def test_a_clamp_must_be_positive(limit: float) -> None:
+    with pytest.raises(InputError, match="conv_clamp="):
+        StyleGAN2Generator(6, 1, 8, Unconditional(), conv_clamp=limit, **STYLES)
+    with pytest.raises(InputError, match="conv_clamp="):
+        StyleGAN2Discriminator(1, 8, Unconditional(), conv_clamp=limit, **SMALL)
 
 
 def style_generator(mixing: float = 0.0) -> StyleGenerator:

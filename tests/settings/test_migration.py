@@ -135,3 +135,29 @@ def test_a_run_folder_of_a_version_without_tasks(config: Any) -> None:
     run = Run(node.run_dir)
     assert run.data().task is None
     assert not run.data().domains
+
+
+BLUR = {"resample_filter": [1, 2, 1]}
+NO_BOX: dict[str, Any] = {"box": False}
+
+
+@pytest.mark.parametrize(
+    ("model", "before"),
+    [
+        ("r3gan", {"generator": BLUR, "discriminator": BLUR}),
+        ("stylegan", {"generator": NO_BOX | {"epsilon": 1e-5}, "discriminator": NO_BOX}),
+    ],
+)
+def test_networks_keep_the_filters_that_they_were_trained_with(
+    config: Any, model: str, before: dict[str, dict[str, Any]]
+) -> None:
+    today: Any = OmegaConf.to_container(config(f"model={model}"), resolve=False)
+    assert migrate_classes(today) == today
+    for player, arguments in before.items():
+        for argument in arguments:
+            del today["model"][player][argument]
+    node = migrate_config(OmegaConf.create(today))
+    validate(node)
+    for player, arguments in before.items():
+        assert {key: node.model[player][key] for key in arguments} == arguments
+    assert differences(migrate_settings(identity(OmegaConf.create(today))), identity(node)) == {}
