@@ -58,7 +58,8 @@ class AugmentationScore(ClassifierMetric):
         labels = train.labels[torch.arange(self.generated) % len(train.indices)]
         both = few.concatenate(generate(game, labels, seed))
         trainer = self.trainer(game, dataset, seed)
-        without, with_fakes = (trainer.test(trainer.train(images), test) for images in (few, both))
+        without = trainer.test(self.train_on_reals(trainer, few), test)
+        with_fakes = trainer.test(trainer.train(both), test)
         return {
             "augmentation/real": without,
             "augmentation/both": with_fakes,

@@ -26,7 +26,8 @@ class ClassificationAccuracy(ClassifierMetric):
     from the paper: a small classifier instead of ResNet-50; report "cas_real" beside "cas".
 
     Args:
-        images: number of training images of each classifier; None is that of the data.
+        images: number of training images of each classifier; with None all of the data, but no
+            more than a training takes.
         training: of the classifiers, with one round.
     """
 
@@ -50,10 +51,10 @@ class ClassificationAccuracy(ClassifierMetric):
     ) -> dict[str, float]:
         """Train two classifiers and return the three accuracies."""
         train, test = train_test(dataset, seed)
-        reals = train.first(self.images)
+        reals = train.first(self.images or self.training.rounds[0] * self.training.batch_size)
         fakes = generate(game, reals.labels, seed)
         trainer = self.trainer(game, dataset, seed)
-        of_fakes, of_reals = trainer.train(fakes), trainer.train(reals)
+        of_fakes, of_reals = trainer.train(fakes), self.train_on_reals(trainer, reals)
         return {
             "cas": trainer.test(of_fakes, test),
             "cas_reverse": trainer.test(of_reals, fakes),

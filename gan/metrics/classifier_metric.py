@@ -16,7 +16,7 @@ from gan.metrics.model_metric import ModelMetric
 
 MIN_RESOLUTION = 8  # pixels
 # one round, so that all classifiers train for equally many steps
-TRAINING = Training(rounds=(1500,))
+TRAINING = Training(rounds=(500,))
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,14 @@ class ClassifierMetric(ModelMetric, ABC):
                 f"{self.name}.training.rounds={list(self.training.rounds)}: give one number, so "
                 "that all classifiers train for equally many steps"
             )
+        self._of_reals: dict[tuple[int, str], Classifier] = {}
+
+    def train_on_reals(self, trainer: ClassifierTrainer, reals: Subset) -> Classifier:
+        """Return a classifier of real images, which is trained once for all checkpoints."""
+        key = trainer.seed, trainer.dataset.fingerprint("train")
+        if key not in self._of_reals:
+            self._of_reals[key] = trainer.train(reals)
+        return self._of_reals[key]
 
     def check(self, game: LatentGame, dataset: ImageDataset) -> None:
         """Refuse a model or data without labels, and images of fewer than 8 pixels.

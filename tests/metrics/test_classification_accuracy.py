@@ -183,3 +183,20 @@ def test_rounds_that_end_early_are_refused() -> None:
         ClassificationAccuracy(training=Training(rounds=(150, 600)))
     with pytest.raises(InputError, match=r"augmentation\.generated=0"):
         AugmentationScore(generated=0)
+
+
+def test_classifiers_of_real_images_are_trained_once_a_seed(
+    dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def count(
+        self: Training, net: object, split: TinySplit, indices: torch.Tensor, *_: object
+    ) -> None:
+        counts.append(len(indices))
+
+    monkeypatch.setattr(Training, "fit", count)
+    metric = ClassificationAccuracy(training=Training(rounds=(5,), batch_size=32))
+    for seed in (0, 1, 0, 1):
+        metric.measure(stripe_game(StripeGenerator()), dataset, Corners(), seed)
+    assert counts == [5 * 32] * 6  # no more images than a training takes
