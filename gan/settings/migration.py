@@ -28,7 +28,8 @@ _CLASSES = {
     "gan.metrics.plane.Misplaced": "gan.metrics.misplaced.Misplaced",
     "gan.metrics.plane.PlaneModes": "gan.metrics.high_quality.PlaneModes",
 }
-_BEFORE: dict[str, Any] = {"size": "paper", "task": {}}  # where a setting was not stored yet
+# Where a setting was not stored yet.
+_BEFORE: dict[str, Any] = {"size": "paper", "task": {}, "mirror": False}
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 
 
