@@ -3,7 +3,7 @@
     python -m benchmarks.recipes
 
 writes the file anew. ``docs/published.yaml`` holds the published values in the same words, with the
-reason where a recipe differs. ``tests/test_recipes.py`` compares file, recipes and published values.
+reason where a recipe differs. ``tests/test_recipes.py`` compares file, recipes and values.
 """
 
 import inspect
@@ -49,9 +49,10 @@ _APART = {
 }
 TEXT = """# Recipes
 
-What each recipe trains with, as it is composed; written by `python -m benchmarks.recipes`. Published values
-stand in [published.yaml](published.yaml). A test compares both with the settings: a number that
-differs from its source has its reason in the last column. Images and half-lives are counted in images.
+What each recipe trains with, as it is composed; written by `python -m benchmarks.recipes`.
+Published values stand in [published.yaml](published.yaml). A test compares both with the settings:
+what differs from its source has its reason in the last column. Schedules, half-lives and starts of
+averages count images, in millions where there is an M. Arguments that are off are left out.
 
 {}
 

@@ -93,14 +93,16 @@ class ExponentialAverage(Averaging):
         bounded = half_life if self.ramp is None else min(half_life, self.ramp * seen)
         return float(0.5 ** (images / max(bounded, 1e-8)))
 
+    def _averaged(self, network: nn.Module) -> list[Tensor]:
+        """Return what is averaged of a network, not copied."""
+        statistics = _batch_statistics(network) if self.statistics else []
+        return [*network.parameters(), *statistics]
+
     @torch.no_grad()
     def update(self, average: nn.Module, network: nn.Module, images: int, seen: int) -> None:
         """Average the parameters, and the batch statistics if asked for; copy other buffers."""
         weight = 1 - self.decay(images, seen)
-        old, new = list(average.parameters()), list(network.parameters())
-        if self.statistics:
-            old += _batch_statistics(average)
-            new += _batch_statistics(network)
+        old, new = self._averaged(average), self._averaged(network)
         averaged = set(map(id, old))
         torch._foreach_lerp_(old, new, weight)
         for held, current in zip(average.buffers(), network.buffers(), strict=True):

@@ -269,17 +269,15 @@ def test_a_game_counts_the_images_before_a_step() -> None:
 
 @pytest.mark.parametrize("name", ["running_mean", "running_var"])
 def test_batch_statistics_are_averaged_if_asked_for(name: str) -> None:
-    average, network = ExponentialAverage(half_life=64, ramp=None, statistics=True), nn.Sequential()
-    network.append(nn.BatchNorm1d(3))
-    network.append(spectral_norm(nn.Linear(3, 3)))
+    average = ExponentialAverage(half_life=64, ramp=None, statistics=True)
+    network = nn.Sequential(nn.BatchNorm1d(3), spectral_norm(nn.Linear(3, 3)))
     mean = average.copy(network)
-    before = getattr(network[0], name).clone()
+    before = network.get_buffer(f"0.{name}").clone()
     network.train()(torch.randn(32, 3, generator=torch.Generator().manual_seed(0)))
     average.update(mean, network, images=64, seen=0)
-    torch.testing.assert_close(
-        getattr(mean[0], name), 0.5 * (before + getattr(network[0], name)), rtol=1e-6, atol=0
-    )
     held, current = dict(mean.named_buffers()), dict(network.named_buffers())
+    expected = 0.5 * (before + current[f"0.{name}"])
+    torch.testing.assert_close(held[f"0.{name}"], expected, rtol=1e-6, atol=0)
     copied = [key for key in held if "running" not in key]
     assert len(copied) == 3  # the count of batches, and the vectors of spectral normalisation
     assert all(torch.equal(held[key], current[key]) for key in copied)
