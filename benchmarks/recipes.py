@@ -29,7 +29,7 @@ COMPARED = (
     *("optimizer", "schedule", "batch", "n_critic", "steps", "loss", "penalties"),
     *("averaging", "mirrored", "augmentation", "initialisation"),
 )
-OTHERS = ("game", "latents", "labels")
+OTHERS = ("game", "latents", "labels", "data")
 PLAYERS = ("generator", "discriminator", "encoder")
 SIZES = ("paper", "small", "tiny")
 # What follows from the data or from other columns.
@@ -60,7 +60,7 @@ averages count images, in millions where there is an M. Arguments that are off a
 
 {}
 
-## Networks, latents, average and length by size
+## Networks, latents, average, game and length by size
 
 {}
 """
@@ -74,16 +74,20 @@ def published() -> dict[str, Recipe]:
 
 
 def known() -> list[str]:
-    """Return the names of all recipes, the models first."""
-    return [*options("model"), *options("experiment")]
+    """Return the names of all recipes: models, experiments, then losses that bring a recipe."""
+    named = [*options("model"), *options("experiment")]
+    return [*named, *(name for name in published() if name not in named)]
 
 
 @cache
 def _composed(name: str) -> DictConfig:
     """Return the config of a recipe, on the data of its source."""
-    group = "model" if name in options("model") else "experiment"
-    given = published()[name].get("on", "data=cifar10") if group == "model" else ""
-    return compose([f"{group}={name}", "run_dir=run", *map(hydra_form, str(given).split())])
+    if name in options("experiment"):
+        given = [f"experiment={name}"]
+    else:
+        given = [f"model={name}"] if name in options("model") else [name, "model=dcgan"]
+        given += str(published()[name].get("on", "data=cifar10")).split()
+    return compose(["run_dir=run", *map(hydra_form, given)])
 
 
 def config_of(name: str, size: str = "paper") -> DictConfig:
@@ -151,7 +155,6 @@ def cells(name: str) -> dict[str, str]:
     content = settings(name)
     model = content["model"]
     players = [player for player in PLAYERS if player in model]
-    game = {key: value for key, value in model.items() if key not in {*_APART, *PLAYERS}}
     return {
         "optimizer": _mapping(_of_players(model["optimizer"], players)),
         "schedule": _mapping(_of_players(model["schedule"], players)),
@@ -163,11 +166,17 @@ def cells(name: str) -> dict[str, str]:
         "averaging": words(model["averaging"]),
         "mirrored": "yes" if content["data"].get("flip") else "no",
         "initialisation": _mapping(_starts(name)),
-        "game": words(game),
+        "game": _game(model),
         "latents": words(model.get("prior", {})),
         "labels": words(content["conditioning"]),
+        "data": "{_target_} of {resolution} pixels".format(**content["data"]).rpartition(".")[2],
         "augmentation": words(model["augment"]).replace("Augmentation", "none"),
     }
+
+
+def _game(model: dict[str, Any]) -> str:
+    """Return the game with what no other column holds."""
+    return words({key: node for key, node in model.items() if key not in {*_APART, *PLAYERS}})
 
 
 def _of_players(node: dict[str, Any], players: list[str]) -> dict[str, Any]:
@@ -183,15 +192,16 @@ def _starts(name: str) -> dict[str, str]:
 
 
 def sizes(name: str) -> dict[str, str]:
-    """Return what a recipe has at each size: networks, latents, average, steps and batch."""
+    """Return what a recipe has at each size."""
     return {size: _sized(settings(name, size)) for size in SIZES}
 
 
 def _sized(content: dict[str, Any]) -> str:
     """Return the parts of plain settings that depend on the size, in words."""
-    parts = [content["model"].get(key) for key in (*PLAYERS, "prior", "averaging")]
+    model = content["model"]
+    parts = [model.get(key) for key in (*PLAYERS, "prior", "averaging")]
     length = f"{content['steps']:,} steps of {content['batch_size']}"
-    return "; ".join([*(words(part) for part in parts if part), length])
+    return "; ".join([*(words(part) for part in parts if part), _game(model), length])
 
 
 def differs(name: str) -> str:
