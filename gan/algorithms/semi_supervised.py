@@ -146,7 +146,7 @@ class SemiSupervised(GAN):
         """Average the weights of both networks after a step of ``images`` real images."""
         super().update_averages(images)
         self.classifier_averaging.update(
-            self.classifier, self.discriminator, images, self.clock.images
+            self.classifier, self.discriminator, images, self.clock.images - images
         )
 
     def classify(self, images: Tensor) -> Tensor:

@@ -230,7 +230,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def update_averages(self, images: int) -> None:
         """Average weights after a step of ``images`` real images."""
         for pair in self._averages:
-            self.averaging.update(*pair, images, self.clock.images)
+            self.averaging.update(*pair, images, self.clock.images - images)
 
     @contextmanager
     def updating(self, player: Player) -> Iterator[None]:

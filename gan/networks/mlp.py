@@ -1,6 +1,7 @@
-"""The fully connected networks of the first GAN (Goodfellow et al., 2014, MNIST)."""
+"""Fully connected networks: of the first GAN (Goodfellow et al., 2014, MNIST) and of tutorials."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -8,7 +9,9 @@ from torch import Tensor, nn
 from gan.conditioning.base import Conditioning
 from gan.layers.maxout import Maxout
 from gan.layers.minibatch import Alone
-from gan.networks.base import Discriminator, Generator
+from gan.networks.base import Discriminator, Generator, initialize_weights
+
+_normal = partial(nn.init.normal_, std=0.02)
 
 
 class MLPGenerator(Generator):
@@ -84,3 +87,84 @@ class MLPDiscriminator(Discriminator):
         """Return features (B, units)."""
         h: Tensor = self.layers(x)
         return h
+
+
+class LeakyMLPGenerator(Generator):
+    """Hidden layers with leaky ReLU, then a linear layer with tanh, as in tutorials on MNIST.
+
+    Weights start from N(0, 0.02), biases from 0.
+
+    Args:
+        latent_dim: dimension of z.
+        channels: channels of the images.
+        resolution: height and width of the images.
+        conditioning: how the label enters.
+        hidden: units of each hidden layer.
+        slope: of the leaky ReLU for negative inputs.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        hidden: Sequence[int] = (256, 256),
+        slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.build_entry(latent_dim, conditioning)
+        pixels = nn.Linear(hidden[-1], channels * resolution**2)
+        shape = (channels, resolution, resolution)
+        layers = _leaky_layers([self.entry.width, *hidden], slope)
+        self.layers = nn.Sequential(*layers, pixels, nn.Tanh(), nn.Unflatten(1, shape))
+        initialize_weights(self, _normal)
+
+    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return images (B, C, H, W) in [-1, 1]."""
+        images: Tensor = self.layers(self.entry(z, y))
+        return images
+
+
+class LeakyMLPDiscriminator(Discriminator):
+    """Hidden layers with leaky ReLU, as in tutorials on MNIST.
+
+    Weights start from N(0, 0.02), biases from 0.
+
+    Args:
+        channels: channels of the images.
+        resolution: height and width of the images.
+        conditioning: how the label enters.
+        units: units of each layer.
+        slope: of the leaky ReLU for negative inputs.
+        minibatch: function of the size of the features that returns the layer that compares the
+            images of a batch.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        resolution: int,
+        conditioning: Conditioning,
+        units: Sequence[int] = (256, 256),
+        slope: float = 0.2,
+        minibatch: Callable[[int], Alone] = Alone,
+    ) -> None:
+        super().__init__()
+        layers = _leaky_layers([channels * resolution**2, *units], slope)
+        self.layers = nn.Sequential(nn.Flatten(), *layers)
+        self.build_head(units[-1], conditioning, minibatch)
+        initialize_weights(self, _normal)
+
+    def body(self, x: Tensor) -> Tensor:
+        """Return features (B, units)."""
+        h: Tensor = self.layers(x)
+        return h
+
+
+def _leaky_layers(widths: Sequence[int], slope: float) -> list[nn.Module]:
+    """Return linear layers from each width to the next, each with leaky ReLU."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.LeakyReLU(slope)]
+    return layers

@@ -36,7 +36,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "gan.networks.stylegan.StyleGANGenerator": {"box": False, "epsilon": 1e-5},
     "gan.networks.stylegan.StyleGANDiscriminator": {"box": False},
 }
-_BEFORE: dict[str, Any] = {"size": "paper", "task": {}}  # where a setting was not stored yet
+# Where a setting was not stored yet.
+_BEFORE: dict[str, Any] = {"size": "paper", "task": {}, "mirror": False}
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 
 

@@ -25,6 +25,7 @@ class TrainConfig:
     resume: str | None = None
     allow_targets: list[str] = field(default_factory=list)
     n_critic: int = MISSING
+    mirror: bool = MISSING
     label_dim: int = MISSING
     pack: int = MISSING
     progressive: bool = MISSING

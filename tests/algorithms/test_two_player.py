@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.player import frozen
@@ -228,7 +229,7 @@ def test_average_has_its_half_life() -> None:
     mean = average.copy(network)
     nn.init.ones_(network.weight)
     for step in range(10):
-        average.update(mean, network, images=100, seen=100 * (step + 1))
+        average.update(mean, network, images=100, seen=100 * step)
     (weight,) = mean.parameters()
     assert weight.item() == pytest.approx(0.5, abs=1e-5)
     assert not any(p.requires_grad for p in mean.parameters())
@@ -245,6 +246,41 @@ def test_half_life_may_follow_a_schedule() -> None:
     assert average.decay(64, seen=0) == 0
     assert average.decay(64, seen=50) == pytest.approx(0.5 ** (64 / 500))
     assert average.decay(64, seen=200) == pytest.approx(0.5 ** (64 / 1000))
+
+
+def test_the_average_starts_from_a_copy() -> None:
+    """As the authors' codes do: the count of images, or of updates, is that before the update."""
+    average = ExponentialAverage(1000, ramp=None, start=192)
+    assert [average.decay(64, seen=64 * k) for k in range(3)] == [0, 0, 0]
+    assert average.decay(64, seen=192) == pytest.approx(0.5 ** (64 / 1000))
+    assert ExponentialAverage(1000, ramp=0.05).decay(64, seen=0) == 0
+
+
+def test_a_game_counts_the_images_before_a_step() -> None:
+    average = ExponentialAverage(half_life=1e9, ramp=None, start=3 * 2 * 8)
+    game = plain(averaging=average, n_critic=2)
+    copied = state(play(game, images, steps=3).generator)
+    assert same(copied, state(game.averaged))
+    moved = state(play(game, images, steps=1).generator)
+    assert max((moved[key] - copied[key]).abs().max() for key in copied) > 1e-4
+    for key, value in state(game.averaged).items():
+        torch.testing.assert_close(value, copied[key], rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["running_mean", "running_var"])
+def test_batch_statistics_are_averaged_if_asked_for(name: str) -> None:
+    average = ExponentialAverage(half_life=64, ramp=None, statistics=True)
+    network = nn.Sequential(nn.BatchNorm1d(3), spectral_norm(nn.Linear(3, 3)))
+    mean = average.copy(network)
+    before = network.get_buffer(f"0.{name}").clone()
+    network.train()(torch.randn(32, 3, generator=torch.Generator().manual_seed(0)))
+    average.update(mean, network, images=64, seen=0)
+    held, current = dict(mean.named_buffers()), dict(network.named_buffers())
+    expected = 0.5 * (before + current[f"0.{name}"])
+    torch.testing.assert_close(held[f"0.{name}"], expected, rtol=1e-6, atol=0)
+    copied = [key for key in held if "running" not in key]
+    assert len(copied) == 3  # the count of batches, and the vectors of spectral normalisation
+    assert all(torch.equal(held[key], current[key]) for key in copied)
 
 
 def test_average_copies_batch_statistics() -> None:

@@ -79,6 +79,7 @@ def line(command: Callable[[], object]) -> str:
         ("clip_norm.generator=-1", "clip_norm.generator=-1 positive"),
         ("averaging.half_life=0", "averaging.half_life=0 positive"),
         ("averaging.ramp=-1", "averaging.ramp=-1 positive"),
+        ("averaging.start=-1", "averaging.start=-1 from 0"),
         ("optimizer.generator.lr=-1", "optimizer.generator: learning rate: -1"),
         ("optimizer.generator.betas=[2,3]", "optimizer.generator: beta 2"),
         ("model.generator.width=0", "width=0 from 1"),

@@ -8,6 +8,8 @@ from omegaconf import OmegaConf
 
 import datamodules.base
 from datamodules.base import ImageDataModule
+from gan.settings.composing import compose
+from gan.settings.overrides import hydra_form
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 FILES = sorted(path for path in CONF.glob("*.yaml") if not path.name.startswith("_"))
@@ -47,3 +49,30 @@ def test_every_data_set_has_a_yaml() -> None:
     classes = {value for module in modules for value in vars(module).values() if isclass(value)}
     sets = {c.name for c in classes if issubclass(c, ImageDataModule) and not isabstract(c)}
     assert sets == {path.stem for path in FILES}
+
+
+MIRRORED = {"celeba", "cifar10", "cifar100", "imagenet", "lsun", "stl10"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_recipe_mirrors_photographs_only(path: Path) -> None:
+    """Digits, letters, shoes that point to the left and unknown images are left as they are."""
+    assert (read(path).get("flip") == "${mirror}") == (path.stem in MIRRORED)
+
+
+@pytest.mark.parametrize(
+    ("given", "flip"),
+    [
+        ("model=reacgan data=cifar10", True),
+        ("experiment=r3gan_cifar10", True),
+        ("model=reacgan data=cifar10 data.flip=false", False),
+        ("model=reacgan data=cifar10 mirror=false", False),
+        ("model=reacgan data=svhn", False),
+        ("model=reacgan data=mnist data.flip=true", True),
+        ("experiment=stylegan2_cifar10", False),
+        ("experiment=stylegan2_cifar10 data.flip=true", True),
+        ("model=dcgan data=celeba", False),
+    ],
+)
+def test_a_recipe_asks_for_mirrored_images_and_what_is_typed_wins(given: str, flip: bool) -> None:
+    assert compose([hydra_form(part) for part in given.split()]).data.get("flip", False) is flip

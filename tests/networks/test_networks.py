@@ -12,13 +12,22 @@ from gan.layers.norm import LayerNorm2d
 from gan.networks.base import Discriminator, Generator
 from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
-from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.networks.mlp import (
+    LeakyMLPDiscriminator,
+    LeakyMLPGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+)
 from gan.networks.resnet import ResNetDiscriminator
 
 Players = tuple[Generator, Discriminator]
 MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
     "dcgan": lambda c, r, y: (DCGANGenerator(6, c, r, y, 2), DCGANDiscriminator(c, r, y, width=2)),
     "mlp": lambda c, r, y: (MLPGenerator(6, c, r, y, (8,)), MLPDiscriminator(c, r, y, (8,), 2)),
+    "mlp_leaky": lambda c, r, y: (
+        LeakyMLPGenerator(6, c, r, y, (8,)),
+        LeakyMLPDiscriminator(c, r, y, (8,)),
+    ),
 }
 NETWORKS = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -53,10 +62,33 @@ def test_shapes_and_range(
 @NETWORKS
 def test_logits_are_not_probabilities(make: Callable[..., Players]) -> None:
     _, discriminator = make(1, 16, Unconditional())
-    assert isinstance(discriminator, DCGANDiscriminator | MLPDiscriminator)
+    assert isinstance(discriminator, DCGANDiscriminator | MLPDiscriminator | LeakyMLPDiscriminator)
     nn.init.constant_(discriminator.head.linear.bias, 50.0)
     images = torch.zeros(2, 1, 16, 16)
     assert (discriminator(images) > 1).all()
+
+
+def test_fully_connected_networks_of_tutorials_have_their_formula() -> None:
+    """Two layers a side, each max(h, 0.2 h); weights from N(0, 0.02), biases 0."""
+    torch.manual_seed(0)
+    generator = LeakyMLPGenerator(100, 1, 28, Unconditional()).double()
+    discriminator = LeakyMLPDiscriminator(1, 28, Unconditional()).double()
+    for network, first in ((generator, 100), (discriminator, 784)):
+        h = x = torch.randn(3, first, dtype=torch.float64)
+        linears = [m for m in network.modules() if isinstance(m, nn.Linear)]
+        assert [m.out_features for m in linears[:-1]] == [256, 256]
+        for linear in linears:
+            assert linear.weight.std().item() == pytest.approx(0.02, rel=0.1)
+            assert not linear.bias.any()
+            nn.init.normal_(linear.bias)
+        for linear in linears[:-1]:
+            h = h @ linear.weight.T + linear.bias
+            h = torch.maximum(h, 0.2 * h)
+        h = h @ linears[-1].weight.T + linears[-1].bias
+        if network is generator:
+            torch.testing.assert_close(network(x).flatten(1), h.tanh())
+        else:
+            torch.testing.assert_close(network(x.view(3, 1, 28, 28)), h[:, 0])
 
 
 def count(network: nn.Module) -> int:

@@ -25,6 +25,7 @@ def checked(*arguments: str) -> None:
         ("label_dim=8", "label_dim"),
         ("progressive=false", "progressive"),
         ("burn_in=0.1", "burn_in"),
+        ("data=mnist mirror=true", "mirror"),  # mirrored digits are none
         ("model=vae clip_norm.discriminator=1", "clip_norm.discriminator"),
         ("model=vae optimizer.discriminator.lr=1e-3", "optimizer.discriminator"),
     ],
@@ -42,6 +43,7 @@ def test_what_is_ignored_is_refused(given: str, name: str) -> None:
         "model=dcgan prior=uniform pack=2 minibatch=discrimination",
         "conditioning=projection label_dim=8",
         "model=stylegan progressive=false",
+        "data=cifar10 mirror=true",
         "schedule=burn_in burn_in=0.1",
         "model=mlp loss=wgan_gp",  # whose recipe sets critic_norm
         "model=pix2pix task=inpaint task.size=4 augment=none loss=none",
