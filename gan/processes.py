@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_gather as all_gather_rows
 from torch.distributed.nn.functional import all_reduce
 
 T = TypeVar("T")
@@ -42,6 +43,16 @@ def concatenate(tensor: Tensor) -> Tensor:
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
     distributed.all_gather(parts, tensor.contiguous())
     return torch.cat(parts)
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """Return the rows of all processes, by rank; gradients flow to all processes.
+
+    Every process has as many rows.
+    """
+    if not _is_distributed():
+        return tensor
+    return torch.cat(all_gather_rows(tensor))  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()

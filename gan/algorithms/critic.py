@@ -55,6 +55,10 @@ class Critic:
             h = self.features(images)
             return at_least_float32(self.network.score(h)), h
 
+    def class_outputs(self, h: Tensor) -> Tensor | None:
+        """Return what the head's classifier, if there is one, makes of features h, (B, n)."""
+        return self.network.head.class_outputs(at_least_float32(h))
+
     def due(self, update: int) -> DueRegularizers:
         """Return the regularizers that are due in an update of their player, counted from 0."""
         return DueRegularizers(

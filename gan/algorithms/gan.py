@@ -86,6 +86,10 @@ class GAN(LatentGame):
             h = self.features(images)
             return at_least_float32(self.discriminator.score(h, labels)), h
 
+    def class_outputs(self, h: Tensor) -> Tensor | None:
+        """Return what the head's classifier, if there is one, makes of features h, (B, n)."""
+        return self.discriminator.head.class_outputs(at_least_float32(h))
+
     def due(self, update: int) -> DueRegularizers:
         """Return the regularizers that are due in an update of their player, counted from 0."""
         return DueRegularizers(
@@ -142,11 +146,12 @@ class GAN(LatentGame):
         return {}
 
     def observe(self, real_logits: Tensor, fake_logits: Tensor) -> None:
-        """Let the augmentation adapt to the logits of an update, and log their means."""
+        """Let the augmentation observe the logits of an update, and log their means."""
         self.augment.observe(real_logits)
-        self.readings |= self.augment.readings()
         self.readings |= {"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
 
     def after_discriminator_update(self) -> None:
-        """Project the discriminator's weights, if a regularizer that is due does so."""
+        """Adapt the augmentation; project the weights, if a regularizer that is due does so."""
+        self.augment.adapt()
+        self.readings |= self.augment.readings()
         self.due(self.discriminator_update).project(self.discriminator)

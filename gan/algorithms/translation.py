@@ -138,14 +138,16 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         return critic.named({"adversarial": adversarial, **due.generator_penalties(out, critic)})
 
     def _observe(self, critic: Critic, real_logits: Tensor, fake_logits: Tensor) -> None:
-        """Let the augmentation adapt to the logits of an update, and log their means."""
+        """Let the augmentation observe the logits of an update, and log their means."""
         critic.augment.observe(real_logits)
         means = {"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
-        self.readings |= critic.named(critic.augment.readings() | means)
+        self.readings |= critic.named(means)
 
     def after_discriminator_update(self) -> None:
-        """Project the discriminators' weights, if a regularizer that is due does so."""
+        """Adapt augmentations; project weights, if a regularizer that is due does so."""
         for critic in self.critics:
+            critic.augment.adapt()
+            self.readings |= critic.named(critic.augment.readings())
             critic.due(self.clock.step * self.n_critic + self.turn).project(critic.network)
 
     @property

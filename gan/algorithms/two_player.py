@@ -13,6 +13,13 @@ from torch.optim import Optimizer
 from typing_extensions import TypeVar
 
 from gan import processes
+from gan.algorithms.accumulation import (
+    Readings,
+    from_one_state,
+    mean_readings,
+    rehearsing,
+    settled,
+)
 from gan.algorithms.player import Player, frozen
 from gan.averaging import Averaging, NoAveraging
 from gan.batch import Batch
@@ -20,6 +27,7 @@ from gan.clock import Clock, Scheduled
 from gan.errors import InputError
 from gan.latents import keyed_seed
 from gan.layers.precision import full_precision
+from gan.regularizers.base import Regularizer
 from gan.schedules import Constant, Schedule
 
 Terms = dict[str, Tensor]
@@ -59,8 +67,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         beta2: for each player, multiplier of Adam's second decay by images seen.
         averaging: of the generator's weights.
         n_critic: discriminator updates a step.
-        accumulate: parts of each batch whose gradients are added up, to save memory; without batch
-            statistics the gradient is that of the whole batch.
+        accumulate: parts of each batch whose gradients are added up, to save memory. Running means
+            and other states of networks, regularizers and augmentation change once an update, by
+            the whole batch. The gradient is that of the whole batch too, unless a term or a layer
+            compares images: then those of a part (batch and minibatch layers, contrastive heads,
+            ``loss=rasgan``, feature matching, ``top_k``, ``mode_seeking``, path length).
         nan_to_num: replace what is not finite in a gradient (Karras et al., 2020) and count it.
         seed: of all random numbers of the game.
 
@@ -103,7 +114,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.register_buffer("nonfinite", torch.zeros(2, dtype=torch.int64))
         self.register_load_state_dict_pre_hook(_load_earlier_version)  # type: ignore[no-untyped-call]
         self.clock, self.turn, self.log_due = Clock(), 0, True
-        self.readings: dict[str, Tensor | float] = {}
+        self.readings: Readings = {}
         self._random: list[list[Tensor]] = []
         self.players = self._make_players(schedule or {}, clip_norm or {}, beta2 or {})
         self.active = self.players[0]
@@ -154,6 +165,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def scheduled(self) -> list[Scheduled]:
         """Return the modules that change with the images seen."""
         return [module for module in self.modules() if isinstance(module, Scheduled)]
+
+    @cached_property
+    def _regularizers(self) -> list[Regularizer]:
+        """Return the regularizers of all discriminators."""
+        return [module for module in self.modules() if isinstance(module, Regularizer)]
 
     @property
     def opponents(self) -> list[Player]:
@@ -215,13 +231,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
             whole = self.make_batch(images, self.turn)
             seen += len(whole.real) * self.trainer.world_size
             for discriminator in self.opponents:
-                with self.updating(discriminator):
-                    for batch in whole.chunks(self.accumulate):
-                        self.backpropagate(self.discriminator_loss(batch))
+                with self.updating(discriminator), self._observing(whole):
+                    self.add_gradient(self.discriminator_loss, whole)
                 self.after_discriminator_update()
         with self.updating(self.players[0]):
-            for batch in self.make_batch(images, self.n_critic).chunks(self.accumulate):
-                self.backpropagate(self.generator_loss(batch))
+            self.add_gradient(self.generator_loss, self.make_batch(images, self.n_critic))
         self._average_over_processes()
         self.clock.tick(seen)
         self.update_averages(seen)
@@ -249,6 +263,37 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
             optimizer.step()
             optimizer.zero_grad()
 
+    def parts(self, whole: BatchType) -> Iterator[BatchType]:
+        """Yield the parts of a batch; what they change is changed once, by the whole batch."""
+        parts, modules = [*whole.chunks(self.accumulate)], list[nn.Module]()
+        if len(parts) > 1:
+            modules = [*(player.network for player in self.players), *self._regularizers]
+        buffers = [buffer for module in modules for buffer in module.buffers()]
+        return from_one_state(parts, [buffer for buffer in buffers if buffer.is_floating_point()])
+
+    @contextmanager
+    def _observing(self, whole: BatchType) -> Iterator[None]:
+        """Before the parts of a batch, let the regularizers that need all of it observe it."""
+        observers = [regularizer for regularizer in self._regularizers if regularizer.observes]
+        if self.accumulate == 1 or not observers:
+            yield
+            return
+        with rehearsing(self, observers, self.device):
+            for part in self.parts(whole):
+                self.discriminator_loss(part)
+        with settled(observers):
+            yield
+
+    def add_gradient(self, objective: Callable[[BatchType], Terms], whole: BatchType) -> None:
+        """Add the gradient of a player's objective on a batch, part by part, to the player's."""
+        before, logged = self.readings, list[Readings]()
+        self.active.loss = torch.zeros((), device=self.device)
+        for part in self.parts(whole):
+            self.readings = {}
+            self.backpropagate(objective(part))
+            logged.append(self.readings)
+        self.readings = before | mean_readings(logged)
+
     def backpropagate(self, terms: Terms) -> None:
         """Add the gradient of the sum of ``terms`` to the active player's, and log the terms."""
         if not terms:
@@ -257,7 +302,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         loss = torch.stack([*terms.values()]).sum() / self.accumulate
         with full_precision(self.device):
             self.manual_backward(loss)
-        player.loss = loss.detach()
+        player.loss = player.loss + loss.detach()
         self.readings |= {f"{player.name}/{name}": term.detach() for name, term in terms.items()}
 
     def _average_over_processes(self) -> None:

@@ -26,6 +26,7 @@ class Adaptive(Augmentation):
         p: present probability, a scalar.
         tally: sum of signs and number of images since the last change of p, (2,).
         turns: discriminator updates since the last change of p.
+        pending: this device's sum and number of the update at hand, (2,); 0 between updates.
 
     Raises:
         InputError: if a number is out of range.
@@ -34,6 +35,7 @@ class Adaptive(Augmentation):
     p: Tensor
     tally: Tensor
     turns: Tensor
+    pending: Tensor
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Adaptive(Augmentation):
         self.register_buffer("p", torch.tensor(float(p)))
         self.register_buffer("tally", torch.zeros(2))
         self.register_buffer("turns", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("pending", torch.zeros(2), persistent=False)
 
     @property
     def disabled(self) -> bool:
@@ -71,9 +74,7 @@ class Adaptive(Augmentation):
 
     @torch.no_grad()
     def observe(self, real_logits: Tensor) -> None:
-        """Count a discriminator update; change p at the end of an interval.
-
-        Counts are summed over all devices after every update, so that any process can save them.
+        """Count the signs of logits.
 
         Args:
             real_logits: logits of this device's augmented real images, (B, ...); NaN has sign 0.
@@ -81,9 +82,19 @@ class Adaptive(Augmentation):
         if self.target is None:
             return
         sign = real_logits.sign().mean(dtype=torch.float32)
-        counts = len(real_logits) * torch.stack([sign, torch.ones_like(sign)])
-        processes.average([counts])
-        self.tally += processes.world_size() * counts
+        self.pending += len(real_logits) * torch.stack([sign, torch.ones_like(sign)])
+
+    @torch.no_grad()
+    def adapt(self) -> None:
+        """Count a discriminator update; change p at the end of an interval.
+
+        Counts are summed over all devices after every update, so that any process can save them.
+        """
+        if self.target is None:
+            return
+        processes.average([self.pending])
+        self.tally += processes.world_size() * self.pending
+        self.pending.zero_()
         self.turns += 1
         signs, images = self.tally
         interval_over = self.turns >= self.interval

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 class Augmentation(nn.Module):
     """The identity, and the base class of augmentations.
 
-    A subclass is differentiable with respect to the images. It may adapt in :meth:`observe`.
+    A subclass is differentiable with respect to the images. It may adapt to the discriminator in
+    :meth:`adapt`.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -18,7 +19,13 @@ class Augmentation(nn.Module):
         return real
 
     def observe(self, real_logits: Tensor) -> None:
-        """Use the logits of real images, once per discriminator update."""
+        """Keep what the augmentation adapts to, of logits of real images.
+
+        They are those of an update of the discriminator, or of a part of it.
+        """
+
+    def adapt(self) -> None:
+        """Adapt to the logits observed since the last call, once a discriminator update."""
 
     def readings(self) -> dict[str, Tensor]:
         """Return values to log, by name."""

@@ -16,6 +16,10 @@ class ClassHead(Head, ABC):
     def classify(self, h: Tensor) -> Tensor:
         """Return class logits, (B, num_classes), of features h, (B, F)."""
 
+    def class_outputs(self, h: Tensor) -> Tensor:
+        """Return what consistency terms compare beside the logit, by default the class logits."""
+        return self.classify(h)
+
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the class loss of features (B, F) and labels (B,), a scalar, at least float32.
 

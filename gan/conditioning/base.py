@@ -75,6 +75,10 @@ class Head(nn.Module):
         logits: Tensor = self.linear(h)
         return logits.squeeze(1)
 
+    def class_outputs(self, h: Tensor) -> Tensor | None:
+        """Return what consistency terms compare beside the logit, (B, n), or ``None``."""
+        return None
+
 
 class Conditioning(ABC):
     """The modules through which the label enters: input layer and norm of G, head of D.

@@ -1,4 +1,4 @@
-"""Contrastive conditioning: a contrastive loss over the images of a batch, per device."""
+"""Contrastive conditioning: a contrastive loss over the images of a batch of all devices."""
 
 from abc import abstractmethod
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from gan import processes
 from gan.conditioning.auxiliary import ClassHead
 from gan.conditioning.base import Head, Labelled
 from gan.layers.precision import at_least_float32
@@ -33,15 +34,18 @@ def conditional_contrastive_loss(e: Tensor, proxy: Tensor, y: Tensor, temperatur
 
 
 def data_to_data_cross_entropy(
-    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float
+    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float, shifted: bool = True
 ) -> Tensor:
     """Return the data-to-data cross-entropy, D2D-CE (Kang et al., 2021, eq. 6), a scalar.
 
     -log(exp(n_i) / (exp(n_i) + sum over j of other classes exp(f_ij))), averaged over i, with n_i =
     min(e_i.p_i - m_p, 0) / tau and f_ij = max(e_i.e_j - m_n, 0) / tau. It attracts each embedding
     to its class proxy up to a similarity of m_p, and repels it from embeddings of other classes
-    down to a similarity of m_n. This is the paper's equation. The authors' code subtracts the
-    largest similarity from the negatives only, which changes the loss.
+    down to a similarity of m_n.
+
+    The authors' code subtracts from each f_ij the largest of image i, max over j of (e_i.e_j - m_n)
+    / tau, as a constant and whatever the class of j. As n_i stays, negatives weigh less the more
+    alike the most similar image is.
 
     Args:
         e: image embeddings of unit length, (B, d).
@@ -49,16 +53,21 @@ def data_to_data_cross_entropy(
         y: labels (B,).
         temperature: tau.
         margin: m_p, the similarity above which positives are ignored; m_n = 1 - m_p.
+        shifted: as in the authors' code; ``False`` is the paper's equation.
     """
     positive = ((e * proxy).sum(1, keepdim=True) - margin).clamp(max=0) / temperature
-    pairs = (e @ e.T - (1 - margin)).clamp(min=0) / temperature
-    negatives = pairs.masked_fill(y[:, None] == y, -torch.inf)
+    pairs = (e @ e.T - (1 - margin)) / temperature
+    diagonal = torch.eye(len(e), dtype=torch.bool, device=e.device)
+    largest = pairs.detach().masked_fill(diagonal, -torch.inf).amax(1, keepdim=True)
+    repelled = pairs.clamp(min=0) - largest if shifted else pairs.clamp(min=0)
+    negatives = repelled.masked_fill(y[:, None] == y, -torch.inf)
     return (torch.cat([positive, negatives], 1).logsumexp(1) - positive.squeeze(1)).mean()
 
 
 class ContrastiveHead(ClassHead):
     """The 2C loss on a linear embedding of the features, with a learned proxy per class.
 
+    Images are compared within the batch of all devices; every device has as many.
     The proxies are orthogonal at initialisation, as in the authors' code.
 
     Args:
@@ -80,13 +89,18 @@ class ContrastiveHead(ClassHead):
 
         The proxy that is nearest in angle has the largest.
         """
-        e, proxies = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy.weight))
-        return e @ proxies.T / self.temperature
+        proxies = normalize(at_least_float32(self.proxy.weight))
+        return self.class_outputs(h) @ proxies.T / self.temperature
+
+    def class_outputs(self, h: Tensor) -> Tensor:
+        """Return the embeddings, (B, d), of unit length."""
+        return normalize(at_least_float32(self.embed(h)))
 
     def class_loss(self, h: Tensor, y: Tensor) -> Tensor:
         """Return the contrastive loss of embeddings and proxies, both normalised to unit length."""
-        e, proxy = (normalize(at_least_float32(v)) for v in (self.embed(h), self.proxy(y)))
-        return self.contrastive_loss(e, proxy, y)
+        proxy = normalize(at_least_float32(self.proxy(y)))
+        e, proxy = processes.gather(self.class_outputs(h)), processes.gather(proxy)
+        return self.contrastive_loss(e, proxy, processes.concatenate(y))
 
     def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`conditional_contrastive_loss`."""
@@ -102,17 +116,25 @@ class DataToDataHead(ContrastiveHead):
         dim: d, dimension of the embedding.
         temperature: tau.
         margin: m_p.
+        shifted: as in :func:`data_to_data_cross_entropy`.
     """
 
     def __init__(
-        self, features: int, num_classes: int, dim: int, temperature: float, margin: float
+        self,
+        features: int,
+        num_classes: int,
+        dim: int,
+        temperature: float,
+        margin: float,
+        shifted: bool,
     ) -> None:
         super().__init__(features, num_classes, dim, temperature)
-        self.margin = margin
+        self.margin, self.shifted = margin, shifted
 
     def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`data_to_data_cross_entropy`."""
-        return data_to_data_cross_entropy(e, proxy, y, self.temperature, self.margin)
+        settings = self.temperature, self.margin, self.shifted
+        return data_to_data_cross_entropy(e, proxy, y, *settings)
 
 
 class _ContrastiveConditioning(Labelled):
@@ -167,6 +189,8 @@ class DataToData(_ContrastiveConditioning):
         dim: dimension of D's image embedding.
         temperature: tau.
         margin: m_p, in [0, 1].
+        shifted: subtract each image's largest similarity from its negatives, as in the authors'
+            code; ``False`` is the paper's equation.
     """
 
     name = "data_to_data"
@@ -178,12 +202,14 @@ class DataToData(_ContrastiveConditioning):
         dim: int = 512,
         temperature: float = 0.5,
         margin: float = 0.98,
+        shifted: bool = True,
     ) -> None:
         super().__init__(num_classes, embedding_dim, dim, temperature)
         if not 0 <= margin <= 1:
             raise ValueError(f"conditioning={self.name}: margin={margin} must lie in [0, 1]")
-        self.margin = margin
+        self.margin, self.shifted = margin, shifted
 
     def head(self, features: int) -> Head:
         """Return a head with the D2D-CE loss."""
-        return DataToDataHead(features, self.num_classes, self.dim, self.temperature, self.margin)
+        settings = self.temperature, self.margin, self.shifted
+        return DataToDataHead(features, self.num_classes, self.dim, *settings)

@@ -11,7 +11,8 @@ class MinibatchStdDev(nn.Module):
 
     The standard deviation of each feature and position over a group of images is averaged over
     features and positions. This gives one number per group, which fills the new channel. Groups
-    lie within the batch of one device: image i with i + n / size and so on, as in StyleGAN2.
+    lie within the batch of one device: image i with i + n / size and so on, as in StyleGAN2, whose
+    code keeps them on a GPU too. Two devices thus form other groups than one.
 
     Args:
         size: images per group. If it does not divide the batch size, the largest smaller divisor

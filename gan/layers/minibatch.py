@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from gan import processes
+
 
 class Alone(nn.Module):
     """The identity: images of a batch are not compared.
@@ -30,8 +32,8 @@ class MinibatchDiscrimination(Alone):
     """Append to the features of an image its closeness to the other images (Salimans et al., 2016).
 
     o(x_i)_b = sum over j != i of exp(-|M_ib - M_jb|_1), with M = T f(x) (section 3.2). Deviation:
-    the paper's sum includes the constant term j = i. Images are compared within the batch of one
-    device, real with real and fake with fake.
+    the paper's sum includes the constant term j = i. Images are compared real with real and fake
+    with fake; in training within the batch of all devices, each of which has as many.
 
     Args:
         features: size of the features h.
@@ -49,6 +51,7 @@ class MinibatchDiscrimination(Alone):
     def forward(self, h: Tensor) -> Tensor:
         """Return (B, features + kernels) from features h, (B, features)."""
         m = self.transform(h).unflatten(1, (self.kernels, -1))
-        distance = (m[:, None] - m).abs().sum(3)  # (B, B, kernels)
+        every = processes.gather(m) if self.training else m
+        distance = (m[:, None] - every).abs().sum(3)  # (B, B of all devices, kernels)
         closeness = torch.exp(-distance).sum(1) - 1
         return torch.cat([h, closeness.to(h)], dim=1)

@@ -42,7 +42,8 @@ class RelativisticPairing(AdversarialLoss):
 class RelativisticAverage(AdversarialLoss):
     """Each logit is compared with the mean logit of the other kind (RaSGAN).
 
-    Jolicoeur-Martineau, 2019. The means are over the batch of all devices.
+    Jolicoeur-Martineau, 2019. The means are over the batch of all devices (of a part of it where
+    ``accumulate`` cuts it).
     """
 
     relativistic = True

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from gan.regularizers.base import DiscriminatorOutputs, Networks
-from gan.regularizers.consistency import ConsistencyRegularization
+from gan.regularizers.consistency import ConsistencyRegularization, distance
 
 
 class BalancedConsistency(ConsistencyRegularization):
     """Consistency on reals and fakes, so that G does not imitate T (Zhao et al., 2021, alg. 1).
 
     weight * E (D(x) - D(T(x)))^2 + fake_weight * E (D(G(z)) - D(T(G(z))))^2 in D's loss; with
-    ``zcr`` beside it, improved consistency regularization (ICR).
+    ``zcr`` beside it, improved consistency regularization (ICR). D is as in
+    :class:`~gan.regularizers.consistency.ConsistencyRegularization`.
 
     Args:
         transform: T, images -> images that show the same; random.
@@ -33,7 +33,7 @@ class BalancedConsistency(ConsistencyRegularization):
         self.fake_weight = fake_weight
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
-        """Return the sum of the two terms, with the logits of T(x) and T(G(z))."""
-        logits, _ = networks.discriminate(self.transform(out.fake.detach()), out.batch.labels)
-        fake_term = mse_loss(logits, out.fake_logits)
+        """Return the sum of the two terms, with D's outputs on T(x) and T(G(z))."""
+        moved = networks.discriminate(self.transform(out.fake.detach()), out.batch.labels)
+        fake_term = distance(networks, moved, (out.fake_logits, out.fake_features))
         return super().penalty(out, networks) + self.fake_weight * fake_term

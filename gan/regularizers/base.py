@@ -101,6 +101,9 @@ class Networks(Protocol):
     def discriminate(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of images, augmented, and their features h."""
 
+    def class_outputs(self, h: Tensor) -> Tensor | None:
+        """Return what a classifier makes of features h, (B, n), where there is one."""
+
 
 class Regularizer(nn.Module, ABC):
     """A term of either player's loss, a choice among its logits, or a projection of D's weights.
@@ -120,6 +123,8 @@ class Regularizer(nn.Module, ABC):
         needs_latents: it changes the latents of fakes, which excludes games on images.
         transforms_images: it changes images before they are judged, which excludes pairs of image
             and latent.
+        observes: its term in D's loss needs a state that all images of the update have moved.
+        observing: it moves that state; not where the whole batch has moved it already.
 
     Raises:
         InputError: if ``every`` is below 1.
@@ -132,6 +137,8 @@ class Regularizer(nn.Module, ABC):
     selective: bool = False
     needs_latents: bool = False
     transforms_images: bool = False
+    observes: bool = False
+    observing: bool = True
     every: int = 1
 
     def __init__(self, every: int = 1) -> None:

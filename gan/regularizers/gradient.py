@@ -111,12 +111,14 @@ class GradientPenalty(Regularizer):
 class DRAGAN(GradientPenalty):
     """lambda E (|grad D| - 1)^2 around the real images (Kodali et al., 2017, eq. 2).
 
-    The points are real images with uniform noise in [0, 1) of half their standard deviation added,
-    as in the authors' code; the deviation is that of a device's batch.
+    As in the authors' code, a point lies at a random distance between a real image and the image
+    with uniform noise added, of half the standard deviation of the batch: x + epsilon c s u, with u
+    uniform in [0, 1) for each pixel and epsilon for each image. s is that of a device's batch (of a
+    part of it where ``accumulate`` cuts it).
 
     Args:
         weight: lambda.
-        spread: noise amplitude in standard deviations of the batch.
+        spread: c, noise amplitude in standard deviations of the batch.
         every: as in :class:`Regularizer`.
     """
 
@@ -125,6 +127,7 @@ class DRAGAN(GradientPenalty):
         self.spread = spread
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
-        """Return the perturbed real images."""
+        """Return the point at epsilon between each real image and the perturbed one."""
         real = out.real.detach()
-        return real + self.spread * real.std() * torch.rand_like(real)
+        noise = self.spread * real.std(correction=0) * torch.rand_like(real)
+        return real + per_row(out.batch.epsilon, real) * noise

@@ -11,6 +11,7 @@ from gan.regularizers.base import (
     Networks,
     Regularizer,
 )
+from gan.regularizers.consistency import distance
 
 
 class LatentConsistency(Regularizer):
@@ -20,6 +21,9 @@ class LatentConsistency(Regularizer):
 
         D: weight_dis * E (D(G(z)) - D(G(T(z))))^2
         G: -weight_gen * E |G(z) - G(T(z))|^2
+
+    D is the logit, and the outputs of a classifier, if there is one (see
+    :func:`~gan.regularizers.consistency.distance`).
 
     The square in G's loss is the mean over channels and pixels, as in StudioGAN, so that the weight
     holds at any resolution and the term stays above -4 weight_gen; the paper writes a norm, whose
@@ -55,11 +59,11 @@ class LatentConsistency(Regularizer):
         return z + self.sigma * torch.randn_like(z)
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
-        """Return D's term, with the logits of G(T(z))."""
+        """Return D's term, with D's outputs on G(T(z))."""
         with torch.no_grad():
             fake = networks.generator(self.perturb(out.latents), out.batch.labels)
-        logits, _ = networks.discriminate(fake, out.batch.labels)
-        return self.weight_dis * mse_loss(logits, out.fake_logits)
+        moved = networks.discriminate(fake, out.batch.labels)
+        return self.weight_dis * distance(networks, moved, (out.fake_logits, out.fake_features))
 
     def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Return G's term, with the images G(T(z))."""

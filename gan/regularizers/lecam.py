@@ -11,25 +11,36 @@ class LeCam(Regularizer):
     """Keep logits near the average of the other side's (Tseng et al., 2021, eq. 3).
 
     weight * (E (D(x) - a_F)^2 + E (D(G(z)) - a_R)^2), with anchors a_R and a_F the exponential
-    moving averages of the mean logits on reals and fakes, over all devices. The authors' code keeps
-    only the parts where reals lie above a_F and fakes below a_R; this is the paper's equation.
+    moving averages of the mean logits on reals and fakes, over all devices. As in the authors'
+    code, a logit of a real below a_F and one of a fake above a_R have no term; the paper's equation
+    has one. Where ``accumulate`` cuts the batch, D's loss is computed twice: first for the anchors,
+    then for its gradient.
 
     Args:
         weight: lambda.
         decay: of the anchors.
-        start: uses in which the term is 0, while the anchors converge.
+        start: uses in which the term is 0, while the anchors converge. The authors count steps,
+            each of ``n_critic`` uses; in their BigGAN, anchors are those of a batch until then.
         every: as in :class:`Regularizer`.
+        clamped: as in the authors' code; ``False`` is the paper's equation.
     """
 
+    observes = True
     real_anchor: Tensor
     fake_anchor: Tensor
     uses: Tensor
 
     def __init__(
-        self, weight: float = 0.3, decay: float = 0.99, start: int = 1000, every: int = 1
+        self,
+        weight: float = 0.3,
+        decay: float = 0.99,
+        start: int = 1000,
+        every: int = 1,
+        clamped: bool = True,
     ) -> None:
         super().__init__(every)
         self.weight, self.decay, self.start = weight, decay, start
+        self.least = 0.0 if clamped else -torch.inf
         self.register_buffer("real_anchor", torch.zeros(()))
         self.register_buffer("fake_anchor", torch.zeros(()))
         self.register_buffer("uses", torch.zeros(()))
@@ -45,8 +56,10 @@ class LeCam(Regularizer):
         self.uses += 1
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
-        """Update the anchors and return the term."""
-        self._update_anchors(out)
-        real = (out.real_logits - self.fake_anchor).square().mean()
-        fake = (out.fake_logits - self.real_anchor).square().mean()
-        return self.weight * (real + fake) * (self.uses > self.start)
+        """Update the anchors, unless the whole batch has, and return the term."""
+        if self.observing:
+            self._update_anchors(out)
+        real = (out.real_logits - self.fake_anchor).clamp(min=self.least)
+        fake = (self.real_anchor - out.fake_logits).clamp(min=self.least)
+        term = real.square().mean() + fake.square().mean()
+        return self.weight * term * (self.uses > self.start)

@@ -16,7 +16,8 @@ class PathLength(Regularizer):
 
     J = d image / d w, y normal noise whose variance is one over the pixels of the image, a the
     running mean of |J^T y| over all devices; of styles, |J^T y|^2 is their mean over layers. For a
-    generator without styles, w is z.
+    generator without styles, w is z. As in the authors' code, a has a gradient too, through the
+    present lengths.
 
     Source: Karras et al., 2020a, eq. 4 and appendix B.
 
@@ -59,7 +60,7 @@ class PathLength(Regularizer):
     def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
         """Update the mean and return the term."""
         lengths = self.lengths(out, networks)
-        mean = lengths.detach().mean()
-        processes.average([mean])
-        self.mean.lerp_(mean.to(self.mean.dtype), self.decay)
-        return self.weight * (lengths - self.mean).square().mean()
+        length = processes.mean(lengths.mean()).to(self.mean.dtype)
+        mean = torch.lerp(self.mean, length, self.decay)
+        self.mean.copy_(mean.detach())
+        return self.weight * (lengths - mean).square().mean()

@@ -13,6 +13,7 @@ from gan.errors import InputError
 from gan.latents import Gaussian
 from gan.losses.hinge import Hinge
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan.regularizers.consistency import ConsistencyRegularization
 
 
 def game(conditioning: Conditioning, weight: float = 1.0, fakes: bool = True) -> ACGAN:
@@ -60,6 +61,24 @@ def test_the_terms_are_those_of_the_paper() -> None:
     assert told["class"].item() == pytest.approx(-0.5 * fake_class.item(), rel=1e-5)
     logits = players.discriminator(fake, dealt.labels)
     assert told["adversarial"].item() == pytest.approx(-logits.mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_consistency_compares_the_classes_and_the_logits(half: bool) -> None:
+    """In half precision too, where features have 16 bits and the head's weights have 32."""
+    players, dealt = game(Auxiliary(3, 4)), batch()
+    players.regularizers = {"cr": ConsistencyRegularization(partial(torch.flip, dims=(3,)))}
+    network, head = players.discriminator, players.discriminator.head
+    assert isinstance(head, AuxiliaryHead)
+    features = [network.features(images) for images in (dealt.real, dealt.real.flip(3))]
+    expected = sum(
+        (a - b).square().mean()
+        for a, b in ([layer(h) for h in features] for layer in (head, head.classes))
+    )
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        term = players.discriminator_loss(dealt)["cr"]
+    assert term.dtype == torch.float32
+    assert term.item() == pytest.approx(10 * float(expected), rel=0.2 if half else 1e-5)
 
 
 def test_the_logit_knows_no_label() -> None:

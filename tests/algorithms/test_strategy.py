@@ -11,13 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from gan import processes
+from gan.algorithms.acgan import ACGAN
 from gan.algorithms.gan import GAN
 from gan.algorithms.infogan import InfoGAN
 from gan.algorithms.strategy import PlayerwiseDDP
 from gan.averaging import ExponentialAverage
 from gan.conditioning.base import Conditioning, Unconditional
+from gan.conditioning.contrastive import Contrastive, DataToData
 from gan.conditioning.projection import Projection
 from gan.latents import Codes, Gaussian
+from gan.layers.minibatch import MinibatchDiscrimination
 from gan.layers.noise import PixelNoise
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.losses.hinge import Hinge
@@ -28,6 +31,7 @@ from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
 from gan.optimizers import LazyAdam
+from gan.regularizers.consistency import ConsistencyRegularization
 from gan.regularizers.feature_matching import FeatureMatching
 from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty
 from gan.regularizers.lecam import LeCam
@@ -75,6 +79,39 @@ def plain(conditioning: Conditioning | None = None, **ingredients: object) -> GA
         prior=Gaussian(4),
         averaging=ExponentialAverage(half_life=100),
         **{**settings, **ingredients},  # type: ignore[arg-type]
+    )
+
+
+def contrasted(conditioning: Conditioning) -> GAN:
+    """Return players whose class loss compares the images of a batch."""
+    torch.manual_seed(0)
+    return ACGAN(
+        MLPGenerator(4, 1, 8, conditioning, hidden=(16,)),
+        MLPDiscriminator(1, 8, conditioning, units=(16,), pieces=2, dropout=0.0),
+        loss=NonSaturating(),
+        prior=Gaussian(4),
+        optimizer={"generator": ADAM, "discriminator": ADAM},
+        regularizers={"cr": ConsistencyRegularization(partial(torch.flip, dims=(3,)))},
+        fakes=False,
+    )
+
+
+def compared() -> GAN:
+    """Return players of which D compares the images of a batch."""
+    torch.manual_seed(0)
+    discrimination = partial(MinibatchDiscrimination, kernels=4, dim=3)
+    return GAN(
+        MLPGenerator(4, 1, 8, Unconditional(), hidden=(16,)),
+        MLPDiscriminator(
+            *(1, 8, Unconditional()),
+            minibatch=discrimination,
+            units=(16,),
+            pieces=2,
+            dropout=0.0,
+        ),
+        loss=NonSaturating(),
+        prior=Gaussian(4),
+        optimizer={"generator": ADAM, "discriminator": ADAM},
     )
 
 
@@ -147,11 +184,17 @@ GAMES: dict[str, Callable[[], GAN]] = {
     "gradient_penalty": lambda: plain(
         loss=Wasserstein(), regularizers={"gradient_penalty": GradientPenalty()}, n_critic=3
     ),
+    "contrastive": lambda: contrasted(Contrastive(3, 4, dim=5)),
+    "data_to_data": lambda: contrasted(DataToData(3, 4, dim=5)),
+    "minibatch_discrimination": compared,
     "labels": lambda: plain(Projection(3, 4), loss=Hinge()),
     "lecam": lambda: plain(regularizers={"lecam": LeCam(weight=1.0, start=2)}),
     "feature_matching": lambda: plain(regularizers={"feature_matching": FeatureMatching()}),
     "orthogonal": lambda: plain(regularizers={"orthogonal": Orthogonal(beta=0.1)}),
     "accumulate": lambda: plain(accumulate=2, clip_norm={"generator": 0.1}),
+    "accumulated_lecam": lambda: plain(
+        accumulate=2, regularizers={"lecam": LeCam(weight=1.0, start=2)}
+    ),
     "batch_norm": convolutional,
     "codes": informed,
     "growing": growing,

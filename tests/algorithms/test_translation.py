@@ -11,6 +11,7 @@ from torch.nn.functional import conv_transpose2d
 from gan.algorithms.critic import Critic
 from gan.algorithms.pix2pix import Pix2Pix
 from gan.algorithms.translation import TranslationGame
+from gan.augment.apa import APA
 from gan.augment.base import Augmentation
 from gan.augment.diffaugment import DiffAugment
 from gan.errors import InputError
@@ -108,6 +109,19 @@ def test_every_augmentation_composes_or_is_refused(make: Make, name: str) -> Non
     game = make(augment=build(node))
     terms = game.discriminator_loss(pairs()) | game.generator_loss(pairs())
     assert all(term.isfinite() for term in terms.values())
+
+
+def test_an_augmentation_adapts_after_each_update_of_its_discriminator() -> None:
+    game = cycle(augment=APA(0.5, 0.3, interval=1, images=64))
+    adapted = [critic.augment for critic in game.critics]
+    for part in pairs().chunks(2):
+        game.discriminator_loss(part)
+    assert [float(augment.p) for augment in adapted if isinstance(augment, APA)] == [0.5, 0.5]
+    game.after_discriminator_update()
+    assert [a.turns.item() for a in adapted if isinstance(a, APA)] == [0, 0]
+    moves = [abs(float(a.p) - 0.5) for a in adapted if isinstance(a, APA)]
+    assert moves == [len(pairs().real) / 64] * 2
+    assert {"augment/p_a", "augment/p_b"} <= game.readings.keys()
 
 
 @pytest.mark.parametrize("kind", [R1, R2, GradientPenalty])

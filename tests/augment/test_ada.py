@@ -31,6 +31,12 @@ def seeded(augment: Callable[[Tensor], Tensor], x: Tensor, seed: int = 0) -> Ten
     return augment(x)
 
 
+def update(augment: Augmentation, logits: Tensor) -> None:
+    """Let ``augment`` see the logits of one update of the discriminator."""
+    augment.observe(logits)
+    augment.adapt()
+
+
 # Augmented images
 
 
@@ -138,7 +144,7 @@ def test_disabled_augmentation_uses_no_random_numbers() -> None:
 def test_augmentation_starts_when_p_is_positive() -> None:
     augment = ADA(interval=1, images=10)
     assert torch.equal(augment(images()), images())
-    augment.observe(torch.ones(10))
+    update(augment, torch.ones(10))
     assert (augment(images()) != images()).flatten(1).any(1).all()
 
 
@@ -154,67 +160,79 @@ def test_p_changes_by_the_images_of_an_interval() -> None:
     seen = []
     turns = [(10, 10), (8, 10), (7, 10), (8, 10), (10, 10), (6, 10), (10, 20), (30, 30)]
     for positive, of in turns:
-        augment.observe(logits(positive, of))
+        update(augment, logits(positive, of))
         seen.append(round(augment.p.item(), 6))
     # r_t: (10 + 6) / 20 = 0.8, (4 + 6) / 20 = 0.5, (10 + 2) / 20 = 0.6, (0 + 30) / 50 = 0.6
     assert seen == [0, 0.02, 0.02, 0, 0, 0, 0, 0]
     assert augment.tally.tolist() == [0, 0]
-    augment.observe(logits(10, 10))
+    update(augment, logits(10, 10))
     assert augment.tally.tolist() == [10, 10]
     assert augment.turns == 1
 
 
 def test_r_t_weights_images_equally() -> None:
     augment = ADA(interval=2, images=1000, target=0.5)
-    augment.observe(logits(30, 30))
-    augment.observe(logits(0, 10))  # 20 / 40 is not above
+    update(augment, logits(30, 30))
+    update(augment, logits(0, 10))  # 20 / 40 is not above
     assert augment.p == 0
-    augment.observe(logits(31, 31))
-    augment.observe(logits(0, 10))  # 21 / 41 is
+    update(augment, logits(31, 31))
+    update(augment, logits(0, 10))  # 21 / 41 is
     assert augment.p.item() == pytest.approx(0.041)
+
+
+def test_parts_of_an_update_count_as_one() -> None:
+    whole, parts = (ADA(interval=2, images=1000, target=0.5) for _ in range(2))
+    for positive in (19, 20, 16, 19):
+        update(whole, logits(positive, 20))
+        for part in logits(positive, 20).chunk(4):
+            parts.observe(part)
+        parts.adapt()
+        for name in ("p", "tally", "turns", "pending"):
+            assert torch.equal(getattr(whole, name), getattr(parts, name)), name
+    assert whole.p > 0
 
 
 def test_r_t_averages_the_logits_of_patches() -> None:
     augment = ADA(interval=1, images=100, target=0.2)
-    augment.observe(torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, -1]]))
+    update(augment, torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, -1]]))
     assert augment.p.item() == pytest.approx(0.02)  # r_t = 1 / 4, of two images
-    augment.observe(torch.tensor([[0.0, 0.0], [0.0, 0.0]]))
+    update(augment, torch.tensor([[0.0, 0.0], [0.0, 0.0]]))
     assert augment.p.item() == pytest.approx(0.0)
 
 
 def test_p_stays_a_probability() -> None:
     augment = ADA(0.95, interval=1, images=100)
-    augment.observe(logits(10, 10))
+    update(augment, logits(10, 10))
     assert augment.p == 1
     augment = ADA(0.05, interval=1, images=100)
-    augment.observe(logits(0, 10))
+    update(augment, logits(0, 10))
     assert augment.p == 0
 
 
 def test_nan_has_sign_0() -> None:
     augment = ADA(0.5, interval=1, images=100)
-    augment.observe(torch.full((10,), torch.nan))
+    update(augment, torch.full((10,), torch.nan))
     assert augment.p.item() == pytest.approx(0.4)
-    augment.observe(torch.full((10,), torch.inf))
+    update(augment, torch.full((10,), torch.inf))
     assert augment.p.item() == pytest.approx(0.5)
 
 
 def test_r_t_of_16_bit_logits_is_exact() -> None:
     augment = ADA(interval=1, images=10_000, target=0.5)
-    augment.observe(logits(751, 1001).bfloat16())  # r_t = 0.5005
+    update(augment, logits(751, 1001).bfloat16())  # r_t = 0.5005
     assert augment.p.item() == pytest.approx(0.1001)
 
 
 def test_p_rises_at_the_published_rate() -> None:
     augment = ADA()
     for _ in range(4 * 10):
-        augment.observe(torch.ones(64))
+        update(augment, torch.ones(64))
     assert augment.p.item() == pytest.approx(40 * 64 / 500_000)
 
 
 def test_without_a_target_p_is_constant() -> None:
     augment = ADA(0.3, None, interval=1, images=10)
-    augment.observe(logits(10, 10))
+    update(augment, logits(10, 10))
     augment.set_progress(1000)
     assert augment.p.item() == pytest.approx(0.3)
 
@@ -224,7 +242,7 @@ def test_a_schedule_sets_p() -> None:
     assert augment.p.item() == pytest.approx(0.8)
     for images, p in ((0, 0.8), (500, 0.6), (1000, 0.4), (5000, 0.4)):
         augment.set_progress(images)
-        augment.observe(logits(10, 10))
+        update(augment, logits(10, 10))
         assert augment.p.item() == pytest.approx(p)
     rising = ADA(0.8, None, schedule=Cosine(end=10, final=3.0))
     rising.set_progress(10)
@@ -243,7 +261,7 @@ def test_a_loaded_state_continues_exactly() -> None:
             augment.set_progress(10 * turn)
             torch.manual_seed(turn)
             seen += [augment(images()), augment.p.clone()]
-            augment.observe(torch.randn(10) + 0.6)
+            update(augment, torch.randn(10) + 0.6)
         return seen
 
     whole = train(ADA(0.3, interval=3, images=400), range(20))
@@ -259,9 +277,9 @@ def test_a_loaded_state_continues_exactly() -> None:
 
 def test_several_processes_count_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = ADA(interval=1, images=1000), ADA(interval=1, images=1000)
-    one.observe(logits(9, 10).repeat(2))
+    update(one, logits(9, 10).repeat(2))
     monkeypatch.setattr(processes, "world_size", lambda: 2)  # the other process has equal counts
-    two.observe(logits(9, 10))
+    update(two, logits(9, 10))
     assert torch.equal(one.p, two.p)
     assert two.p.item() == pytest.approx(0.02)
 
@@ -271,7 +289,7 @@ def buffers_after_each_update(share: int, of: int) -> list[Tensor]:
     augment, seen = ADA(0.1, interval=3, images=500), []
     for turn in range(12):
         every = torch.randn(16, generator=torch.Generator().manual_seed(turn)) + 0.8
-        augment.observe(every.chunk(of)[share])
+        update(augment, every.chunk(of)[share])
         seen += [b.clone() for b in (augment.p, augment.tally, augment.turns)]
     return seen
 

@@ -39,10 +39,11 @@ def test_p_changes_as_in_ada() -> None:
     for sign in (1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0):
         for augment in (ours, theirs):
             augment.observe(torch.full((8,), sign))
+            augment.adapt()
     # by 0.16 each two turns of 8 images: 0.26, 0.10, at r_t = 0 down to 0, 0.16
     assert ours.p.item() == pytest.approx(0.16)
     assert torch.equal(ours.p, theirs.p)
-    assert {name for name, _ in ours.named_buffers()} == {"p", "tally", "turns"}
+    assert set(ours.state_dict()) == {"p", "tally", "turns"}
 
 
 def test_disabled_apa_uses_no_random_numbers() -> None:
@@ -92,6 +93,8 @@ def test_the_game_updates_p() -> None:
     augment = APA(0.5, 0.0, 1, 64)
     players = game(augment)
     discriminator_inputs(players)
+    assert augment.p == 0.5  # within the update
+    players.after_discriminator_update()
     assert augment.p.item() in (0.25, 0.75)
     assert players.readings["augment/p"] == augment.p
 

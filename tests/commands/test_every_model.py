@@ -111,9 +111,15 @@ def fitted(node: DictConfig, devices: int) -> dict[str, Tensor]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-@pytest.mark.parametrize("model", [name for name in options("model") if translates(name)])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(name for name in options("model") if translates(name)),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("contragan", "reacgan")),
+    ],
+)
 def test_two_processes_equal_one(config: Compose, model: str) -> None:
-    """A game on images draws nothing that depends on the process."""
+    """A game on images draws nothing that depends on the process, nor do contrastive ones."""
     node = config(*brief(model), "steps=6", "batch_size=4", *SLOW)
     one, two = (fitted(node, devices) for devices in (1, 2))
     difference = {key: float((one[key] - two[key]).abs().max()) for key in one}

@@ -40,7 +40,11 @@ def head_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
 
 
-BOTH = pytest.mark.parametrize("contrast", [head_2c, head_d2d_ce])
+def paper_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN, shifted=False)
+
+
+BOTH = pytest.mark.parametrize("contrast", [head_2c, head_d2d_ce, paper_d2d_ce])
 
 
 def dot(a: Tensor, b: Tensor) -> float:
@@ -58,18 +62,48 @@ def test_2c_equals_its_definition() -> None:
     assert head_2c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
-def test_d2d_ce_equals_its_definition() -> None:
+def largest_pairs(e: Tensor) -> list[float]:
+    """Return for each image the largest of (e_i.e_j - m_n) / tau, over all other images j."""
+    others = [[j for j in range(len(e)) if j != i] for i in range(len(e))]
+    return [
+        max((dot(e[i], e[j]) - (1 - MARGIN)) / TEMPERATURE for j in row)
+        for i, row in enumerate(others)
+    ]
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+def test_d2d_ce_equals_its_definition(shifted: bool) -> None:
     e, proxy = random_embeddings()
+    shifts = largest_pairs(e) if shifted else len(e) * [0.0]
+    assert not shifted or (min(shifts) < 0 < max(shifts))
     total = 0.0
     for i in range(len(e)):
         near = exp(min(dot(e[i], proxy[i]) - MARGIN, 0) / TEMPERATURE)
         negatives = [
-            exp(max(dot(e[i], e[j]) - (1 - MARGIN), 0) / TEMPERATURE)
+            exp(max(dot(e[i], e[j]) - (1 - MARGIN), 0) / TEMPERATURE - shifts[i])
             for j in range(len(e))
             if LABELS[j] != LABELS[i]
         ]
         total -= log(near / (near + sum(negatives)))
-    assert head_d2d_ce(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+    contrast = head_d2d_ce if shifted else paper_d2d_ce
+    assert contrast(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+
+
+def test_the_shift_of_d2d_ce_is_a_constant() -> None:
+    e, proxy = (x.requires_grad_() for x in random_embeddings())
+    shifts = torch.tensor(largest_pairs(e.detach()), dtype=torch.float64)
+
+    def with_constant_shifts(e: Tensor, proxy: Tensor) -> Tensor:
+        near = ((e * proxy).sum(1) - MARGIN).clamp(max=0) / TEMPERATURE
+        far = ((e @ e.T - (1 - MARGIN)).clamp(min=0) / TEMPERATURE - shifts[:, None]).exp()
+        others = (far * (LABELS[:, None] != LABELS)).sum(1)
+        return -(near - (near.exp() + others).log()).mean()
+
+    expected = torch.autograd.grad(with_constant_shifts(e, proxy), [e, proxy])
+    for gradient, other in zip(
+        torch.autograd.grad(head_d2d_ce(e, proxy, LABELS), [e, proxy]), expected, strict=True
+    ):
+        assert torch.allclose(gradient, other, atol=1e-12)
 
 
 @BOTH
@@ -87,7 +121,7 @@ def test_losses_do_not_depend_on_the_order_of_the_classes(contrast: Contrast) ->
     assert torch.allclose(contrast(e, proxy, named), contrast(e, proxy, LABELS))
 
 
-@BOTH
+@pytest.mark.parametrize("contrast", [head_2c, paper_d2d_ce])
 def test_gradients_equal_finite_differences(contrast: Contrast) -> None:
     e, proxy = (x.requires_grad_() for x in random_embeddings())
     assert torch.autograd.gradcheck(lambda a, b: contrast(a, b, LABELS), (e, proxy))
@@ -141,7 +175,11 @@ def test_2c_always_has_a_gradient() -> None:
 
 @pytest.mark.parametrize(
     ("conditioning", "kind"),
-    [(Contrastive(3, dim=5), head_2c), (DataToData(3, dim=5), head_d2d_ce)],
+    [
+        (Contrastive(3, dim=5), head_2c),
+        (DataToData(3, dim=5), head_d2d_ce),
+        (DataToData(3, dim=5, shifted=False), paper_d2d_ce),
+    ],
 )
 def test_heads_normalise_embeddings_and_proxies(
     conditioning: Contrastive | DataToData, kind: Contrast
@@ -157,12 +195,13 @@ def test_heads_normalise_embeddings_and_proxies(
     proxy = head.proxy.weight[LABELS]
     e, proxy = (x / x.square().sum(1, keepdim=True).sqrt() for x in (e, proxy))
     assert torch.allclose(head.class_loss(h, LABELS), kind(e, proxy, LABELS), rtol=1e-5)
+    assert torch.allclose(head.class_outputs(h), e)
 
 
 def test_defaults_of_the_papers() -> None:
     two, d2d = Contrastive(3), DataToData(3)
     assert (two.dim, two.temperature) == (512, 1.0)
-    assert (d2d.dim, d2d.temperature, d2d.margin) == (512, 0.5, 0.98)
+    assert (d2d.dim, d2d.temperature, d2d.margin, d2d.shifted) == (512, 0.5, 0.98, True)
 
 
 def test_the_logit_ignores_the_label() -> None:

@@ -33,10 +33,10 @@ class PlainGenerator(nn.Module):
 
 
 class PlainNetworks:
-    """A generator and a critic whose features are the flat images."""
+    """A generator, a critic whose features are the flat images, and a classifier of these."""
 
-    def __init__(self, generator: nn.Module, critic: Map) -> None:
-        self.critic = critic
+    def __init__(self, generator: nn.Module, critic: Map, classifier: Map | None = None) -> None:
+        self.critic, self.classifier = critic, classifier
         self.generator = (
             generator if isinstance(generator, Generator) else PlainGenerator(generator)
         )
@@ -47,6 +47,9 @@ class PlainNetworks:
     def discriminate(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         return self.critic(images), self.features(images)
 
+    def class_outputs(self, h: Tensor) -> Tensor | None:
+        return None if self.classifier is None else self.classifier(h)
+
 
 def discriminator_pass(
     critic: Map, real: Tensor, fake: Tensor, z: Tensor | None = None, generator: Map | None = None
@@ -55,7 +58,8 @@ def discriminator_pass(
     real, fake = real.requires_grad_(), fake.requires_grad_()
     z = torch.randn(len(real), 2) if z is None else z
     batch = LatentBatch(real, None, z, torch.rand(len(real)))
-    out = DiscriminatorOutputs(batch, real, fake, critic(real), critic(fake), real, fake)
+    features = real.flatten(1), fake.flatten(1)
+    out = DiscriminatorOutputs(batch, real, fake, critic(real), critic(fake), *features)
     return out, PlainNetworks(PlainGenerator(generator or (lambda z: fake)), critic)
 
 

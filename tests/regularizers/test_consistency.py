@@ -6,7 +6,8 @@ from torch import Tensor
 
 from gan.regularizers.balanced_consistency import BalancedConsistency
 from gan.regularizers.consistency import ConsistencyRegularization
-from tests.regularizers.passes import discriminator_pass, linear
+from gan.regularizers.latent_consistency import LatentConsistency
+from tests.regularizers.passes import PlainNetworks, discriminator_pass, linear
 
 SHAPE = (4, 1, 2, 3)
 
@@ -77,3 +78,44 @@ def test_the_weights_of_the_papers() -> None:
     assert torch.allclose(reals, 10 * passed[0].real_logits.square().mean())
     both = BalancedConsistency(doubled).penalty(*passed)
     assert torch.allclose(both - reals, 10 * passed[0].fake_logits.square().mean())
+
+
+def classified(h: Tensor) -> Tensor:
+    """Return two outputs of flat images: the first pixel, and twice the second."""
+    return h[:, :2] * torch.tensor([1.0, 2.0])
+
+
+def class_distance(images: Tensor, others: Tensor) -> float:
+    """Return the mean squared difference of the outputs of a classifier, number by number."""
+    pairs = zip(images.flatten(1).tolist(), others.flatten(1).tolist(), strict=True)
+    squares = [float((a[0] - b[0]) ** 2 + 4 * (a[1] - b[1]) ** 2) for a, b in pairs]
+    return sum(squares) / (2 * len(squares))
+
+
+def with_classifier(networks: PlainNetworks) -> PlainNetworks:
+    networks.classifier = classified
+    return networks
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_outputs_of_a_classifier_are_compared_with_the_same_weight(balanced: bool) -> None:
+    real, fake = torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
+    kind = BalancedConsistency if balanced else ConsistencyRegularization
+    term = kind(doubled, weight=7.0)
+    out, networks = discriminator_pass(linear(weight()), real, fake)
+    logits_alone = term.penalty(out, networks).item()
+    both = term.penalty(out, with_classifier(networks)).item()
+    expected = 7.0 * class_distance(real.detach(), 2 * real.detach())
+    if balanced:
+        expected += 10.0 * class_distance(fake.detach(), 2 * fake.detach())
+    assert both - logits_alone == pytest.approx(expected, rel=1e-5)
+
+
+def test_latent_consistency_compares_outputs_of_a_classifier() -> None:
+    real, moved = torch.randn(SHAPE).double(), torch.randn(SHAPE).double()
+    fake = torch.randn(SHAPE).double()
+    out, networks = discriminator_pass(linear(weight()), real, fake, generator=lambda z: moved)
+    term = LatentConsistency(weight_dis=3.0)
+    logits_alone = term.penalty(out, networks).item()
+    both = term.penalty(out, with_classifier(networks)).item()
+    assert both - logits_alone == pytest.approx(3.0 * class_distance(fake, moved), rel=1e-5)

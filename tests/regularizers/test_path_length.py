@@ -57,6 +57,24 @@ def test_the_term_and_its_running_mean_by_hand(monkeypatch: pytest.MonkeyPatch) 
         assert term.item() == pytest.approx(2 * (lengths - mean).square().mean().item(), rel=1e-4)
 
 
+def test_the_running_mean_has_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """d/dA of the term, with a = 0.9 a' + 0.1 E l, is 2 w E (l - a) (dl - 0.1 E dl)."""
+    y = torch.randn(4, 1, 4, 4)
+    monkeypatch.setattr(torch, "randn_like", lambda images: y)
+    matrix = torch.randn(16, 5, requires_grad=True)
+    regularizer, generator = PathLength(weight=2.0, decay=0.1, shrink=1), Linear(matrix.detach())
+    regularizer.mean.fill_(5.0)
+    term = regularizer.generator_penalty(*generator_pass(generator, torch.randn(4, 5)))
+    (gradient,) = torch.autograd.grad(term, generator.matrix)
+    lengths = (y.view(4, 16) / 4 @ matrix).norm(dim=1)
+    a = 0.9 * 5.0 + 0.1 * lengths.mean()
+    slopes = [torch.autograd.grad(length, matrix, retain_graph=True)[0] for length in lengths]
+    mean = sum(slopes) / 4
+    pairs = zip(lengths.tolist(), slopes, strict=True)
+    expected = sum(2 * 2.0 * (length - a.item()) * (slope - 0.1 * mean) for length, slope in pairs)
+    assert torch.allclose(gradient, expected / 4, atol=1e-5)
+
+
 def test_its_gradient_shortens_long_paths() -> None:
     generator = Linear(torch.randn(16, 5))
     regularizer = PathLength(shrink=1)

@@ -103,10 +103,16 @@ def test_interpolates_lie_between_each_real_and_its_fake() -> None:
 
 def test_dragan_points_surround_the_reals() -> None:
     v, _ = linear_pass(weight(1.0))
+    torch.manual_seed(0)
     moved = (DRAGAN(spread=0.5).points(v) - v.real).detach()
-    assert moved.min() >= 0
-    assert moved.max() <= 0.5 * v.real.std() + 1e-6
-    assert moved.std() > 0.1
+    torch.manual_seed(0)
+    noise = torch.rand_like(v.real)
+    deviation = (v.real - v.real.mean()).square().mean().sqrt()
+    expected = torch.stack(
+        [epsilon * 0.5 * deviation * u for epsilon, u in zip(v.batch.epsilon, noise, strict=True)]
+    )
+    assert v.batch.epsilon.std() > 0.1
+    assert torch.allclose(moved, expected, atol=1e-6)
 
 
 def test_weight_clip_projects_every_parameter() -> None:
@@ -120,19 +126,40 @@ def test_weight_clip_projects_every_parameter() -> None:
     assert clip.penalty(*linear_pass(weight(1.0))) is None
 
 
+def lecam_outputs(real: float, fake: float) -> DiscriminatorOutputs:
+    images, logits = torch.zeros(2, 1, 1, 1), (torch.full((2,), real), torch.full((2,), fake))
+    batch = LatentBatch(images, None, torch.zeros(2, 1), torch.zeros(2))
+    return DiscriminatorOutputs(batch, images, images, *logits, images, images)
+
+
 def test_lecam_by_hand() -> None:
     _, networks = linear_pass(weight(1.0))
-
-    def outputs(real: float, fake: float) -> DiscriminatorOutputs:
-        images, logits = torch.zeros(2, 1, 1, 1), (torch.full((2,), real), torch.full((2,), fake))
-        batch = LatentBatch(images, None, torch.zeros(2, 1), torch.zeros(2))
-        return DiscriminatorOutputs(batch, images, images, *logits, images, images)
-
     lecam = LeCam(weight=0.3, decay=0.9, start=1)
-    assert lecam.penalty(outputs(1.0, -2.0), networks).item() == 0
+    assert lecam.penalty(lecam_outputs(1.0, -2.0), networks).item() == 0
     anchors = (0.9 * 1.0 + 0.1 * 3.0, 0.9 * -2.0 + 0.1 * -1.0)
     expected = 0.3 * ((3.0 - anchors[1]) ** 2 + (-1.0 - anchors[0]) ** 2)
-    assert lecam.penalty(outputs(3.0, -1.0), networks).item() == pytest.approx(expected, rel=1e-5)
+    assert lecam.penalty(lecam_outputs(3.0, -1.0), networks).item() == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "sides"), [(2.0, -2.0, (1, 1)), (-3.0, -2.0, (0, 1)), (2.0, 3.0, (1, 0))]
+)
+@pytest.mark.parametrize("clamped", [True, False])
+def test_lecam_drops_logits_beyond_the_other_side(
+    real: float, fake: float, sides: tuple[int, int], clamped: bool
+) -> None:
+    """Anchors are 1 for reals and -1 for fakes."""
+    _, networks = linear_pass(weight(1.0))
+    lecam = LeCam(weight=0.3, decay=1.0, start=0, clamped=clamped)
+    lecam.real_anchor.fill_(1.0)
+    lecam.fake_anchor.fill_(-1.0)
+    lecam.uses.fill_(1.0)
+    out = lecam_outputs(real, fake)
+    both = sides if clamped else (1, 1)
+    expected = 0.3 * (both[0] * (real + 1) ** 2 + both[1] * (fake - 1) ** 2)
+    assert lecam.penalty(out, networks).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_every_below_one_is_refused() -> None:
