@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan import processes
-from gan.layers.precision import full_precision
+from gan.layers.precision import at_least_float32, full_precision
 
 _SMALLEST = 1e-8  # standard deviation that is divided by
 
@@ -111,7 +111,7 @@ def initialize_from_data(network: nn.Module, inputs: Tensor) -> None:
     try:
         if handles:
             with full_precision(inputs.device):
-                network(inputs.float())
+                network(at_least_float32(inputs))
     finally:
         for handle in handles:
             handle.remove()

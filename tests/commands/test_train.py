@@ -360,6 +360,33 @@ def resume(
     return a
 
 
+MOVING = ["model=r3gan", "data=digits", *SMALL["r3gan"], "burn_in=1.0", "averaging.ramp=null"]
+
+
+@pytest.mark.parametrize("schedule", thinned(["burn_in", "linear", "late_linear"], keep=3))
+def test_schedules_go_on_where_a_run_is_resumed(
+    config: Compose, tmp_path: Path, schedule: str
+) -> None:
+    resume(config, tmp_path, [*MOVING, f"schedule={schedule}", "callbacks.telemetry.every=1"])
+    shares = {
+        "burn_in": [0.25 + 0.375 * (1 + math.cos(math.pi * k / 6)) for k in range(6)],
+        "linear": [1 - k / 6 for k in range(6)],
+        "late_linear": [min(1, 2 - k / 3) for k in range(6)],
+    }[schedule]
+    for player in ("generator", "discriminator"):
+        rates = [float(row[f"lr/{player}"]) for row in table(tmp_path / "parts")]
+        assert rates == pytest.approx([rates[0] * share for share in shares])
+    whole, parts = (
+        torch.load(tmp_path / run / "checkpoints/last.ckpt")["optimizer_states"]
+        for run in ("whole", "parts")
+    )
+    for one, other in zip(whole, parts, strict=True):
+        assert one["param_groups"] == other["param_groups"]
+        first, second = one["param_groups"][0]["initial_betas"]
+        second *= 1.1 - 0.05 * (1 + math.cos(math.pi * 5 / 6))
+        assert one["param_groups"][0]["betas"] == pytest.approx((first, second))
+
+
 def test_resuming_a_finished_run_asks_for_more_steps(config: Compose, tmp_path: Path) -> None:
     train(config(*TINY))
     with pytest.raises(InputError, match="larger steps="):

@@ -1,0 +1,117 @@
+"""What is measured: the chosen split, reals as they are stored, and images of their seed."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gan.algorithms.latent import LatentGame
+from gan.algorithms.two_player import TwoPlayerGame
+from gan.callbacks.evaluation import MetricsCallback
+from gan.metrics.evaluation import OTHER, Evaluation
+from gan.metrics.feature_metric import Role
+from gan.metrics.frechet import FrechetDistance
+from gan.metrics.memorisation import Memorisation
+from gan.settings.trust import build
+from tests.callbacks.stage import digits, game
+from tests.conftest import Compose
+from tests.golden import cases, formula
+from tests.metrics.tiny_data import Corners, TinyDataset, stripes
+
+SPLITS = {"train": 90, "validation": 80, "test": 70}  # images of each
+
+
+@pytest.fixture
+def three() -> TinyDataset:
+    """Return a data set of three splits."""
+    return TinyDataset({name: stripes(n, 1, seed=n) for name, n in SPLITS.items()})
+
+
+def evaluation(cache: Path, split: str | None) -> Evaluation:
+    return Evaluation(
+        Corners(),
+        {"fid": FrechetDistance(), "memorisation": Memorisation()},
+        every=0,
+        num_fakes=70,
+        cache=str(cache),
+        split=split,
+        min_fakes=2,
+    )
+
+
+@pytest.mark.parametrize("split", [None, *SPLITS])
+def test_reals_are_those_of_the_chosen_split(
+    tmp_path: Path, three: TinyDataset, split: str | None
+) -> None:
+    measured = evaluation(tmp_path, split)
+    measured.prepare(three, torch.device("cpu"))
+    chosen = split or "validation"  # where there is one
+    assert three.passes == [chosen, OTHER[chosen]]
+    assert measured.split == measured.stamp()["real_split"] == chosen
+    assert measured.stamp()["real_count"] == SPLITS[chosen]
+    fid = measured.metrics["fid"]
+    assert isinstance(fid, FrechetDistance)
+    features = Corners().extract(three.split(chosen).pixels)[0].double()
+    assert torch.allclose(fid.moments(Role.REAL)[0], features.mean(0))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_fakes_get_labels_and_reals_of_the_chosen_split(split: str) -> None:
+    players, asked = game(num_classes=10), []
+    data = digits(1)
+    batch = data.batch
+
+    def noted(name: str, indices: Tensor) -> Any:
+        asked.append(name)
+        return batch(name, indices)
+
+    data.batch = noted  # type: ignore[assignment,method-assign]
+    where: Any = SimpleNamespace(global_rank=0, world_size=1, datamodule=data)
+    chosen: Any = SimpleNamespace(split=split, num_fakes=20, batch_size=10)
+    fakes = list(MetricsCallback(chosen)._fakes(where, players))
+    assert asked == [split, split]
+    assert [len(images) for images, _ in fakes] == [10, 10]
+
+
+@pytest.mark.parametrize("data", ["digits", "synthetic", "ring"])
+def test_measured_reals_are_never_flipped(config: Compose, data: str) -> None:
+    node = config(f"data={data}", "data.flip=true", "model=mlp")
+    module = build(node.data)
+    for split in module.splits:
+        stored = module.split(split)
+        few = torch.arange(8)
+        expected = stored.to_float(stored.images(few))
+        assert torch.equal(module.batch(split, few)[0], expected)
+        assert torch.equal(next(iter(module.reals(split, 8)))[0], expected)
+
+
+def styled(model: str) -> LatentGame:
+    players: TwoPlayerGame[Any] = build(cases.config(f"model/{model}", "seed=5").model)
+    assert isinstance(players, LatentGame)
+    formula.fill(players)
+    for module in players.scheduled:
+        module.set_progress(10**9)
+    return players
+
+
+@pytest.mark.parametrize("model", ["stylegan", "stylegan2"])
+def test_pixel_noise_follows_seed_and_number_of_the_image(model: str) -> None:
+    players = styled(model)
+    z = players.latents(1, seed=1).expand(6, -1)
+    images = players.decode(z, seed=2)
+    assert not any(torch.allclose(images[0], image, atol=1e-3) for image in images[1:])
+    assert torch.allclose(players.decode(z[:2], seed=2, first=3), images[3:5], atol=1e-5)
+    assert not torch.allclose(players.decode(z, seed=3), images, atol=1e-3)
+    fixed = players.decode(z)
+    assert torch.allclose(fixed, fixed[:1].expand_as(fixed), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["stylegan", "stylegan2"])
+def test_measured_images_are_those_of_the_seed(model: str) -> None:
+    players = styled(model)
+    real = torch.zeros(3, 3, 32, 32)
+    batches = [players.validation_step((real, None), k)["fake"] for k in (0, 1)]
+    assert torch.allclose(torch.cat(batches), players.sample(6, seed=5), atol=1e-5)
