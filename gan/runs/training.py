@@ -33,6 +33,7 @@ from gan.callbacks.telemetry import Telemetry
 from gan.callbacks.translation_metrics import TranslationMetrics
 from gan.devices import hardware
 from gan.errors import InputError
+from gan.layers.folding import FoldedConv2d
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.metrics.translation_evaluation import TranslationEvaluation
@@ -149,9 +150,12 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
 
 
 def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
-    """Set memory format, compilation and the devices over which batch statistics are taken."""
+    """Set memory format, folds, compilation and the devices of batch statistics."""
     if node.channels_last:
         game.to(memory_format=torch.channels_last)
+    for module in game.modules():
+        if isinstance(module, FoldedConv2d):
+            module.fold = node.get("fold", True)
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
     if node.compile:
