@@ -31,7 +31,7 @@ from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
 from gan.callbacks.translation_metrics import TranslationMetrics
-from gan.devices import hardware
+from gan.devices import hardware, lacks_bfloat16
 from gan.errors import InputError
 from gan.layers.folding import FoldedConv2d
 from gan.layers.synchronised import SynchronisedBatchNorm
@@ -125,6 +125,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     node = build(config.accelerator, list(config.allow_targets))
     if node["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
+    _check_precision(node)
     try:
         trainer = pl.Trainer(
             **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
@@ -147,6 +148,17 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     scale_losses(trainer.strategy)
     trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
     return trainer
+
+
+def _check_precision(node: dict[str, Any]) -> None:
+    """Refuse bfloat16 on a CPU that has no instructions for it."""
+    found = node["accelerator"] == "auto" and not torch.cuda.is_available()
+    on_cpu = found or node["accelerator"] == "cpu"
+    if on_cpu and str(node["precision"]).startswith("bf16") and lacks_bfloat16():
+        raise InputError(
+            f"accelerator.precision={node['precision']}: this CPU has no instructions for "
+            "bfloat16, and training would take about 16 times as long: choose accelerator=cpu"
+        )
 
 
 def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:

@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.layers.folding import FoldedConv2d, PooledConv2d, UpsampledConv2d
 from gan.layers.residual import DownBlock, UpBlock
 
+
 class UnconditionalNorm(nn.BatchNorm2d):
     """Batch normalisation that takes a condition and ignores it."""
 
