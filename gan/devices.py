@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 _NVML = "libnvidia-ml.so.1"  # NVIDIA's management library, part of the driver
 _AMD = Path("/dev/kfd")  # AMD's compute driver
+_CPUINFO = Path("/proc/cpuinfo")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # flags of x86 and ARM processors
+_AMPERE = 8  # compute capability of the first GPUs with bfloat16
 
 
 def _count() -> int:
@@ -47,6 +51,45 @@ def visible_gpus() -> list[str]:
             break
         names.append(name)
     return names if len(set(names)) == len(names) else []
+
+
+def _capability(name: str) -> int:
+    """Return the major compute capability of a GPU by its index or identifier, 0 if unknown."""
+    library, handle = ctypes.CDLL(_NVML), ctypes.c_void_p()
+    if name.isdigit():
+        failed = library.nvmlDeviceGetHandleByIndex_v2(int(name), ctypes.byref(handle))
+    else:
+        failed = library.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(handle))
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    if failed or library.nvmlDeviceGetCudaComputeCapability(
+        handle, ctypes.byref(major), ctypes.byref(minor)
+    ):
+        return 0
+    return major.value
+
+
+def preferred_precision() -> str:
+    """Return the precision of training on the devices of this machine.
+
+    "bf16-mixed" if all visible GPUs compute in bfloat16, that is from compute capability 8.0 on,
+    else "32-true".
+    """
+    gpus = visible_gpus()
+    try:
+        modern = bool(gpus) and all(_capability(name) >= _AMPERE for name in gpus)
+    except (OSError, AttributeError):
+        modern = False
+    return "bf16-mixed" if modern else "32-true"
+
+
+def lacks_bfloat16() -> bool:
+    """Return whether the processor is known to have no instructions for bfloat16."""
+    try:
+        text = _CPUINFO.read_text()
+    except OSError:
+        return False
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, flags=re.MULTILINE)
+    return flags is not None and not _BFLOAT16 & set(flags[1].split())
 
 
 def hardware(device: "torch.device") -> str:

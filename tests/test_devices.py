@@ -1,5 +1,6 @@
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ class Library:
     Args:
         count: of GPUs.
         status: of the start of the library, 0 if it works.
+        capabilities: major compute capability of each, 0 if it cannot be told.
     """
 
-    def __init__(self, count: int, status: int = 0) -> None:
-        self.count, self.status = count, status
+    def __init__(self, count: int, status: int = 0, capabilities: Sequence[int] = ()) -> None:
+        self.count, self.status, self.capabilities = count, status, capabilities
 
     def nvmlInit_v2(self) -> int:  # noqa: N802
         return self.status
@@ -26,6 +28,17 @@ class Library:
     def nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
         count._obj.value = self.count
         return 0
+
+    def nvmlDeviceGetHandleByIndex_v2(self, index: int, handle: Any) -> int:  # noqa: N802
+        handle._obj.value = index + 1
+        return 0
+
+    def nvmlDeviceGetHandleByUUID(self, name: bytes, handle: Any) -> int:  # noqa: N802
+        return self.nvmlDeviceGetHandleByIndex_v2(int(name.removeprefix(b"GPU-")), handle)
+
+    def nvmlDeviceGetCudaComputeCapability(self, handle: Any, major: Any, minor: Any) -> int:  # noqa: N802
+        major._obj.value = self.capabilities[handle.value - 1]
+        return int(major._obj.value == 0)
 
 
 @pytest.fixture
@@ -96,3 +109,47 @@ def test_a_device_by_name() -> None:
     assert devices.find_device("cpu") == torch.device("cpu")
     with pytest.raises(InputError, match="device=abacus"):
         devices.find_device("abacus")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f\n", True),
+        ("processor : 0\nflags\t\t: fpu avx512_bf16 avx2\n", False),
+        ("processor : 0\nFeatures\t: fp asimd bf16\n", False),
+        ("processor : 0\nFeatures\t: fp asimd\n", True),
+        ("processor : 0\n", False),
+        (None, False),
+    ],
+)
+def test_processors_without_bfloat16(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, expected: bool
+) -> None:
+    monkeypatch.setattr(devices, "_CPUINFO", tmp_path / "cpuinfo")
+    if text is not None:
+        (tmp_path / "cpuinfo").write_text(text)
+    assert devices.lacks_bfloat16() is expected
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        *(([], "32-true"), ([7], "32-true"), ([0], "32-true"), ([9, 7], "32-true")),
+        *(([8], "bf16-mixed"), ([9, 9], "bf16-mixed")),
+    ],
+)
+def test_the_precision_of_a_machine(
+    machine: Callable[[Library | None], None], capabilities: list[int], expected: str
+) -> None:
+    machine(Library(len(capabilities), capabilities=capabilities) if capabilities else None)
+    assert devices.preferred_precision() == expected
+
+
+def test_gpus_by_identifier_have_a_precision(
+    machine: Callable[[Library | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(Library(2, capabilities=[9, 7]))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-0")
+    assert devices.preferred_precision() == "bf16-mixed"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
+    assert devices.preferred_precision() == "32-true"

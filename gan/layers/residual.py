@@ -5,6 +5,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
+from gan.layers.folding import PooledConv2d, UpsampledConv2d
+
 NormLayer = Callable[[int], nn.Module]
 
 
@@ -30,7 +32,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList([norm(before), norm(after)])
         self.branch = nn.ModuleList(
-            [nn.Conv2d(before, after, 3, padding=1), nn.Conv2d(after, after, 3, padding=1)]
+            [UpsampledConv2d(before, after), nn.Conv2d(after, after, 3, padding=1)]
         )
         self.skip = nn.Conv2d(before, after, 1)
 
@@ -43,7 +45,7 @@ class UpBlock(nn.Module):
         """
         first, second = self.norms
         widen, refine = self.branch
-        h = widen(_upsample(relu(first(x, condition))))
+        h = widen(relu(first(x, condition)))
         h = refine(relu(second(h, condition)))
         # 1x1 convolution before upsampling: same result, lower cost
         mixed: Tensor = h + _upsample(self.skip(x))
@@ -80,7 +82,7 @@ class DownBlock(nn.Module):
             nn.Conv2d(before, after, 3, padding=1),
             norm(after),
             nn.ReLU(),
-            nn.Conv2d(after, after, 3, padding=1),
+            PooledConv2d(after, after) if down else nn.Conv2d(after, after, 3, padding=1),
         )
         self.skip = nn.Conv2d(before, after, 1) if down or before != after else nn.Identity()
 
@@ -91,5 +93,5 @@ class DownBlock(nn.Module):
             mixed: Tensor = h + self.skip(x)
             return mixed
         # pooling before the 1x1 convolution: same result, lower cost
-        shorter: Tensor = avg_pool2d(h, 2) + self.skip(avg_pool2d(x, 2))
+        shorter: Tensor = h + self.skip(avg_pool2d(x, 2))
         return shorter

@@ -31,8 +31,9 @@ from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
 from gan.callbacks.translation_metrics import TranslationMetrics
-from gan.devices import hardware
+from gan.devices import hardware, lacks_bfloat16
 from gan.errors import InputError
+from gan.layers.folding import FoldedConv2d
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.metrics.translation_evaluation import TranslationEvaluation
@@ -124,6 +125,7 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     node = build(config.accelerator, list(config.allow_targets))
     if node["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
+    _check_precision(node)
     try:
         trainer = pl.Trainer(
             **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
@@ -148,10 +150,24 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     return trainer
 
 
+def _check_precision(node: dict[str, Any]) -> None:
+    """Refuse bfloat16 on a CPU that has no instructions for it."""
+    found = node["accelerator"] == "auto" and not torch.cuda.is_available()
+    on_cpu = found or node["accelerator"] == "cpu"
+    if on_cpu and str(node["precision"]).startswith("bf16") and lacks_bfloat16():
+        raise InputError(
+            f"accelerator.precision={node['precision']}: this CPU has no instructions for "
+            "bfloat16, and training would take about 16 times as long: choose accelerator=cpu"
+        )
+
+
 def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
-    """Set memory format, compilation and the devices over which batch statistics are taken."""
+    """Set memory format, folds, compilation and the devices of batch statistics."""
     if node.channels_last:
         game.to(memory_format=torch.channels_last)
+    for module in game.modules():
+        if isinstance(module, FoldedConv2d):
+            module.fold = node.get("fold", True)
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
     if node.compile:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan.devices import visible_gpus
+from gan.devices import preferred_precision, visible_gpus
 from gan.errors import InputError
 from gan.settings.cache import cache_folder
 from gan.settings.start import run_start, start_time
@@ -62,7 +62,8 @@ def register() -> None:
     ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
     ``${product:a,b,...}``, ``${quotient:a,b}``, ``${largest:a,b,...}``,
     ``${by_size:PAPER,SMALL,TINY}``,
-    ``${job_folder:OVERRIDES}``, ``${workers:}`` and ``${cache_folder:}``.
+    ``${job_folder:OVERRIDES}``, ``${workers:}``,
+    ``${preferred_precision:}`` and ``${cache_folder:}``.
     """
     OmegaConf.register_new_resolver("began", start_time, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: run_start()[1], replace=True)
@@ -72,6 +73,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("by_size", by_size, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)
+    OmegaConf.register_new_resolver("preferred_precision", preferred_precision, replace=True)
     OmegaConf.register_new_resolver("cache_folder", lambda: str(cache_folder()), replace=True)
 
 

@@ -1,0 +1,45 @@
+"""The devices and the precision of training."""
+
+import pytest
+import torch
+
+from gan.commands.train import train
+from gan.errors import InputError
+from gan.layers.folding import FoldedConv2d
+from gan.runs import training
+from tests.conftest import Compose
+
+GIVEN = ["accelerator=cpu_amp", "accelerator.precision=bf16-mixed"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="accelerator=auto takes the GPU")
+@pytest.mark.parametrize("given", GIVEN)
+def test_bfloat16_without_instructions_is_refused(
+    config: Compose, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setattr(training, "lacks_bfloat16", lambda: True)
+    with pytest.raises(InputError, match=r"bf16-mixed: this CPU has no .* accelerator=cpu$"):
+        train(config("model=mlp", given))
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_folds_are_a_setting(config: Compose, monkeypatch: pytest.MonkeyPatch, fold: bool) -> None:
+    called: list[bool] = []
+    plain = FoldedConv2d.forward
+
+    def record(self: FoldedConv2d, x: torch.Tensor) -> torch.Tensor:
+        called.append(self.fold)
+        return plain(self, x)
+
+    monkeypatch.setattr(FoldedConv2d, "forward", record)
+    train(
+        config(
+            "model=sngan",
+            "size=tiny",
+            "steps=1",
+            "metrics=[]",
+            f"accelerator.fold={str(fold).lower()}",
+        )
+    )
+    assert called
+    assert set(called) == {fold}
