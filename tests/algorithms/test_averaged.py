@@ -86,3 +86,20 @@ def test_making_images_changes_nothing(model: str) -> None:
     assert torch.equal(before, torch.get_rng_state())
     assert [module.training for module in game.modules()] == modes
     assert all(torch.equal(state[key], value) for key, value in game.state_dict().items())
+
+
+@pytest.mark.parametrize("model", ["pix2pix", "srgan"])
+def test_restorations_keep_what_the_source_knows(model: str) -> None:
+    config = cases.config(f"model/{model}", "task=inpaint", "averaging=ema")
+    game: Any = build(config.model)
+    formula.fill(game)
+    whole = values.images(3, cases.SIDE, 1).float()
+    source = game.task(whole, [(k,) for k in range(len(whole))])
+    hole = (source == 0).all(1, keepdim=True).expand_as(source)
+    assert 0 < hole.float().mean() < 1
+    made = [game.validation_step(((source, None), (whole, None)), 0)["fake"]]
+    made += [game.translate(source), game.restore(source), game(source)]
+    made.append(game.restored(game.generator, source))  # in training
+    for images in made:
+        assert torch.equal(images[~hole], source[~hole])
+        assert not torch.equal(images[hole], source[hole])

@@ -36,6 +36,14 @@ def test_half_of_the_images_are_exchanged() -> None:
     assert sum(ages) / len(ages) == pytest.approx(100, rel=0.1)
 
 
+def test_places_are_chosen_by_chance() -> None:
+    size = 4
+    returned = shown(ImagePool(size, 1, 1), 2000)
+    gaps = [(k - n) % size for k, n in enumerate(returned) if n != k]
+    for gap in range(size):
+        assert gaps.count(gap) / len(gaps) == pytest.approx(1 / size, abs=0.08)
+
+
 def test_each_image_is_returned_once_or_stored() -> None:
     pool = ImagePool(7, 1, 1)
     returned = shown(pool, 300)

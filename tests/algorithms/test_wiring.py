@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gan.algorithms.bigan import BiGAN
@@ -27,6 +27,12 @@ from gan.losses.least_squares import LeastSquares
 from gan.losses.own import OwnLoss
 from gan.losses.relativistic import RelativisticAverage, RelativisticPairing
 from gan.networks.base import Discriminator
+from gan.regularizers.base import (
+    DiscriminatorOutputs,
+    GeneratorOutputs,
+    Networks,
+    Regularizer,
+)
 from tests.configs import options, thinned
 from tests.golden import formula, values
 
@@ -317,3 +323,47 @@ def test_gradients_flow_through_the_logits_that_a_player_can_change(name: str, l
         assert fake.requires_grad
         assert (real is not None) == (LOSSES[loss].relativistic or encodes)
         assert real is None or real.requires_grad == encodes
+
+
+class Noting(Regularizer):
+    """A regularizer of every second update that notes when it is asked."""
+
+    def __init__(self, game: TwoPlayerGame[Any]) -> None:
+        super().__init__(every=2)
+        self.game, self.notes = [game], list[tuple[str, int, int]]()  # no submodule
+
+    def _note(self, what: str) -> None:
+        (game,) = self.game
+        self.notes.append((what, game.clock.step, game.turn))
+
+    def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> None:
+        self._note("penalty")
+
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> None:
+        self._note("generator_penalty")
+
+    def select(self, fake_logits: Tensor, images: int) -> Tensor:
+        self._note("select")
+        assert images == self.game[0].clock.images
+        return fake_logits
+
+    def project(self, discriminator: nn.Module) -> None:
+        self._note("project")
+
+
+@pytest.mark.parametrize("name", thinned(MODELS, keep=4))
+def test_regularizers_are_asked_in_every_nth_update_of_their_player(name: str) -> None:
+    game: Any
+    game, data = values.prepared(name, "n_critic=3")
+    holders = getattr(game, "critics", None) or [game]
+    own = [Noting(game) for _ in holders]
+    for holder, noting in zip(holders, own, strict=True):
+        holder.regularizers["noting"] = noting
+    with formula.fixed_draws():
+        values.train(game, data)
+    for noting in own:
+        when = defaultdict(list)
+        for what, step, turn in noting.notes:
+            when[what].append((step, turn))
+        assert when["penalty"] == when["project"] == [(0, 0), (0, 2), (1, 1)]
+        assert when["select"] == when["generator_penalty"] == [(0, 2)]

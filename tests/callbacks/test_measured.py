@@ -115,3 +115,12 @@ def test_measured_images_are_those_of_the_seed(model: str) -> None:
     real = torch.zeros(3, 3, 32, 32)
     batches = [players.validation_step((real, None), k)["fake"] for k in (0, 1)]
     assert torch.allclose(torch.cat(batches), players.sample(6, seed=5), atol=1e-5)
+
+
+def test_images_without_labels_are_of_the_classes_in_turn() -> None:
+    players = game(num_classes=3)
+    alike = players.generate(1, range(4, 8)), players.sample(8, seed=1)[4:]
+    assert torch.allclose(*alike, atol=1e-6)
+    told = players.generate(1, range(4, 8), torch.tensor([1, 2, 0, 1]))
+    assert torch.equal(alike[0], told)
+    assert not torch.allclose(told, players.generate(1, range(4, 8), torch.zeros(4).long()))

@@ -9,6 +9,7 @@ from tests.configs import options
 
 SIDE = 32  # pixels, at which attention, all stages and all norms act
 TINY = ["model=dcgan", *WIDTHS, "critic_norm=none", "data.resolution=16"]
+TOP_K = [f"regularizers.top_k.{k}" for k in ("gamma=0.9", "epoch_images=1000")]  # 2 of 4
 TAUGHT_BY = ["model=acgan", *WIDTHS, "data.resolution=16"]
 OTHER = {  # what an option needs besides, or instead of TINY
     "conditioning=class_norm": ["model=sngan", *WIDTHS, "data.resolution=16"],
@@ -50,6 +51,8 @@ def overrides(name: str) -> list[str]:
         return [f"experiment={option}", "size=tiny", *LARGE.get(option, [])]
     if group == "likelihood":
         return ["model=vae", *SMALL["vae"], "data.resolution=16", f"likelihood={option}"]
+    if option == "top_k":
+        return [*TINY, "regularizers=[top_k]", *TOP_K]
     if group == "regularizers":
         return [*TINY, f"regularizers=[{option}]", *EARLY.get(option, [])]
     return [*OTHER.get(f"{group}={option}", TINY), f"{group}={option}"]

@@ -119,9 +119,14 @@ def state(game: nn.Module) -> dict[str, list[Tensor]]:
     }
 
 
-def prepared(name: str) -> tuple[TwoPlayerGame[Any], DictConfig]:
-    """Return the game of a case in the midst of its run, and the config of its data."""
-    config = cases.config(name)
+def prepared(name: str, *others: str) -> tuple[TwoPlayerGame[Any], DictConfig]:
+    """Return the game of a case in the midst of its run, and the config of its data.
+
+    Args:
+        name: of the case.
+        others: overrides besides.
+    """
+    config = cases.config(name, *others)
     game: TwoPlayerGame[Any] = build(config.model).double()
     formula.fill(game)
     total = config.steps * config.batch_size * config.n_critic

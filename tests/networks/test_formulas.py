@@ -113,7 +113,8 @@ def test_biggan_generator_with_chunks_and_attention() -> None:
             weights = (getattr(norm, name).weight for name in ("gain", "bias"))
             gain, bias = (code @ weight.T for weight in weights)
             moved: Tensor = normalised(maps) * (1 + gain)[:, :, None, None]
-            return moved + bias[:, :, None, None]
+            moved += bias[:, :, None, None]
+            return moved
 
         x = risen(block, x, scaled)
         if x.shape[2] == 16:
