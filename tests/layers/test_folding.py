@@ -68,7 +68,8 @@ def test_in_32_bits(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_spectral_normalisation_is_that_of_the_3x3_kernel(kind: Kind) -> None:
     torch.manual_seed(0)
-    layer = spectral_norm(kind(3, 4).double()).eval()
+    layer = kind(3, 4).double()
+    spectral_norm(layer).eval()
     x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
     assert layer.weight.shape == (4, 3, 3, 3)
     assert torch.allclose(layer(x), plain(layer, x), atol=1e-12)
