@@ -99,6 +99,11 @@ class Training:
     learning_rate: float = 0.1
     flip: bool = False
 
+    @property
+    def images(self) -> int:
+        """Return how many images all rounds take."""
+        return sum(self.rounds) * self.batch_size
+
     def fit(
         self, net: Classifier, split: Split, indices: Tensor, seed: int, device: torch.device
     ) -> None:

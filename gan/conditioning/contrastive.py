@@ -34,7 +34,7 @@ def conditional_contrastive_loss(e: Tensor, proxy: Tensor, y: Tensor, temperatur
 
 
 def data_to_data_cross_entropy(
-    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float, shifted: bool = True
+    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, margin: float, shifted: bool = False
 ) -> Tensor:
     """Return the data-to-data cross-entropy, D2D-CE (Kang et al., 2021, eq. 6), a scalar.
 
@@ -53,13 +53,14 @@ def data_to_data_cross_entropy(
         y: labels (B,).
         temperature: tau.
         margin: m_p, the similarity above which positives are ignored; m_n = 1 - m_p.
-        shifted: as in the authors' code; ``False`` is the paper's equation.
+        shifted: as in the authors' code; otherwise the paper's equation.
     """
     positive = ((e * proxy).sum(1, keepdim=True) - margin).clamp(max=0) / temperature
     pairs = (e @ e.T - (1 - margin)) / temperature
-    diagonal = torch.eye(len(e), dtype=torch.bool, device=e.device)
-    largest = pairs.detach().masked_fill(diagonal, -torch.inf).amax(1, keepdim=True)
-    repelled = pairs.clamp(min=0) - largest if shifted else pairs.clamp(min=0)
+    repelled = pairs.clamp(min=0)
+    if shifted:
+        others = pairs.detach().clone().fill_diagonal_(-torch.inf)
+        repelled = repelled - others.amax(1, keepdim=True)
     negatives = repelled.masked_fill(y[:, None] == y, -torch.inf)
     return (torch.cat([positive, negatives], 1).logsumexp(1) - positive.squeeze(1)).mean()
 
@@ -190,7 +191,7 @@ class DataToData(_ContrastiveConditioning):
         temperature: tau.
         margin: m_p, in [0, 1].
         shifted: subtract each image's largest similarity from its negatives, as in the authors'
-            code; ``False`` is the paper's equation.
+            code; otherwise the paper's equation.
     """
 
     name = "data_to_data"
@@ -202,7 +203,7 @@ class DataToData(_ContrastiveConditioning):
         dim: int = 512,
         temperature: float = 0.5,
         margin: float = 0.98,
-        shifted: bool = True,
+        shifted: bool = False,
     ) -> None:
         super().__init__(num_classes, embedding_dim, dim, temperature)
         if not 0 <= margin <= 1:

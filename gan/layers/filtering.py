@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, pad
+from torch.nn.functional import conv_transpose2d
 
 from gan.layers.equalised import EqualisedConv2d
+from gan.layers.folding import pooled_conv2d, upsampled_conv2d
 
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 
@@ -104,21 +105,15 @@ class Downsample(Filter):
         return convolution.convolve(blurred, stride=2, padding=0)
 
 
-def _box_mean(weight: Tensor) -> Tensor:
-    """Return weights (O, I, k + 1, k + 1), convolved with a box of 2 x 2 of unit sum."""
-    return avg_pool2d(pad(weight, (1, 1, 1, 1)), 2, stride=1)
-
-
 class BoxUpsample(Filter):
     """Upsampling by 2 that repeats pixels, convolves, then blurs (Karras et al., 2019)."""
 
     def upsample_conv2d(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return feature maps (B, O, 2H, 2W) from (B, I, H, W) and weights (O, I, k, k), k odd.
 
-        One transposed convolution of stride 2 stands for the first two operations.
+        The first two operations are one transposed convolution of stride 2.
         """
-        box = 4 * _box_mean(weight.flip(2, 3)).transpose(0, 1)
-        return self.forward(conv_transpose2d(x, box, stride=2, padding=weight.shape[2] // 2))
+        return self.forward(upsampled_conv2d(x, weight))
 
 
 class BoxDownsample(Filter):
@@ -127,7 +122,7 @@ class BoxDownsample(Filter):
     def conv2d_downsample(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
         """Return feature maps (B, after, H/2, W/2) from (B, before, H, W).
 
-        One convolution of stride 2 stands for the last two operations.
+        The last two operations are one convolution of stride 2.
         """
-        box, padding = _box_mean(convolution.weight * convolution.gain), convolution.padding
-        return conv2d(self.forward(x), box, convolution.bias, stride=2, padding=padding)
+        weight = convolution.weight * convolution.gain
+        return pooled_conv2d(self.forward(x), weight, convolution.bias)

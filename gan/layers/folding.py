@@ -1,4 +1,4 @@
-"""3x3 convolutions next to a change of resolution by 2, computed as one convolution."""
+"""Convolutions next to a change of resolution by 2, computed as one convolution."""
 
 from abc import abstractmethod
 
@@ -7,8 +7,31 @@ from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolat
 
 
 def _mean_kernel(weight: Tensor) -> Tensor:
-    """Return kernels (O, I, 4, 4): the mean of 3x3 kernels shifted by 0 and 1 in each direction."""
+    """Return kernels (O, I, k + 1, k + 1): the mean of those shifted by 0 and 1 each way."""
     return avg_pool2d(pad(weight, (1, 1, 1, 1)), 2, stride=1)
+
+
+def pooled_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return a convolution of (B, I, H, W), averaged over 2x2 pixels: (B, O, H/2, W/2).
+
+    Args:
+        x: feature maps.
+        weight: weights (O, I, k, k), k odd; the convolution keeps the size.
+        bias: biases (O,).
+    """
+    return conv2d(x, _mean_kernel(weight), bias, stride=2, padding=weight.shape[2] // 2)
+
+
+def upsampled_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return a convolution of (B, I, H, W) with each pixel repeated: (B, O, 2H, 2W).
+
+    Args:
+        x: feature maps.
+        weight: weights (O, I, k, k), k odd; the convolution keeps the size.
+        bias: biases (O,).
+    """
+    kernel = 4 * _mean_kernel(weight).flip(2, 3).transpose(0, 1)
+    return conv_transpose2d(x, kernel, bias, stride=2, padding=weight.shape[2] // 2)
 
 
 class FoldedConv2d(nn.Conv2d):
@@ -49,7 +72,7 @@ class PooledConv2d(FoldedConv2d):
 
     def convolve_folded(self, x: Tensor) -> Tensor:
         """Return the feature maps by one convolution of stride 2."""
-        return conv2d(x, _mean_kernel(self.weight), self.bias, stride=2, padding=1)
+        return pooled_conv2d(x, self.weight, self.bias)
 
     def convolve_plain(self, x: Tensor) -> Tensor:
         """Return the feature maps by the convolution and the pooling."""
@@ -61,8 +84,7 @@ class UpsampledConv2d(FoldedConv2d):
 
     def convolve_folded(self, x: Tensor) -> Tensor:
         """Return the feature maps by one transposed convolution of stride 2."""
-        kernel = 4 * _mean_kernel(self.weight).flip(2, 3).transpose(0, 1)
-        return conv_transpose2d(x, kernel, self.bias, stride=2, padding=1)
+        return upsampled_conv2d(x, self.weight, self.bias)
 
     def convolve_plain(self, x: Tensor) -> Tensor:
         """Return the feature maps by the upsampling and the convolution."""

@@ -51,7 +51,7 @@ class ClassificationAccuracy(ClassifierMetric):
     ) -> dict[str, float]:
         """Train two classifiers and return the three accuracies."""
         train, test = train_test(dataset, seed)
-        reals = train.first(self.images or self.training.rounds[0] * self.training.batch_size)
+        reals = train.first(self.images or self.training.images)
         fakes = generate(game, reals.labels, seed)
         trainer = self.trainer(game, dataset, seed)
         of_fakes, of_reals = trainer.train(fakes), self.train_on_reals(trainer, reals)
@@ -63,4 +63,4 @@ class ClassificationAccuracy(ClassifierMetric):
 
     def stamp(self) -> Stamp:
         """Return training, network and number of images."""
-        return super().stamp() | {"cas_images": self.images or "all"}
+        return super().stamp() | {"cas_images": self.images or "all that a training takes"}

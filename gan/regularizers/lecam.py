@@ -11,10 +11,9 @@ class LeCam(Regularizer):
     """Keep logits near the average of the other side's (Tseng et al., 2021, eq. 3).
 
     weight * (E (D(x) - a_F)^2 + E (D(G(z)) - a_R)^2), with anchors a_R and a_F the exponential
-    moving averages of the mean logits on reals and fakes, over all devices. As in the authors'
-    code, a logit of a real below a_F and one of a fake above a_R have no term; the paper's equation
-    has one. Where ``accumulate`` cuts the batch, D's loss is computed twice: first for the anchors,
-    then for its gradient.
+    moving averages of the mean logits on reals and fakes, over all devices. In the authors' code, a
+    logit of a real below a_F and one of a fake above a_R have no term. Where ``accumulate`` cuts
+    the batch, D's loss is computed twice: first for the anchors, then for its gradient.
 
     Args:
         weight: lambda.
@@ -22,7 +21,7 @@ class LeCam(Regularizer):
         start: uses in which the term is 0, while the anchors converge. The authors count steps,
             each of ``n_critic`` uses; in their BigGAN, anchors are those of a batch until then.
         every: as in :class:`Regularizer`.
-        clamped: as in the authors' code; ``False`` is the paper's equation.
+        clamped: as in the authors' code; otherwise the paper's equation.
     """
 
     observes = True
@@ -36,7 +35,7 @@ class LeCam(Regularizer):
         decay: float = 0.99,
         start: int = 1000,
         every: int = 1,
-        clamped: bool = True,
+        clamped: bool = False,
     ) -> None:
         super().__init__(every)
         self.weight, self.decay, self.start = weight, decay, start

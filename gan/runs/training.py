@@ -167,7 +167,7 @@ def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
         game.to(memory_format=torch.channels_last)
     for module in game.modules():
         if isinstance(module, FoldedConv2d):
-            module.fold = node.get("fold", True)
+            module.fold = node.get("fold", False)  # a run of an earlier version has no such key
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
     if node.compile:

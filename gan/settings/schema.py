@@ -69,7 +69,7 @@ class Accelerator:
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "32", "bf16", 32] = MISSING
     sync_batchnorm: bool = MISSING
     channels_last: bool = MISSING
-    fold: bool = True
+    fold: bool = False
     compile: bool = MISSING
 
 

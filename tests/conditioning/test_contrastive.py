@@ -37,11 +37,11 @@ def head_2c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
 
 
 def head_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
+    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN, shifted=True)
 
 
 def paper_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
-    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN, shifted=False)
+    return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
 
 
 BOTH = pytest.mark.parametrize("contrast", [head_2c, head_d2d_ce, paper_d2d_ce])
@@ -177,8 +177,8 @@ def test_2c_always_has_a_gradient() -> None:
     ("conditioning", "kind"),
     [
         (Contrastive(3, dim=5), head_2c),
-        (DataToData(3, dim=5), head_d2d_ce),
-        (DataToData(3, dim=5, shifted=False), paper_d2d_ce),
+        (DataToData(3, dim=5, shifted=True), head_d2d_ce),
+        (DataToData(3, dim=5), paper_d2d_ce),
     ],
 )
 def test_heads_normalise_embeddings_and_proxies(
@@ -201,7 +201,7 @@ def test_heads_normalise_embeddings_and_proxies(
 def test_defaults_of_the_papers() -> None:
     two, d2d = Contrastive(3), DataToData(3)
     assert (two.dim, two.temperature) == (512, 1.0)
-    assert (d2d.dim, d2d.temperature, d2d.margin, d2d.shifted) == (512, 0.5, 0.98, True)
+    assert (d2d.dim, d2d.temperature, d2d.margin, d2d.shifted) == (512, 0.5, 0.98, False)
 
 
 def test_the_logit_ignores_the_label() -> None:
