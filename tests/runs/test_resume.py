@@ -2,6 +2,7 @@
 
 import os
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 import gan
 from gan.commands.main import main
 from gan.runs.folder import Run
+from tests.configs import thinned
 
 pytestmark = pytest.mark.xdist_group("resume")
 
@@ -128,10 +130,13 @@ def test_what_may_change(given: list[str], shell: Shell, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "given",
-    [
-        *("loss=hinge", "batch_size=16", "seed=1", "optimizer=sgd", "augment=diffaugment"),
-        *("n_critic=2", "size=tiny"),
-    ],
+    thinned(
+        [
+            *("loss=hinge", "batch_size=16", "seed=1", "optimizer=sgd", "augment=diffaugment"),
+            *("n_critic=2", "size=tiny"),
+        ],
+        keep=3,
+    ),
 )
 def test_another_setting_of_a_finished_run_changes_nothing(
     given: str, shell: Shell, tmp_path: Path
@@ -179,10 +184,10 @@ def test_no_run_starts_in_the_folder_of_another(
     assert files(run) == {place: b"of another"}
 
 
-@pytest.mark.parametrize(
-    "name", ["lr=1e-4", "a b", "[a]", "a,b", "é中", "it's", "${x", "(a)", "a:b", "{a}", "a\\b"]
-)
-@pytest.mark.parametrize("quotes", [False, True])
+NAMES = ["lr=1e-4", "a b", "[a]", "a,b", "é中", "it's", "${x", "(a)", "a:b", "{a}", "a\\b"]
+
+
+@pytest.mark.parametrize(("name", "quotes"), thinned(product(NAMES, [False, True]), keep=3))
 def test_any_path(name: str, quotes: bool, shell: Shell, tmp_path: Path) -> None:
     run = tmp_path / name
     written = str(run).replace("'", "\\'")
