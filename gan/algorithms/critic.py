@@ -1,5 +1,6 @@
 """A discriminator of an image-to-image game, with what its logits pass through."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan.augment.base import Augmentation
-from gan.layers.precision import at_least_float32, full_precision
+from gan.layers.precision import at_least_float32, twice_differentiable
 from gan.networks.base import Discriminator
 from gan.regularizers.base import Regularizer
 from gan.regularizers.due import DueRegularizers
@@ -38,6 +39,10 @@ class Critic:
         """Return the critic of images beside a condition (B, C', H, W)."""
         return replace(self, condition=condition)
 
+    def buffers(self) -> Iterator[Tensor]:
+        """Yield the buffers of the network."""
+        return self.network.buffers()
+
     def features(self, images: Tensor) -> Tensor:
         """Return the features h of images (B, C, H, W), augmented, beside the condition."""
         images = self.augment(images)
@@ -48,10 +53,11 @@ class Critic:
     def discriminate(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of images, in float32 or wider, and the features h.
 
-        Autocast is off for images that a penalty will differentiate by: leaves of the graph.
+        Images that a penalty will differentiate by are leaves of the graph: autocast is off for
+        them, and compiled functions are not used.
         """
         differentiated = images.is_leaf and images.requires_grad
-        with full_precision(images.device) if differentiated else nullcontext():
+        with twice_differentiable(images.device) if differentiated else nullcontext():
             h = self.features(images)
             return at_least_float32(self.network.score(h)), h
 

@@ -13,7 +13,7 @@ from gan.algorithms.two_player import Terms
 from gan.augment.base import Augmentation
 from gan.batch import LatentBatch
 from gan.errors import InputError
-from gan.layers.precision import at_least_float32, full_precision
+from gan.layers.precision import at_least_float32, twice_differentiable
 from gan.losses.base import AdversarialLoss
 from gan.losses.own import with_defaults
 from gan.networks.base import Discriminator, Generator
@@ -79,10 +79,11 @@ class GAN(LatentGame):
     def discriminate(self, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the logits of images, in float32 or wider, and the features h.
 
-        Autocast is off for images that a penalty will differentiate by: leaves of the graph.
+        Images that a penalty will differentiate by are leaves of the graph: autocast is off for
+        them, and compiled functions are not used.
         """
         differentiated = images.is_leaf and images.requires_grad
-        with full_precision(images.device) if differentiated else nullcontext():
+        with twice_differentiable(images.device) if differentiated else nullcontext():
             h = self.features(images)
             return at_least_float32(self.discriminator.score(h, labels)), h
 

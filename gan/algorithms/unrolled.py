@@ -59,9 +59,10 @@ class UnrolledGAN(GAN):
         """Return the logits and features h of D after K further updates."""
         network = _LogitsAndFeatures(self.discriminator)
         weights = {n: w.detach().requires_grad_() for n, w in network.named_parameters()}
-        for _ in range(self.unroll):
-            weights = self._update_weights(network, weights, batch, fake)
-        logits, h = functional_call(network, weights, (self.augment(fake), batch.labels))
+        with torch.compiler.set_stance("force_eager"):  # D's gradient is differentiated
+            for _ in range(self.unroll):
+                weights = self._update_weights(network, weights, batch, fake)
+            logits, h = functional_call(network, weights, (self.augment(fake), batch.labels))
         return at_least_float32(logits), h
 
     def _update_weights(

@@ -2,7 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning, Head
@@ -109,7 +111,7 @@ class Generator(nn.Module, ABC):
         network that has them.
         """
         z = z.detach().requires_grad_()
-        return z, self(z, y)
+        return z, self.forward(z, y)  # not compiled: the images are differentiated twice
 
     def match_resolution(self, real: Tensor) -> Tensor:
         """Return real images, (B, C, H, W), with the detail of the present resolution."""
@@ -193,6 +195,10 @@ class Discriminator(nn.Module, ABC):
         """Return the features h, (B, head.width), of images (B, C, H, W)."""
         h: Tensor = self.minibatch(self.body(x))
         return h
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compile :meth:`features`."""
+        self.features = torch.compile(self.features, *args, **options)  # type: ignore[method-assign]
 
     def score(self, h: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the logits, (B,) or (B, 2), of features h and labels y, (B,)."""

@@ -95,6 +95,9 @@ class Networks(Protocol):
     def generator(self) -> GeneratorNetwork:
         """The generator."""
 
+    def buffers(self) -> Iterator[Tensor]:
+        """Yield the buffers that a forward pass of the discriminator may change, and others."""
+
     def features(self, images: Tensor) -> Tensor:
         """Return the discriminator's features h of images, augmented."""
 

@@ -1,26 +1,14 @@
 """Penalties on the gradient of the critic with respect to its images."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from gan.clock import Scheduled
-from gan.regularizers.base import (
-    DiscriminatorOutputs,
-    Networks,
-    Regularizer,
-    mean_over_patches,
-)
+from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
+from gan.regularizers.gradient_norm import FORMS, squared_gradient_norm
 from gan.schedules import Constant, Schedule
-
-
-def squared_gradient_norm(logits: Tensor, images: Tensor) -> Tensor:
-    """Return the squared norm of d logit / d image for each image, (B,), differentiable.
-
-    Of a map of logits (B, h, w), an image's logit is the mean.
-    """
-    total = mean_over_patches(logits).sum()
-    (gradient,) = torch.autograd.grad(total, images, create_graph=True)
-    return gradient.square().flatten(1).sum(dim=1)
 
 
 def per_row(values: Tensor, images: Tensor) -> Tensor:
@@ -34,10 +22,15 @@ class _ZeroCentred(Regularizer, Scheduled):
     per_sample = True
 
     def __init__(
-        self, gamma: float = 10.0, every: int = 1, schedule: Schedule | None = None
+        self,
+        gamma: float = 10.0,
+        every: int = 1,
+        schedule: Schedule | None = None,
+        form: Literal["exact", "finite_difference"] = "exact",
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
+        self.form = FORMS[form]()
         self.set_progress(0)
 
     def set_progress(self, images: int) -> None:
@@ -52,13 +45,18 @@ class R1(_ZeroCentred):
         gamma: weight; 10 in the paper, 0.01 to 10 by resolution and batch in StyleGAN2.
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
+        form: of the gradient's norm; a finite difference needs no second derivative (see
+            :class:`~gan.regularizers.gradient_norm.FiniteDifference`).
     """
 
-    needs_real_gradient = True
+    @property
+    def needs_real_gradient(self) -> bool:  # type: ignore[override]
+        """Return whether the norm is found by differentiation."""
+        return self.form.differentiates
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term, from the graph of the real logits."""
-        return self.weight * squared_gradient_norm(out.real_logits, out.real).mean()
+        return self.weight * self.form.squared(out.real, out.real_logits, out, networks).mean()
 
 
 class R2(_ZeroCentred):
@@ -68,13 +66,17 @@ class R2(_ZeroCentred):
         gamma: weight.
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
+        form: as in :class:`R1`.
     """
 
-    needs_fake_gradient = True
+    @property
+    def needs_fake_gradient(self) -> bool:  # type: ignore[override]
+        """Return whether the norm is found by differentiation."""
+        return self.form.differentiates
 
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term, from the graph of the fake logits."""
-        return self.weight * squared_gradient_norm(out.fake_logits, out.fake).mean()
+        return self.weight * self.form.squared(out.fake, out.fake_logits, out, networks).mean()
 
 
 class GradientPenalty(Regularizer):

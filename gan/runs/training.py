@@ -33,10 +33,12 @@ from gan.callbacks.telemetry import Telemetry
 from gan.callbacks.translation_metrics import TranslationMetrics
 from gan.devices import hardware, lacks_bfloat16
 from gan.errors import InputError
+from gan.layers.checkpointing import blocks, recompute_activations
 from gan.layers.folding import FoldedConv2d
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.metrics.translation_evaluation import TranslationEvaluation
+from gan.networks.base import Discriminator
 from gan.runs import checkpoints
 from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
@@ -170,9 +172,31 @@ def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
             module.fold = node.get("fold", False)  # a run of an earlier version has no such key
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
+    if node.get("checkpoint", False):
+        _checkpoint(game)
     if node.compile:
-        game.generator.compile()
-        game.averaged.compile()
+        _compile(game)
+
+
+def _checkpoint(game: TwoPlayerGame) -> None:
+    """Let the blocks of both players compute their activations anew in the backward pass."""
+    networks = [player.network for player in game.players]
+    if not any(blocks(network) for network in networks):
+        raise InputError(
+            "accelerator.checkpoint=true: no network of this model consists of blocks whose "
+            "activations could be computed anew: leave it out"
+        )
+    for network in networks:
+        recompute_activations(network)
+
+
+def _compile(game: TwoPlayerGame) -> None:
+    """Compile the forward passes of generator and discriminators."""
+    game.generator.compile()
+    game.averaged.compile()
+    for network in game.modules():
+        if isinstance(network, Discriminator):
+            network.compile()
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:

@@ -311,19 +311,51 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     resume(config, tmp_path, common)
 
 
+BLOCKS = ["biggan", "r3gan", "sngan", "stylegan", "stylegan2", "cut", "srgan", "pix2pix"]
+
+
+@pytest.mark.parametrize("model", thinned(BLOCKS, keep=3))
+def test_activations_computed_anew_change_no_weight(
+    config: Compose, tmp_path: Path, model: str
+) -> None:
+    common = [f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)]
+    for name in ("false", "true"):
+        seed_everything(0)
+        train(config(*common, f"run_dir={tmp_path / name}", f"accelerator.checkpoint={name}"))
+    kept, anew = (weights(tmp_path / name) for name in ("false", "true"))
+    assert kept.keys() == anew.keys()
+    for name, weight in kept.items():
+        assert torch.equal(weight, anew[name]), name
+
+
+def test_a_model_without_blocks_keeps_its_activations(config: Compose) -> None:
+    with pytest.raises(InputError, match="leave it out"):
+        train(config(*TINY, "accelerator.checkpoint=true"))
+
+
 @pytest.mark.slow
-def test_a_compiled_generator_learns_the_same(config: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [[], ["regularizers=[r1]"], ["regularizers=[r1]", "regularizers.r1.form=finite_difference"]],
+    ids=["plain", "r1", "finite_difference"],
+)
+def test_compiled_players_learn_the_same(config: Compose, tmp_path: Path, given: list[str]) -> None:
     losses, graphs = [], []
     for name in ("false", "true"):
         graphs.append(counters["stats"]["unique_graphs"])
-        common = [*TINY, "steps=3", "optimizer=sgd", "callbacks.telemetry.every=1"]
+        common = [*TINY, "steps=3", "optimizer=sgd", "callbacks.telemetry.every=1", *given]
         train(config(*common, f"run_dir={tmp_path / name}", f"accelerator.compile={name}"))
-        losses.append([float(row["generator/adversarial"]) for row in table(tmp_path / name)])
-    assert counters["stats"]["unique_graphs"] > graphs[1] == graphs[0]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    assert len(set(losses[0])) == 3
+        rows = table(tmp_path / name)
+        losses.append(
+            [float(r[f"{p}/adversarial"]) for r in rows for p in ("generator", "discriminator")]
+        )
+    assert counters["stats"]["unique_graphs"] - 1 > graphs[1] == graphs[0]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert len(set(losses[0])) == 6
     eager, compiled = (weights(tmp_path / name) for name in ("false", "true"))
     assert eager.keys() == compiled.keys()
+    for name, weight in eager.items():
+        assert torch.allclose(weight, compiled[name], atol=1e-4), name
 
 
 def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(

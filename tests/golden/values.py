@@ -20,7 +20,7 @@ from gan.algorithms.sampling import set_standing_statistics
 from gan.algorithms.semi_supervised import SemiSupervised
 from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
-from gan.regularizers.gradient import squared_gradient_norm
+from gan.regularizers.gradient_norm import squared_gradient_norm
 from gan.settings.trust import build
 from tests.golden import cases, formula
 from tests.play import trainer

@@ -1,6 +1,6 @@
 """Forward passes of simple networks, without a game."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,9 @@ class PlainNetworks:
         self.generator = (
             generator if isinstance(generator, Generator) else PlainGenerator(generator)
         )
+
+    def buffers(self) -> Iterator[Tensor]:
+        return self.critic.buffers() if isinstance(self.critic, nn.Module) else iter(())
 
     def features(self, images: Tensor) -> Tensor:
         return images.flatten(1)
