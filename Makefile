@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-slurm lint check format bench clean
+.PHONY: help install demo test test-slow test-slurm lint check format bench bench-gpu clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,8 +44,11 @@ format: install ## format and sort imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## measure the overhead of a training step against a bare loop
-	$(BIN)/python benchmarks/step_overhead.py
+bench: install ## measure training steps of several models, ten minutes: a table, a plot, JSON
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.selection
+
+bench-gpu: install ## the same on a GPU, at the sizes of the papers
+	$(BIN)/python -m benchmarks.selection size=paper accelerators=gpu,gpu_amp,fast batch=64 out=bench-gpu
 
 clean: ## remove caches and builds, not runs or data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

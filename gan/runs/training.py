@@ -163,7 +163,7 @@ def _check_precision(node: dict[str, Any]) -> None:
         )
 
 
-def _accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
+def accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
     """Set memory format, folds, compilation and the devices of batch statistics."""
     if node.channels_last:
         game.to(memory_format=torch.channels_last)
@@ -347,7 +347,7 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     check_batches(game, datamodule)
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
-    _accelerate(game, config.accelerator)
+    accelerate(game, config.accelerator)
     callbacks = _callbacks(config, game, resumed.changes)
     check_free_space(callbacks, game, config.steps)
     trainer = _trainer(config, callbacks, [table])
