@@ -68,7 +68,7 @@ def chosen(split: str, count: int, seed: int = 0) -> tuple[list[str], Tensor]:
         indices.append(rows)
         return batch(name, rows)
 
-    data.batch = noted  # type: ignore[method-assign]
+    data.batch = noted  # type: ignore[assignment,method-assign]
     where: Any = SimpleNamespace(global_rank=0, world_size=1, datamodule=data)
     protocol: Any = SimpleNamespace(split=split, num_fakes=count, batch_size=10)
     fakes = list(MetricsCallback(protocol)._fakes(where, players))

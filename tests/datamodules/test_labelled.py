@@ -64,7 +64,8 @@ def test_order_and_flips_are_not_those_of_the_other_images(
 ) -> None:
     """Even where the labelled images are all, image k of both does not meet in every epoch."""
     given = numbered(labelled=10, batch_size=10, steps=10, flip=True)
-    met, coins = [], []
+    met: list[tuple[int, int]] = []
+    coins: list[list[Tensor]] = []
     for (((some, _), (images, _)),) in given.train_dataloader():
         met += zip(numbers(some), numbers(images), strict=True)
         coins.append([x[:, 0, 0, 0].eq(1) for x in (some, images)])

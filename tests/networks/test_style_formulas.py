@@ -90,11 +90,12 @@ def deepened(layers: Iterator[nn.Module], x: Tensor) -> Tensor:
     for _ in range(DEPTH):
         block = next(layers)
         assert isinstance(block, Bottleneck)
-        first, bias, second, more, third = block.layers
-        h = leaky_relu(conv2d(x, first.weight) + bias.bias, 0.2)
-        parts = zip(h.split(GROUP, 1), second.weight.split(GROUP, 0), strict=True)
+        weights = [block.get_parameter(f"layers.{k}.weight") for k in (0, 2, 4)]
+        biases = [block.get_parameter(f"layers.{k}.bias") for k in (1, 3)]
+        h = leaky_relu(conv2d(x, weights[0]) + biases[0], 0.2)
+        parts = zip(torch.split(h, GROUP, 1), torch.split(weights[1], GROUP), strict=True)
         h = torch.cat([conv2d(maps, weight, padding=1) for maps, weight in parts], 1)
-        x = x + conv2d(leaky_relu(h + more.bias, 0.2), third.weight)
+        x = x + conv2d(leaky_relu(h + biases[1], 0.2), weights[2])
     return x
 
 
