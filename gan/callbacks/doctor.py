@@ -149,9 +149,10 @@ class Doctor(StepCallback):
         game.load_state_dict(content["state_dict"])
         self.rollback_count += 1
         for optimizer, state in zip(trainer.optimizers, content["optimizer_states"], strict=True):
-            optimizer.load_state_dict(state)
-            for group in optimizer.param_groups:
-                group["initial_lr"] *= self.relief**self.rollback_count
+            rates = [group["initial_lr"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(state)  # perhaps of before an earlier rollback
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate * self.relief
         self._nonfinite.zero_()
         self._alert(
             trainer,

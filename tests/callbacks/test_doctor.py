@@ -103,6 +103,21 @@ def test_rollback_takes_up_the_best_weights_with_lower_rates(tmp_path: Path) -> 
     assert rates == [5e-4, 5e-4]
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_each_rollback_lowers_the_rates_once_more(tmp_path: Path, before: bool) -> None:
+    """Whether the checkpoint is from before the first rollback, the best one, or after it."""
+    players = fragile({10, 22})
+    kept = [Checkpoints(str(tmp_path / "checkpoints"), every=5)]
+    scores = [metrics(1.0, *range(2, 20), every=5)] if before else []
+    doctor = Doctor(str(tmp_path), patience=4, rollback=True, relief=0.25)
+    log = run(players, 30, doctor, *scores, *kept)
+    assert doctor.rollback_count == 2
+    assert all(("best.ckpt" in text) == before for _, text in log.alerts)
+    assert log.alerts[-1][1].endswith("with learning rates times 0.0625")
+    rates = [group["lr"] for o in players.trainer.optimizers for group in o.param_groups]
+    assert rates == pytest.approx([1e-3 / 16] * 2)
+
+
 def test_the_weights_after_a_rollback_are_those_of_the_checkpoint(tmp_path: Path) -> None:
     players = fragile({20})
     doctor = Doctor(str(tmp_path), patience=4, rollback=True)
@@ -168,18 +183,6 @@ def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:
     log = run(game(), 30, Doctor(str(tmp_path), patience=1, every=5))
     assert log.alerts == []
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_was_seen_is_remembered_over_a_resume(tmp_path: Path) -> None:
-    whole, first, then = (Doctor(str(tmp_path), patience=3, every=2) for _ in range(3))
-    run(game(), 20, whole)
-    run(game(), 11, first, Checkpoints(str(tmp_path)))
-    run(game(), 20, then, resume=tmp_path / "last.ckpt")
-    assert then.history.diversity[-4:] == whole.history.diversity[-4:]
-    assert (
-        then.history.diversity[: len(first.history.diversity) - 1] == first.history.diversity[:-1]
-    )
-    assert then.state_dict().keys() == whole.state_dict().keys()
 
 
 def test_mean_distance() -> None:

@@ -58,22 +58,38 @@ def test_reals_are_those_of_the_chosen_split(
     assert torch.allclose(fid.moments(Role.REAL)[0], features.mean(0))
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_fakes_get_labels_and_reals_of_the_chosen_split(split: str) -> None:
-    players, asked = game(num_classes=10), []
-    data = digits(1)
-    batch = data.batch
+def chosen(split: str, count: int, seed: int = 0) -> tuple[list[str], Tensor]:
+    """Return the splits that an evaluation asks for reals, a batch each, and their indices."""
+    players, data = game(num_classes=10, seed=seed), digits(1)
+    names, indices, batch = list[str](), list[Tensor](), data.batch
 
-    def noted(name: str, indices: Tensor) -> Any:
-        asked.append(name)
-        return batch(name, indices)
+    def noted(name: str, rows: Tensor) -> Any:
+        names.append(name)
+        indices.append(rows)
+        return batch(name, rows)
 
     data.batch = noted  # type: ignore[assignment,method-assign]
     where: Any = SimpleNamespace(global_rank=0, world_size=1, datamodule=data)
-    chosen: Any = SimpleNamespace(split=split, num_fakes=20, batch_size=10)
-    fakes = list(MetricsCallback(chosen)._fakes(where, players))
-    assert asked == [split, split]
-    assert [len(images) for images, _ in fakes] == [10, 10]
+    protocol: Any = SimpleNamespace(split=split, num_fakes=count, batch_size=10)
+    fakes = list(MetricsCallback(protocol)._fakes(where, players))
+    assert [len(images) for images, _ in fakes] == [10] * (count // 10)
+    return names, torch.cat(indices)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_fakes_get_labels_and_reals_of_the_chosen_split(split: str) -> None:
+    assert chosen(split, 20)[0] == [split, split]
+
+
+def test_their_labels_are_those_of_reals_drawn_by_the_seed() -> None:
+    """The first images of a stored split may be of few classes."""
+    total, count = len(digits(1).split("train")), 200
+    one, same, other = (chosen("train", count, seed)[1] for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert len(set(one.tolist())) == count
+    deviation = (12 * count) ** -0.5
+    assert one.float().mean().item() / total == pytest.approx(0.5, abs=4 * deviation)
 
 
 @pytest.mark.parametrize("data", ["digits", "synthetic", "ring"])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from datamodules.base import Batch, ImageDataModule
+from datamodules.degradations.denoise import Denoise
 from datamodules.errors import DataError
 from datamodules.loader import flip_horizontally
 
@@ -20,6 +21,19 @@ def process(module: ImageDataModule, rank: int, world_size: int) -> ImageDataMod
     trainer: Any = SimpleNamespace(global_rank=rank, world_size=world_size, strategy=device)
     module.trainer = trainer
     return module
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "images": {},
+    "labelled": {"labelled": 3},
+    "restoration": {"task": Denoise(0.5)},
+}
+KIND = pytest.mark.parametrize("kind", KINDS)
+
+
+def tensors(step: Any) -> list[Tensor]:
+    """Return images and labels of a step, whatever its batches are."""
+    return [step] if isinstance(step, Tensor) else [t for part in step for t in tensors(part)]
 
 
 def steps(module: ImageDataModule) -> list[Tensor]:
@@ -62,29 +76,31 @@ def test_every_image_occurs_once_per_epoch(numbered: Build) -> None:
         assert epoch.sort().values.tolist() == list(range(50))
 
 
+@KIND
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("start", [1, 7, 20])
-def test_a_resumed_run_continues_exactly(numbered: Build, start: int, flip: bool) -> None:
-    module = numbered(n_critic=3, flip=flip)
+def test_a_resumed_run_continues_exactly(
+    numbered: Build, start: int, flip: bool, kind: str
+) -> None:
+    module = numbered(n_critic=3, flip=flip, **KINDS[kind])
     loader = module.train_dataloader()
-    whole = steps(module)
+    whole = [tensors(step) for step in loader]
     module.start_step = start
-    tail = [torch.cat([images for images, _ in step]) for step in loader]
+    tail = [tensors(step) for step in loader]
     assert len(loader) == 20
     assert len(tail) == 20 - start
-    assert all(a.equal(b) for a, b in zip(tail, whole[start:], strict=True))
+    for one, other in zip(tail, whole[start:], strict=True):
+        assert all(a.equal(b) for a, b in zip(one, other, strict=True))
 
 
-def test_two_processes_get_the_images_of_one(numbered: Build) -> None:
-    one = numbered(n_critic=2, flip=True).train_dataloader()
-    two = [process(numbered(n_critic=2, flip=True), r, 2).train_dataloader() for r in (0, 1)]
+@KIND
+def test_two_processes_get_the_batches_of_one(numbered: Build, kind: str) -> None:
+    settings: dict[str, Any] = {"n_critic": 2, "flip": True, **KINDS[kind]}
+    one = numbered(**settings).train_dataloader()
+    two = [process(numbered(**settings), r, 2).train_dataloader() for r in (0, 1)]
     for step, left, right in zip(one, *two, strict=True):
-        for (images, labels), (a, y), (b, z) in zip(step, left, right, strict=True):
-            assert labels is not None
-            assert y is not None
-            assert z is not None
-            assert images.equal(torch.cat([a, b]))
-            assert labels.equal(torch.cat([y, z]))
+        for whole, a, b in zip(tensors(step), tensors(left), tensors(right), strict=True):
+            assert whole.equal(torch.cat([a, b]))
 
 
 def test_another_seed_gives_another_order(numbered: Build) -> None:

@@ -256,6 +256,29 @@ def test_the_identity_is_that_of_the_content(classes: Path, memory: int) -> None
     assert identity(moved) not in (before, changed)
 
 
+def test_the_identity_is_that_of_names_sizes_labels_and_bytes(tmp_path: Path) -> None:
+    """A change of one alone, of a few files."""
+
+    def identity(change: str) -> str:
+        root = tmp_path / change
+        for name in ("a/0.bmp", "a/1.bmp", "b/2.bmp"):
+            write(root / name, np.full((8, 8, 3), 7))
+        if change == "name":
+            (root / "a/1.bmp").rename(root / "a/3.bmp")
+        elif change == "size":
+            with (root / "a/1.bmp").open("ab") as file:
+                file.write(b" ")
+        elif change == "bytes":
+            write(root / "a/1.bmp", np.full((8, 8, 3), 8))
+        assert change == "size" or len({p.stat().st_size for p in root.rglob("*.bmp")}) == 1
+        labelled = {"num_classes": 0 if change == "labels" else 2}
+        return build(root, memory_limit=0, **labelled).identity()
+
+    changes = ["nothing", "name", "size", "labels", "bytes"]
+    assert len({identity(change) for change in changes}) == len(changes)
+    assert identity("again") == identity("nothing")
+
+
 def test_changed_data_are_refused_or_accepted_and_nothing_else(classes: Path) -> None:
     assert build(classes).changed == "refuse"
     with pytest.raises(DataError, match=r"data\.changed=maybe: give refuse or accept"):

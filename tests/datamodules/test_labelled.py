@@ -1,13 +1,16 @@
 """Few labelled images of each class beside all images."""
 
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
 import torch
 from torch import Tensor
 
+from datamodules.base import ImageDataModule
 from datamodules.digits import Digits
 from datamodules.errors import DataError
+from tests.datamodules.test_image_datamodule import numbers
 
 CLASSES = 10
 
@@ -54,6 +57,20 @@ def test_the_other_images_are_all() -> None:
     plain = Digits(channels=1, resolution=8, num_classes=CLASSES, batch_size=64, steps=30)
     for pairs, images in zip(given.train_dataloader(), plain.train_dataloader(), strict=True):
         assert torch.equal(pairs[0][1][0], images[0][0])
+
+
+def test_order_and_flips_are_not_those_of_the_other_images(
+    numbered: Callable[..., ImageDataModule],
+) -> None:
+    """Even where the labelled images are all, image k of both does not meet in every epoch."""
+    given = numbered(labelled=10, batch_size=10, steps=10, flip=True)
+    met: list[tuple[int, int]] = []
+    coins: list[list[Tensor]] = []
+    for (((some, _), (images, _)),) in given.train_dataloader():
+        met += zip(numbers(some), numbers(images), strict=True)
+        coins.append([x[:, 0, 0, 0].eq(1) for x in (some, images)])
+    assert len(set(met[:50]) & set(met[50:])) < 10
+    assert not all(torch.equal(one, other) for one, other in coins)
 
 
 @pytest.mark.parametrize(

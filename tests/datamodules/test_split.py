@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from datamodules.split import TensorSplit, cut, resize, row_slices
+from datamodules.split import Subset, TensorSplit, cut, few_of_each_class, resize, row_slices
 
 
 def test_images_are_in_the_order_of_the_indices() -> None:
@@ -62,3 +64,20 @@ def test_a_validation_split_is_cut_within_each_class() -> None:
     assert kept.num_classes == gone.num_classes == 4
     assert len({kept.fingerprint(), gone.fingerprint(), whole.fingerprint()}) == 3
     assert kept.fingerprint() != cut(whole, 0.1)[0].fingerprint()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [lambda whole: cut(whole, 0.25)[1], lambda whole: few_of_each_class(whole, 100, seed=0)],
+    ids=["validation", "labelled"],
+)
+def test_images_are_drawn_from_all_of_a_class(draw: Callable[[TensorSplit], Subset]) -> None:
+    """Files are often stored by what they show: the first of a class are alike."""
+    labels = torch.arange(2).repeat_interleave(400)
+    chosen = draw(TensorSplit(torch.zeros(800, 1, 1, 1, dtype=torch.uint8), labels)).indices
+    one, other = (chosen[labels[chosen] == label] - 400 * label for label in (0, 1))
+    assert len(one) == len(other) == 100
+    for places in (one, other):
+        expected, deviation = 199.5, 400 / (12 * 100) ** 0.5
+        assert places.float().mean().item() == pytest.approx(expected, abs=4 * deviation)
+    assert set(one.tolist()) != set(other.tolist())
