@@ -45,6 +45,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: compare the files with their published checksums.
         workers: processes that decode image files; 0 decodes in the training process.
         memory_limit: maximum bytes of decoded images (uint8) held in memory.
+        cache: folder in which image files above `memory_limit` are decoded once into a file that is
+            mapped into memory; None decodes them at each access.
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
@@ -83,6 +85,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: bool = True,
         workers: int = 2,
         memory_limit: int = 2 * 2**30,
+        cache: str | None = None,
         changed: str = "refuse",
         validation: float = 0.0,
         task: Degradation | None = None,
@@ -96,6 +99,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.seed = _check_range("seed", seed, 0)
         self.workers, self.memory_limit = _check_reading(workers, memory_limit)
         self.root = self._check_root(root)
+        self.cache = cache
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
         self.task = _check_task(task, channels, resolution)
 

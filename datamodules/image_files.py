@@ -253,6 +253,17 @@ class Decoder:
         """Return channels and resolution as text."""
         return f"{self.channels} {self.resolution}"
 
+    @property
+    def form(self) -> str:
+        """Return what decides the pixels beside the file as text, of defaults only the shape."""
+        defaults = self.crop == Decoder.crop and self.background == Decoder.background
+        return self.shape if defaults else f"{self.shape} {self.crop} {self.background}"
+
+    @property
+    def pixels(self) -> tuple[int, int, int]:
+        """Return the shape (C, R, R) of a decoded image."""
+        return self.channels, self.resolution, self.resolution
+
     def size(self, name: str) -> tuple[int, int]:
         """Return width and height of a file's upright image in pixels, without decoding it.
 
