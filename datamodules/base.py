@@ -96,12 +96,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.channels, self.resolution = _check_shape(channels, resolution)
         self.num_classes, self.labels_per_class = _check_labels(num_classes, labelled)
         self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
-        self.seed = _check_range("seed", seed, 0)
         self.workers, self.memory_limit = _check_reading(workers, memory_limit)
-        self.root = self._check_root(root)
-        self.cache = cache
+        self.root, self.cache = self._check_root(root), cache
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
-        self.task = _check_task(task, channels, resolution)
+        self.seed, self.task = (
+            _check_range("seed", seed, 0),
+            _check_task(task, channels, resolution),
+        )
 
     @cached_property
     def _splits(self) -> dict[str, Split]:

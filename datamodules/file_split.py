@@ -139,7 +139,7 @@ class FileSplit(Split):
 
     def _stamp(self, name: str) -> str:
         """Return what changes when a file changes."""
-        with wrap_read_errors(self.decoder.source.path / name):
+        with wrap_read_errors(f"{self.decoder.source.path}/{name}"):
             return self.decoder.source.stamp(name)
 
 

@@ -98,15 +98,14 @@ def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     content = documents.read(path)
     if not isinstance(content, dict) or not content.keys() >= {"model", "data", "metrics"}:
         raise InputError(f"{path} is no config of a run: name the folder of one")
-    content |= {"run_dir": str(folder.absolute()), "cache_dir": cache_dir}
-    content |= {"allow_targets": [], "resume": None}
+    place = {"run_dir": str(folder.absolute()), "cache_dir": cache_dir}
+    content = {"trainer": {}, **content, **place, "allow_targets": [], "resume": None}
     content.pop("hydra", None)
-    content.setdefault("trainer", {})
     config = migrate_config(OmegaConf.create(content))
     _check_expressions(path, config)
     try:
-        found = resolve(config)
         _set_data_caches(config)
+        found = resolve(config)
         _check_folders(path, OmegaConf.to_container(config, resolve=True))
     except OmegaConfBaseException as error:
         raise InputError(f"{path}: a value refers to a setting that is not there") from error

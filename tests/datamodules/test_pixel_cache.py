@@ -335,6 +335,19 @@ def test_a_file_may_be_larger_than_memory(tmp_path: Path) -> None:
     assert images.rows(indices)[:, 2, 255, 255].tolist() == [7, 0]
 
 
+def test_the_next_batch_is_read_ahead(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requested: list[list[int]] = []
+    split = CachedSplit(files(root), tmp_path)
+    monkeypatch.setattr(split._mapped, "request", lambda batch: requested.append(batch.tolist()))
+    stream = split.stream(torch.arange(6).split(2))
+    next(stream)
+    assert requested == [[0, 1], [2, 3]]
+    assert [len(images) for images, _ in stream] == [2, 2]
+    assert requested[2:] == [[4, 5], []]
+
+
 def test_indices_out_of_range_are_refused(root: Path, tmp_path: Path) -> None:
     split = CachedSplit(files(root), tmp_path)
     with pytest.raises(IndexError):
