@@ -65,8 +65,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def build(root: Path, cache: Path | None, **changes: Any) -> ImageFolder:
     facts: dict[str, Any] = {"channels": 3, "resolution": 8, "num_classes": 2, "batch_size": 6}
     facts |= {"steps": 9, "n_critic": 2, "flip": True, "workers": 0, "memory_limit": 0}
-    place = None if cache is None else str(cache)
-    return ImageFolder(**(facts | {"root": str(root), "cache": place} | changes))
+    facts |= {"root": str(root), "cache": None if cache is None else str(cache)}
+    return ImageFolder(**(facts | changes))
 
 
 def files(root: Path) -> FileSplit:
@@ -313,6 +313,11 @@ def test_a_folder_that_cannot_be_made_is_named(root: Path, tmp_path: Path) -> No
         CachedSplit(files(root), tmp_path / "file")
 
 
+def test_an_empty_name_is_refused(root: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.cache is empty: give a folder, or null"):
+        ImageFolder(channels=3, resolution=8, batch_size=6, root=str(root), cache="")
+
+
 def test_a_missing_file_is_named(root: Path, tmp_path: Path) -> None:
     split = files(root)
     (root / split.names[0]).unlink()
@@ -341,7 +346,7 @@ def test_the_next_batch_is_read_ahead(
     requested: list[list[int]] = []
     split = CachedSplit(files(root), tmp_path)
     monkeypatch.setattr(split._mapped, "request", lambda batch: requested.append(batch.tolist()))
-    stream = split.stream(torch.arange(6).split(2))
+    stream = split.stream(torch.arange(6).view(3, 2))
     next(stream)
     assert requested == [[0, 1], [2, 3]]
     assert [len(images) for images, _ in stream] == [2, 2]
