@@ -45,6 +45,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: compare the files with their published checksums.
         workers: processes that decode image files; 0 decodes in the training process.
         memory_limit: maximum bytes of decoded images (uint8) held in memory.
+        cache: folder in which image files above `memory_limit` are decoded once into a file that is
+            mapped into memory; None decodes them at each access.
         changed: "refuse" or "accept" other training images when a run is resumed.
         validation: share of the training images, drawn within each class, that is cut off as the
             split "validation", from 0 to below 1.
@@ -83,6 +85,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         verify: bool = True,
         workers: int = 2,
         memory_limit: int = 2 * 2**30,
+        cache: str | None = None,
         changed: str = "refuse",
         validation: float = 0.0,
         task: Degradation | None = None,
@@ -93,9 +96,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.channels, self.resolution = _check_shape(channels, resolution)
         self.num_classes, self.labels_per_class = _check_labels(num_classes, labelled)
         self.batch_size, self.steps, self.n_critic = _check_counts(batch_size, steps, n_critic)
-        self.seed = _check_range("seed", seed, 0)
-        self.workers, self.memory_limit = _check_reading(workers, memory_limit)
-        self.root = self._check_root(root)
+        self.workers, self.memory_limit, self.cache = _check_reading(workers, memory_limit, cache)
+        self.root, self.seed = self._check_root(root), _check_range("seed", seed, 0)
         self.validation, self.changed = check_validation(validation), _check_changed(changed)
         self.task = _check_task(task, channels, resolution)
 
@@ -323,10 +325,14 @@ def _check_labels(classes: int, labelled: int | None) -> tuple[int, int | None]:
     return _check_range("data.num_classes", classes, 0), labelled
 
 
-def _check_reading(workers: int, memory_limit: int) -> tuple[int, int]:
-    """Return the numbers of processes and of bytes of decoded images, if they are in range."""
+def _check_reading(
+    workers: int, memory_limit: int, cache: str | None
+) -> tuple[int, int, str | None]:
+    """Return the numbers of processes and of bytes of decoded images and the folder, if usable."""
     _check_range("data.workers", workers, 0)
-    return workers, _check_range("data.memory_limit", memory_limit, 0)
+    if cache == "":
+        raise DataError("data.cache is empty: give a folder, or null for none")
+    return workers, _check_range("data.memory_limit", memory_limit, 0), cache
 
 
 def check_validation(share: float) -> float:

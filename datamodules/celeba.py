@@ -10,9 +10,9 @@ from torchvision import datasets
 from torchvision.datasets.utils import download_file_from_google_drive
 
 from datamodules.errors import DataError
+from datamodules.file_split import FileSplit
 from datamodules.files import PublishedFile, open_file, wrap_read_errors
 from datamodules.image_files import Decoder, ImageSource, image_source
-from datamodules.image_folder import FileSplit
 from datamodules.published import DownloadedDataModule
 from datamodules.split import Split
 
@@ -31,7 +31,7 @@ class CelebA(DownloadedDataModule):
 
     Needed below `celeba/` are `img_align_celeba.zip`, or the folder that it unpacks to, and
     `list_eval_partition.txt`; for labels also `list_attr_celeba.txt`. Downloads need the package
-    gdown. Images above `memory_limit` are decoded at each access, by `workers` processes.
+    gdown. Images above `memory_limit` are decoded once into a file in `cache`.
 
     Source: Liu, Luo, Wang and Tang 2015, Deep learning face attributes in the wild. For
     non-commercial use only.
@@ -88,7 +88,7 @@ class CelebA(DownloadedDataModule):
         source = image_source(self.images)
         decoder = Decoder(source, self.channels, self.resolution)
         files = FileSplit(decoder, _paths(source, chosen), self._labels(chosen), self.workers)
-        return files.within(self.memory_limit)
+        return files.within(self.memory_limit, self.cache)
 
     def _rows(self, file: PublishedFile) -> Iterator[list[str]]:
         """Yield the words of each line of a text file."""

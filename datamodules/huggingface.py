@@ -13,9 +13,9 @@ from torch import Tensor
 from datamodules.base import ImageDataModule
 from datamodules.class_count import check_class_count
 from datamodules.errors import DataError, extra
+from datamodules.file_split import FileSplit
 from datamodules.files import one_line, open_file
 from datamodules.image_files import Decoder, ImageSource
-from datamodules.image_folder import FileSplit
 from datamodules.split import Split
 
 OLDEST = 4  # major version of the library; older ones can run code of a data set
@@ -92,7 +92,7 @@ class HuggingFace(ImageDataModule):
 
     A local folder was written by `save_to_disk` of the library, or holds images as its imagefolder
     does. Without network, a data set of the hub is read from the library's cache. No code of a data
-    set is run. Images above `memory_limit` are decoded at each access, by `workers` processes.
+    set is run. Images above `memory_limit` are decoded once into a file in `cache`.
 
     Args:
         name: of a data set on the hub, such as USER/NAME; not needed with `root`.
@@ -159,7 +159,7 @@ class HuggingFace(ImageDataModule):
         images = table.select_columns([column]).cast_column(column, encoded)
         decoder = Decoder(TableSource(self.root, images, column), self.channels, self.resolution)
         names = decoder.source.names()
-        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit)
+        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit, self.cache)
 
     @cached_property
     def _library(self) -> Any:

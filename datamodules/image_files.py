@@ -43,6 +43,8 @@ MAX_FILE_BYTES = 2**29  # of one file, enough for Pillow's maximum number of pix
 
 def _is_hidden(name: str) -> bool:
     """Return whether a file is hidden, or in a hidden folder (`.x`, `__MACOSX/x`)."""
+    if not name.startswith((".", "__MACOSX")) and "/." not in name and "/__MACOSX" not in name:
+        return False
     return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
@@ -88,10 +90,10 @@ class FolderSource(ImageSource):
     def _all_files(self) -> list[str]:
         """Return the names of all files."""
         with wrap_read_errors(self.path):
-            return [path.relative_to(self.path).as_posix() for path in self._walk()]
+            return list(self._walk())
 
-    def _walk(self) -> Iterator[Path]:
-        """Yield the files below the folder, at any depth, through links too.
+    def _walk(self) -> Iterator[str]:
+        """Yield the names of the files below the folder, at any depth, through links too.
 
         Raises:
             DataError: if links lead to the same folder twice, which may never end.
@@ -106,7 +108,8 @@ class FolderSource(ImageSource):
             if (status.st_dev, status.st_ino) in visited:
                 raise DataError(f"{folder}: links lead to this folder twice: remove one of them")
             visited.add((status.st_dev, status.st_ino))
-            yield from (Path(folder, file) for file in files)
+            inner = Path(folder).relative_to(self.path).as_posix()
+            yield from files if inner == "." else (f"{inner}/{file}" for file in files)
 
     def size(self, name: str) -> int:  # noqa: D102
         return (self.path / name).stat().st_size
@@ -116,7 +119,7 @@ class FolderSource(ImageSource):
             return file.read()
 
     def stamp(self, name: str) -> str:  # noqa: D102
-        status = (self.path / name).stat()
+        status = os.stat(f"{self.path}/{name}")
         return f"{status.st_size} {status.st_mtime_ns}"
 
 
@@ -252,6 +255,17 @@ class Decoder:
     def shape(self) -> str:
         """Return channels and resolution as text."""
         return f"{self.channels} {self.resolution}"
+
+    @property
+    def form(self) -> str:
+        """Return what decides the pixels beside the file as text, of defaults only the shape."""
+        defaults = self.crop == Decoder.crop and self.background == Decoder.background
+        return self.shape if defaults else f"{self.shape} {self.crop} {self.background}"
+
+    @property
+    def pixels(self) -> tuple[int, int, int]:
+        """Return the shape (C, R, R) of a decoded image."""
+        return self.channels, self.resolution, self.resolution
 
     def size(self, name: str) -> tuple[int, int]:
         """Return width and height of a file's upright image in pixels, without decoding it.

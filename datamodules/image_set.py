@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from datamodules.errors import DataError
+from datamodules.file_split import FileSplit
 from datamodules.files import open_file, wrap_read_errors
 from datamodules.image_files import (
     CROPS,
@@ -21,7 +22,6 @@ from datamodules.image_files import (
     image_source,
     to_pixels,
 )
-from datamodules.image_folder import FileSplit
 from datamodules.loader import Batch, to_batch
 from datamodules.split import Split, TensorSplit, row_slices
 
@@ -125,7 +125,7 @@ class FileSet(ImageSet):
         source = image_source(self.path)
         decoder = Decoder(source, self.channels, self.resolution, exact=self.exact)
         files = FileSplit(decoder, self._names, None, self.workers)
-        return files if files.nbytes > self.memory_limit else files.in_memory()
+        return files.within(self.memory_limit)
 
 
 class ArraySet(ImageSet):

@@ -10,9 +10,9 @@ from torchvision.models import ResNet50_Weights
 from datamodules.base import ImageDataModule
 from datamodules.class_count import check_class_count
 from datamodules.errors import DataError
+from datamodules.file_split import FileSplit
 from datamodules.files import wrap_read_errors
 from datamodules.image_files import Decoder, FolderSource
-from datamodules.image_folder import FileSplit
 from datamodules.split import Split
 
 FOLDERS = {"train": "train", "test": "val"}
@@ -24,7 +24,7 @@ class ImageNet(ImageDataModule):
 
     The layout is torchvision's: `train/n01440764/*.JPEG` and `val/n01440764/*.JPEG`, unpacked by
     the user. Classes are the folders of `train`, numbered by sorted name; fewer folders give fewer
-    classes. Images above `memory_limit` are decoded at each access, by `workers` processes.
+    classes. Images above `memory_limit` are decoded once into a file in `cache`.
 
     Source: Russakovsky et al. 2015, ImageNet large scale visual recognition challenge. For
     non-commercial research only.
@@ -67,7 +67,7 @@ class ImageNet(ImageDataModule):
         names = source.names()
         labels = torch.tensor([self._label(source.path, name) for name in names])
         decoder = Decoder(source, self.channels, self.resolution)
-        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit)
+        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit, self.cache)
 
     def _folder(self, split: str) -> Path:
         """Return the folder of a split.

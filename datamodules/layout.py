@@ -80,7 +80,8 @@ class LayoutReader:
         splits, how = self._splits(names, root, folders, labels)
         self._check_classes(classes, {labels[name] for name in splits["train"] if classes})
         found = [how, *([f"labels from {origin}"] if classes else [])]
-        indices = {name: classes.index(label) for name, label in labels.items()}
+        numbers = {label: number for number, label in enumerate(classes)}
+        indices = {name: numbers[label] for name, label in labels.items()}
         return Layout(splits, indices, classes, tuple(found))
 
     def _fault(self, reason: str) -> DataError:

@@ -9,9 +9,9 @@ import torch
 
 from datamodules.base import ImageDataModule
 from datamodules.errors import DataError, extra
+from datamodules.file_split import FileSplit
 from datamodules.files import wrap_read_errors
 from datamodules.image_files import Decoder, FolderSource, ImageSource
-from datamodules.image_folder import FileSplit
 from datamodules.split import Split
 
 CATEGORIES = (
@@ -113,7 +113,7 @@ class LSUN(ImageDataModule):
 
     Each category is a database `bedroom_train_lmdb`, as published, which needs the package lmdb, or
     a folder `bedroom_train` of its exported images. "test" is the validation part, of 300 images a
-    category. Images above `memory_limit` are decoded at each access, by `workers` processes.
+    category. Images above `memory_limit` are decoded once into a file in `cache`.
 
     Source: Yu, Seff, Zhang, Song, Funkhouser and Xiao 2015, LSUN: construction of a large-scale
     image dataset using deep learning with humans in the loop, arXiv:1506.03365.
@@ -157,7 +157,7 @@ class LSUN(ImageDataModule):
         numbers = {category: number for number, category in enumerate(self.categories)}
         labels = torch.tensor([numbers[name.partition("/")[0]] for name in names])
         decoder = Decoder(source, self.channels, self.resolution)
-        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit)
+        return FileSplit(decoder, names, labels, self.workers).within(self.memory_limit, self.cache)
 
 
 def _source(folder: Path) -> ImageSource:

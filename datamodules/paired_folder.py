@@ -225,7 +225,7 @@ class PairedFolder(TwoDomains):
         super().__init__(root=root, **facts)
         if root is None:
             raise DataError("data.root is not set: give a folder or a zip file with pairs")
-        names = (*SHARED, "channels", "flip", "workers", "memory_limit")
+        names = (*SHARED, "channels", "flip", "workers", "memory_limit", "cache")
         shared = {name: getattr(self, name) for name in names}
         shared |= {"root": root, "crop": crop, "background": background}
         pairs = Pairs(self.root, self.validation)

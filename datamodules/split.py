@@ -21,6 +21,17 @@ def row_slices(total: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, total, size))
 
 
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Return whether images of so many bytes are to be held on a device.
+
+    It must be a CUDA device with 4 times their size free.
+    """
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return nbytes * DEVICE_SHARE <= free
+
+
 class Split(ABC):
     """The images of one split, all of one shape, stored as uint8 in most subclasses.
 
@@ -97,10 +108,7 @@ class TensorSplit(Split):
 
         The device must have 4 times the size of the images free.
         """
-        if device.type != "cuda" or self._images.device == device:
-            return self
-        free, _ = torch.cuda.mem_get_info(device)
-        if self._images.nbytes * DEVICE_SHARE > free:
+        if self._images.device == device or not fits(self._images.nbytes, device):
             return self
         return type(self)(self._images.to(device), self.labels)
 

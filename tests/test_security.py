@@ -327,6 +327,15 @@ def test_settings_that_are_never_taken_from_a_run(key: str, value: object, run: 
     assert OmegaConf.to_container(resumed(run)) == before
 
 
+@pytest.mark.parametrize("place", ["/tmp/elsewhere", "${data.root}", "${run_dir}/../elsewhere"])
+def test_decoded_images_are_kept_in_the_cache_of_this_user(place: str, run: Path) -> None:
+    changed(run, "data.root", "/tmp/elsewhere")
+    changed(run, "data.cache", place)
+    assert resumed(run).data.cache == resumed(run).cache_dir
+    changed(run, "data.cache", None)
+    assert resumed(run).data.cache is None
+
+
 @pytest.mark.parametrize(
     "key",
     [

@@ -16,7 +16,7 @@ from gan.settings import stored
 from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
-from gan.settings.overrides import key_of, typed
+from gan.settings.overrides import CACHES, key_of, typed
 from gan.settings.schema import NESTED
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
@@ -24,7 +24,7 @@ _FREE = {
     *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "trainer", "logger"),
     *("callbacks", "backbone", "metrics", "evaluation", "schedule", "allow_targets", "doctor"),
 }
-_FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "changed"}
+_FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "cache", "changed"}
 # Nodes of the model that repeat a node of the top level.
 _REPEATED = {
     *("prior", "averaging", "optimizer", "schedule", "clip_norm", "n_critic", "accumulate"),
@@ -138,9 +138,9 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     """
     config, expressions = run.settings()
     old, before = _content(config), identity(config)
-    known = set(run.overrides)  # in the stored settings already, but for the cache of this user
+    known = set(run.overrides)  # in the stored settings already, but for the caches of this user
     last = {key_of(o): o for o in line.parsed}.values()  # of a key that is given twice
-    given = [o for o in last if o.input_line not in known or o.key_or_group == "cache_dir"]
+    given = [o for o in last if o.input_line not in known or o.key_or_group in CACHES]
     _apply(config, given, line)
     expressions |= stored.resolve(config)
     make_root_absolute(config)

@@ -12,9 +12,11 @@ from gan.errors import InputError
 from gan.settings.groups import options
 from gan.settings.schema import MANY, NESTED
 
+# Folders of caches; they are never taken from a run folder.
+CACHES = ("cache_dir", "data.cache", "data.a.cache", "data.b.cache")
 # Settings whose value is a path: any character is allowed, with quotes or without.
 PATHS = (
-    *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", "cache_dir"),
+    *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", *CACHES),
     *("data.root", "data.a.root", "data.b.root", "backbone.weights"),
 )
 _OPTIONAL = ("experiment", "sweep")  # groups of which nothing may be chosen

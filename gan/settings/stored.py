@@ -13,6 +13,7 @@ from gan.errors import InputError
 from gan.files import refuse_special_files, write_text
 from gan.settings import documents, resolvers
 from gan.settings.migration import migrate_config
+from gan.settings.schema import NESTED
 
 _COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
 _LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
@@ -97,18 +98,26 @@ def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     content = documents.read(path)
     if not isinstance(content, dict) or not content.keys() >= {"model", "data", "metrics"}:
         raise InputError(f"{path} is no config of a run: name the folder of one")
-    content |= {"run_dir": str(folder.absolute()), "cache_dir": cache_dir}
-    content |= {"allow_targets": [], "resume": None}
+    place = {"run_dir": str(folder.absolute()), "cache_dir": cache_dir}
+    content = {"trainer": {}, **content, **place, "allow_targets": [], "resume": None}
     content.pop("hydra", None)
-    content.setdefault("trainer", {})
     config = migrate_config(OmegaConf.create(content))
     _check_expressions(path, config)
     try:
+        _set_data_caches(config)
         found = resolve(config)
         _check_folders(path, OmegaConf.to_container(config, resolve=True))
     except OmegaConfBaseException as error:
         raise InputError(f"{path}: a value refers to a setting that is not there") from error
     return config, found | _expressions(folder)
+
+
+def _set_data_caches(config: DictConfig) -> None:
+    """Let decoded images be where the caches of this user are, if they are kept at all."""
+    for path in ("data", *NESTED):
+        node = OmegaConf.select(config, path)
+        if isinstance(node, DictConfig) and node.get("cache") not in (None, config.cache_dir):
+            node.cache = "${cache_dir}"
 
 
 def _check_expressions(path: Path, config: DictConfig) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from datamodules import celeba
 from datamodules.celeba import CelebA
 from datamodules.errors import DataError
-from datamodules.image_folder import FileSplit
+from datamodules.file_split import FileSplit
 from datamodules.split import TensorSplit
 
 pytestmark = pytest.mark.filterwarnings("ignore:data.verify=false")

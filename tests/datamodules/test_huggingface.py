@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from datamodules.errors import DataError, extra
+from datamodules.file_split import FileSplit
 from datamodules.huggingface import HuggingFace
-from datamodules.image_folder import FileSplit
 from datamodules.split import TensorSplit
 from gan import errors
 

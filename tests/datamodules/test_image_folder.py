@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from datamodules.errors import DataError
-from datamodules.image_folder import FileSplit, ImageFolder
+from datamodules.file_split import FileSplit
+from datamodules.image_folder import ImageFolder
 from datamodules.split import TensorSplit
 
 COUNT = 40

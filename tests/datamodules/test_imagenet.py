@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from datamodules.errors import DataError
-from datamodules.image_folder import FileSplit
+from datamodules.file_split import FileSplit
 from datamodules.imagenet import ImageNet
 from datamodules.split import TensorSplit
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from datamodules.errors import DataError, extra
-from datamodules.image_folder import FileSplit
+from datamodules.file_split import FileSplit
 from datamodules.lsun import CATEGORIES, LSUN
 from datamodules.split import TensorSplit
 from gan import errors

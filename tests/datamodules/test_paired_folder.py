@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.image_folder import FileSplit
+from datamodules.file_split import FileSplit
 from datamodules.paired_folder import PairedFolder
 from gan.settings.validation import validate
 from tests.conftest import Compose

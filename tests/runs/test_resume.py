@@ -222,6 +222,39 @@ def test_paths_of_data_and_cache(shell: Shell, tmp_path: Path) -> None:
     assert shell.train(f"resume={run}", "steps=3", "data.changed=accept") == 0, shell.err
 
 
+def test_decoded_images_in_a_cache(shell: Shell, tmp_path: Path) -> None:
+    """Training from the cache is the same, resumed or not, and the place is not that of the run."""
+    from PIL import Image
+
+    for k in range(24):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        Image.effect_noise((16, 16), 90).save(tmp_path / "set" / f"{k:02}.png")
+    data = ["data=image_folder", f"data.root={tmp_path / 'set'}", "data.resolution=16"]
+    data += ["data.memory_limit=0", "data.flip=true", "data.workers=0"]
+    own = [f"cache_dir={tmp_path / 'own'}"]
+
+    def train(name: str, *given: str) -> tuple[dict[str, torch.Tensor], str]:
+        run = tmp_path / name
+        place = [f"hydra.run.dir={run}", *data] if not run.exists() else [f"resume={run}"]
+        assert shell.train(*(KEPT if not run.exists() else []), *place, *given, *own) == 0, (
+            shell.err
+        )
+        content = torch.load(run / "checkpoints" / "last.ckpt")
+        return content["state_dict"], content["data_identity"]
+
+    other = f"data.cache={tmp_path / 'a,b=c'}"
+    plain, identity = train("plain", "steps=4", "data.cache=null")
+    train("resumed", "steps=2", other)
+    assert list((tmp_path / "a,b=c" / "images").glob("set-16-*.npy"))
+    assert not (tmp_path / "own" / "images").exists()
+    assert train("resumed", "steps=3", other)[1] == identity
+    assert not (tmp_path / "own" / "images").exists()
+    cached, _ = train("resumed", "steps=4")
+    assert list((tmp_path / "own" / "images").glob("set-16-*.npy"))
+    assert cached.keys() == plain.keys()
+    assert all(value.equal(cached[key]) for key, value in plain.items())
+
+
 def test_an_unwritable_cache_is_named_at_the_start(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     given = [f"hydra.run.dir={tmp_path / 'run'}", f"cache_dir={tmp_path / 'file' / 'cache'}"]
