@@ -28,12 +28,12 @@ class _Slope(Function):
         """Return the product."""
         ctx.save_for_backward(out)
         ctx.limit = limit
-        product = torch.ops.aten.leaky_relu_backward(gradient, out, SLOPE, True).mul_(GAIN)
-        if limit is None:
-            return product
-        return torch.ops.aten.hardtanh_backward.grad_input(
-            product, out, -limit, limit, grad_input=product
-        )
+        product: Tensor = torch.ops.aten.leaky_relu_backward(gradient, out, SLOPE, True)
+        product.mul_(GAIN)
+        if limit is not None:
+            bounds = -limit, limit
+            torch.ops.aten.hardtanh_backward.grad_input(product, out, *bounds, grad_input=product)
+        return product
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:

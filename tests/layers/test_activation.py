@@ -59,6 +59,11 @@ def test_the_limit_is_reached_from_both_sides() -> None:
 def test_one_map_is_kept_for_the_gradient() -> None:
     kept: list[Tensor] = []
     x = torch.randn(2, 3, 4, 4, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         out = scaled_leaky_relu(x, 0.5, torch.zeros(3, 1, 1))
     assert [tensor.data_ptr() for tensor in kept] == [out.data_ptr()]

@@ -27,7 +27,8 @@ def derivatives(
     inputs = x.clone().requires_grad_(), weight.clone().requires_grad_()
     out = form(*inputs)
     first = torch.autograd.grad(out.sin().sum(), inputs, create_graph=True)
-    second = torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
+    norms = torch.stack([gradient.square().sum() for gradient in first])
+    second = torch.autograd.grad(norms.sum(), inputs)
     return [out, *first, *second]
 
 
@@ -73,12 +74,16 @@ def test_errors_in_32_bits_are_those_stated(eager: Callable[[Tensor, Tensor], Te
 
 def takes_it(layer: SameConv2d, monkeypatch: pytest.MonkeyPatch, x: Tensor) -> bool:
     """Return whether the layer computes Winograd's form for x."""
-    called: list[int] = []
+    called: list[bool] = []
     plain = winograd._convolve
-    record = lambda *arguments: called.append(1) or plain(*arguments)  # noqa: E731
+
+    def record(x: Tensor, weight: Tensor, transposed: bool) -> Tensor:
+        called.append(True)
+        return plain(x, weight, transposed)
+
     monkeypatch.setattr(winograd, "_convolve", record)
     with torch.no_grad():
-        layer(x, torch.ones(len(x), 4)) if isinstance(layer, ModulatedConv2d) else layer(x)
+        layer(*((x, torch.ones(len(x), 4)) if isinstance(layer, ModulatedConv2d) else (x,)))
     monkeypatch.setattr(winograd, "_convolve", plain)
     return bool(called)
 
