@@ -1,8 +1,8 @@
 """3x3 convolutions with fewer multiplications (Winograd, 1980; Lavin and Gray, 2016).
 
 F(4x4, 3x3): 36 multiplications give a tile of 4x4 pixels, for which a direct convolution needs 144.
-All steps are matrix products on blocks of tiles, so that no compiler is needed. In float32, the largest
-error is about 1e-5 of the largest output, that of a direct convolution 3e-6.
+All steps are matrix products on blocks of tiles, so that no compiler is needed. In float32, the
+largest error is about 1e-5 of the largest output, that of a direct convolution 3e-6.
 """
 
 from collections.abc import Iterator
