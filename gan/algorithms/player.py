@@ -87,10 +87,16 @@ class Player:
         return norm
 
     def replace_nonfinite_gradient(self) -> Tensor:
-        """Replace NaN by 0 and infinities by +-1e5 in the gradient; return how many there were."""
+        """Replace NaN by 0 and infinities by +-1e5 in the gradient; return how many there were.
+
+        On a CPU, a gradient of finite norm is read once. Elsewhere the answer would have to be
+        waited for.
+        """
         count = torch.zeros((), dtype=torch.int64, device=next(self.network.parameters()).device)
-        for weight in self.network.parameters():
-            if weight.grad is not None:
-                count += weight.grad.isfinite().logical_not().sum()
-                weight.grad.nan_to_num_(nan=0.0, posinf=1e5, neginf=-1e5)
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        if count.is_cpu and nn.utils.get_total_norm(gradients).isfinite():
+            return count
+        for gradient in gradients:
+            count += gradient.isfinite().logical_not().sum()
+            gradient.nan_to_num_(nan=0.0, posinf=1e5, neginf=-1e5)
         return count

@@ -9,6 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
+from gan.layers.winograd import SameConv2d
+
+
+def _scaled(x: Tensor, weight: Tensor, gain: float) -> tuple[Tensor, Tensor]:
+    """Return inputs and weights with one of them, the smaller one, multiplied by ``gain``."""
+    return (x * gain, weight) if x.numel() < weight.numel() else (x, weight * gain)
+
 
 class EqualisedLinear(nn.Module):
     """A linear layer with weights N(0, 1), scaled by 1 / sqrt(in_features) at run time.
@@ -36,10 +43,10 @@ class EqualisedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (..., out_features) from (..., in_features)."""
         bias = None if self.bias is None else self.bias * self.lr_multiplier
-        return linear(x, self.weight * self.gain, bias)
+        return linear(*_scaled(x, self.weight, self.gain), bias)
 
 
-class EqualisedConv2d(nn.Module):
+class EqualisedConv2d(SameConv2d):
     """A convolution with weights N(0, 1), scaled by 1 / sqrt(fan_in) at run time.
 
     Args:
@@ -57,8 +64,9 @@ class EqualisedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps (B, after, H, W) from (B, before, H, W)."""
-        return self.convolve(x, 1, self.padding)
+        return self.same_conv2d(*_scaled(x, self.weight, self.gain), self.bias)
 
     def convolve(self, x: Tensor, stride: int, padding: int) -> Tensor:
         """Return the convolution of x with this stride and zero padding."""
-        return conv2d(x, self.weight * self.gain, self.bias, stride=stride, padding=padding)
+        scaled = _scaled(x, self.weight, self.gain)
+        return conv2d(*scaled, self.bias, stride=stride, padding=padding)

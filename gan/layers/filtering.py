@@ -1,13 +1,16 @@
 """Resampling with low-pass filters against aliasing (Zhang, 2019; Karras et al., 2019)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d
+from torch.autograd import Function
+from torch.nn.functional import conv2d, conv_transpose2d
 
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.folding import pooled_conv2d, upsampled_conv2d
+from gan.layers.precision import full_precision
 
 BINOMIAL = (1.0, 3.0, 3.0, 1.0)
 
@@ -24,14 +27,64 @@ def _upfirdn_matrix(
     return torch.where((m >= 0) & (m < taps), kernel[m.clamp(0, taps - 1)], 0.0)
 
 
+class _Depthwise(Function):
+    """A convolution of each channel with a kernel that is not trained, linear in the maps."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernels: Tensor, stride: int, padding: int) -> Tensor:
+        """Return the maps (B, C, H', W') of maps (B, C, H, W) and kernels (C, 1, k, k)."""
+        ctx.save_for_backward(kernels)
+        ctx.sides, ctx.settings = x.shape[2:], (stride, padding)
+        x = x.contiguous(memory_format=torch.channels_last)
+        with full_precision(x.device):
+            return conv2d(x, kernels, stride=stride, padding=padding, groups=len(kernels))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        """Return the gradient of the maps."""
+        product = _DepthwiseTransposed.apply(gradient, *ctx.saved_tensors, ctx.sides, *ctx.settings)
+        return product, None, None, None
+
+
+class _DepthwiseTransposed(Function):
+    """The transpose of :class:`_Depthwise`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, kernels: Tensor, sides: torch.Size, stride: int, padding: int
+    ) -> Tensor:
+        """Return maps (B, C, H, W) of maps (B, C, H', W'), where ``sides`` is (H, W)."""
+        ctx.save_for_backward(kernels)
+        ctx.settings = stride, padding
+        least = kernels.shape[2] - 2 * padding
+        rest = [side - stride * (n - 1) - least for side, n in zip(sides, x.shape[2:], strict=True)]
+        x = x.contiguous(memory_format=torch.channels_last)
+        with full_precision(x.device):
+            return conv_transpose2d(x, kernels, None, stride, padding, rest, groups=len(kernels))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradient of the maps."""
+        product = _Depthwise.apply(gradient, *ctx.saved_tensors, *ctx.settings)
+        return product, None, None, None, None
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    """Return whether maps lie on a CPU with the channels of a pixel side by side."""
+    beside = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return x.is_cpu and beside and not torch.compiler.is_compiling()
+
+
 def upfirdn(
     x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)
 ) -> Tensor:
     """Return feature maps after zero insertion, padding, a FIR filter and subsampling.
 
     In each direction, y[n] = sum over m of kernel[m] u[down n - m + taps - 1], where u is the
-    padded input. This is a true convolution, not a correlation. Each direction is one matrix
-    product; with its derivatives it is 2 to 9 times as fast on a CPU as depthwise convolutions.
+    padded input. This is a true convolution, not a correlation. On a CPU, maps in channels_last are
+    convolved channel by channel, without copies: with the gradient, 4 to 8 times as fast as in the
+    other form. In that one, each direction is one matrix product; with its derivatives it is 2 to 9
+    times as fast on a CPU as depthwise convolutions of contiguous maps.
 
     Args:
         x: feature maps (B, C, H, W).
@@ -41,6 +94,10 @@ def upfirdn(
         padding: zeros before and after, in each direction; a negative number crops.
     """
     kernel = kernel.to(x.dtype)
+    if up == 1 and padding[0] == padding[1] >= 0 and _is_channels_last(x):
+        kernels = torch.outer(kernel, kernel).flip(0, 1).expand(x.shape[1], 1, -1, -1)
+        filtered: Tensor = _Depthwise.apply(x, kernels, down, padding[0])
+        return filtered
     rows, columns = (_upfirdn_matrix(side, kernel, up, down, padding) for side in x.shape[2:])
     return rows @ (x @ columns.T)
 

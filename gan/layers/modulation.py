@@ -10,6 +10,7 @@ from torch.nn.functional import conv2d, instance_norm
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.filtering import Upsample
 from gan.layers.precision import at_least_float32, full_precision
+from gan.layers.winograd import SameConv2d
 
 
 class AdaIN(nn.Module):
@@ -75,7 +76,7 @@ def modulated_conv2d(
     return maps * torch.rsqrt(squares + 1e-8)[:, :, None, None].to(maps.dtype)
 
 
-class ModulatedConv2d(nn.Module):
+class ModulatedConv2d(SameConv2d):
     """A modulated convolution with equalised learning rate.
 
     Args:
@@ -109,6 +110,6 @@ class ModulatedConv2d(nn.Module):
         computed in float32, as in the authors' code.
         """
         with full_precision(x.device):
-            style = self.style(at_least_float32(w))
-        convolve = _conv2d_same if self.upsample is None else self.upsample.upsample_conv2d
-        return modulated_conv2d(x, self.weight * self.gain, style, self.demodulate, convolve)
+            style = self.style(at_least_float32(w)) * self.gain
+        convolve = self.same_conv2d if self.upsample is None else self.upsample.upsample_conv2d
+        return modulated_conv2d(x, self.weight, style, self.demodulate, convolve)

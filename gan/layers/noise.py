@@ -40,13 +40,19 @@ class PixelNoise(nn.Module):
         maps = [torch.randn(shape, generator=generator) for generator in generators]
         self.per_image = torch.cat(maps).to(self.constant)
 
+    def draw(self, x: Tensor) -> Tensor:
+        """Return normal noise for feature maps x, (B, 1, H, W) or (1, 1, H, W)."""
+        if self.training:
+            return torch.randn_like(x[:, :1])
+        return (self.constant if self.per_image is None else self.per_image).to(x.dtype)
+
+    def shift(self, x: Tensor) -> Tensor:
+        """Return what is added to feature maps x, (B or 1, channels, H, W)."""
+        return self.draw(x) * self.strength.to(x.dtype)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps x, (B, C, H, W), with noise added."""
-        if self.training:
-            noise = torch.randn_like(x[:, :1])
-        else:
-            noise = (self.constant if self.per_image is None else self.per_image).to(x.dtype)
-        return torch.addcmul(x, noise, self.strength.to(x.dtype))
+        return torch.addcmul(x, self.draw(x), self.strength.to(x.dtype))
 
 
 @contextmanager

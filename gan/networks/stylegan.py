@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from gan.conditioning.base import Conditioning
+from gan.layers.activation import scaled_leaky_relu
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import BoxDownsample, BoxUpsample, Downsample, Upsample
 from gan.layers.modulation import AdaIN
@@ -16,7 +17,7 @@ from gan.layers.noise import PixelNoise
 from gan.networks.base import BASE, Discriminator
 from gan.networks.growing import Growing, downscale, repeat_pixels
 from gan.networks.style import StyleGenerator
-from gan.networks.stylegan2 import DiscriminatorEpilogue, DownBlock, scaled_leaky_relu, stage_widths
+from gan.networks.stylegan2 import DiscriminatorEpilogue, DownBlock, stage_widths
 from gan.schedules import Growth
 
 BLUR = (1.0, 2.0, 1.0)

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
 
 from gan.conditioning.base import Conditioning
 from gan.errors import InputError
+from gan.layers.activation import clamped, scaled_leaky_relu
 from gan.layers.deviation import MinibatchStdDev
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
 from gan.layers.filtering import BoxDownsample, Downsample, Upsample
@@ -23,16 +23,6 @@ def stage_widths(resolution: int, capacity: int, most: int) -> list[int]:
     """Return the feature maps at 4, 8, ... pixels: capacity / height, at most ``most``."""
     sides = [BASE << stage for stage in range(halvings(resolution) + 1)]
     return [max(min(capacity // side, most), 1) for side in sides]
-
-
-def clamped(x: Tensor, limit: float | None) -> Tensor:
-    """Return x, in [-limit, limit] where there is a limit."""
-    return x if limit is None else x.clamp(-limit, limit)
-
-
-def scaled_leaky_relu(x: Tensor, limit: float | None = None) -> Tensor:
-    """Return leaky ReLU of x times sqrt(2), which keeps the power, in [-limit, limit]."""
-    return clamped(leaky_relu(x, 0.2) * math.sqrt(2), limit)
 
 
 def _check_clamp(limit: float | None) -> None:
@@ -74,8 +64,9 @@ class StyledLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """Return maps (B, after, resolution, resolution) from x and styles w, (B, style_dim)."""
-        maps = self.noise(self.convolution(x, w))
-        return scaled_leaky_relu(maps + self.bias.to(maps.dtype), self.conv_clamp)
+        maps = self.convolution(x, w)
+        shifts = self.bias.to(maps.dtype), self.noise.shift(maps)
+        return scaled_leaky_relu(maps, self.conv_clamp, *shifts)
 
 
 class ToImage(nn.Module):

@@ -36,6 +36,7 @@ from gan.errors import InputError
 from gan.layers.checkpointing import blocks, recompute_activations
 from gan.layers.folding import FoldedConv2d
 from gan.layers.synchronised import SynchronisedBatchNorm
+from gan.layers.winograd import SameConv2d
 from gan.loggers.table import Table
 from gan.metrics.translation_evaluation import TranslationEvaluation
 from gan.networks.base import Discriminator
@@ -164,12 +165,14 @@ def _check_precision(node: dict[str, Any]) -> None:
 
 
 def accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
-    """Set memory format, folds, compilation and the devices of batch statistics."""
+    """Set memory format, forms of convolutions, compilation and the devices of batch statistics."""
     if node.channels_last:
         game.to(memory_format=torch.channels_last)
-    for module in game.modules():
+    for module in game.modules():  # a run of an earlier version has no such keys
         if isinstance(module, FoldedConv2d):
-            module.fold = node.get("fold", False)  # a run of an earlier version has no such key
+            module.fold = node.get("fold", False)
+        if isinstance(module, SameConv2d):
+            module.winograd = node.get("winograd", False)
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
     if node.get("checkpoint", False):

@@ -70,6 +70,7 @@ class Accelerator:
     sync_batchnorm: bool = MISSING
     channels_last: bool = MISSING
     fold: bool = False
+    winograd: bool = False
     checkpoint: bool = False
     compile: bool = MISSING
 

@@ -128,6 +128,17 @@ def test_clipping_sees_the_gradient_without_its_scale() -> None:
     assert scaled_norms == pytest.approx(plain_norms, rel=0.05)
 
 
+def test_a_finite_gradient_whose_norm_overflows_is_unchanged() -> None:
+    player = watched(nan_to_num=True).players[1]
+    weight = next(player.network.parameters())
+    weight.grad = torch.full_like(weight, 3e38)
+    assert int(player.replace_nonfinite_gradient()) == 0
+    assert torch.equal(weight.grad, torch.full_like(weight, 3e38))
+    weight.grad.view(-1)[:2] = torch.tensor([float("nan"), -float("inf")])
+    assert int(player.replace_nonfinite_gradient()) == 2
+    assert weight.grad.view(-1)[:2].tolist() == [0, -1e5]
+
+
 def test_nonfinite_gradients_are_replaced_and_counted() -> None:
     class Broken(Watched):
         def discriminator_loss(self, batch: Any) -> dict[str, Tensor]:

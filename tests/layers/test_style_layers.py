@@ -213,6 +213,35 @@ def test_minibatch_std_of_equal_images_is_zero() -> None:
     assert out[:, 2].max() <= 1.01e-4
 
 
+@pytest.mark.parametrize(("down", "padding"), [(1, 1), (1, 2), (2, 1), (2, 2), (1, 0)])
+@pytest.mark.parametrize("shape", [(1, 3, 5, 7), (2, 4, 8, 6)])
+def test_filters_of_channels_last_maps_equal_those_of_contiguous_ones(
+    down: int, padding: int, shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    kernel = torch.tensor([0.1, 0.5, 0.3, 0.1]).double()  # not symmetric
+    x, found = torch.randn(shape).double(), []
+    for form in (torch.contiguous_format, torch.channels_last):
+        maps = x.contiguous(memory_format=form).requires_grad_()
+        out = upfirdn(maps, kernel, down=down, padding=(padding, padding))
+        (first,) = torch.autograd.grad(out.sin().sum(), maps, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), maps)
+        found.append([out, first, second])
+    for plain, fast in zip(*found, strict=True):
+        assert torch.allclose(plain, fast, rtol=1e-12, atol=1e-13)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_filters_of_channels_last_maps_have_gradients_under_autocast() -> None:
+    maps = torch.randn(2, 4, 8, 8).bfloat16().contiguous(memory_format=torch.channels_last)
+    maps.requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = upfirdn(maps, Filter().kernel, padding=(1, 1))
+    (gradient,) = torch.autograd.grad(out.sum(), maps)
+    assert out.dtype == gradient.dtype == torch.bfloat16
+    assert gradient[:, :, 2:-2, 2:-2].float().sub(1).abs().max() < 0.02
+
+
 @pytest.mark.parametrize("size", [1, 3])
 def test_upsampling_convolution_equals_convolution_after_zero_insertion(size: int) -> None:
     torch.manual_seed(0)

@@ -13,13 +13,14 @@ from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.inner_product import InnerProduct, Mapped
 from gan.conditioning.projection import Projection
 from gan.errors import InputError
+from gan.layers.activation import clamped, scaled_leaky_relu
 from gan.layers.filtering import BoxDownsample, BoxUpsample, Downsample, Filter, Upsample
 from gan.layers.modulation import AdaIN
 from gan.networks.base import Discriminator, Generator
 from gan.networks.r3gan import Bottleneck, R3GANDiscriminator, R3GANGenerator
 from gan.networks.style import StyleGenerator
 from gan.networks.stylegan import StyleGANDiscriminator, StyleGANGenerator
-from gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator, clamped
+from gan.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from gan.schedules import Growth
 
 SMALL: dict[str, Any] = {"capacity": 64, "most": 12}
@@ -238,13 +239,17 @@ def test_activations_are_clamped_after_each_convolution(
     """As in the authors' code: activations and images, not shortcuts and linear layers."""
     largest = []
 
-    def spy(x: Tensor, limit: float | None) -> Tensor:
-        if limit is not None:
-            assert limit == 0.1
-            largest.append(x.abs().max().item())
-        return clamped(x, limit)
+    def spy(form: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def record(x: Tensor, limit: float | None = None, *shifts: Tensor) -> Tensor:
+            if limit is not None:
+                assert limit == 0.1
+                largest.append(form(x, None, *shifts).abs().max().item())
+            return form(x, limit, *shifts)
 
-    monkeypatch.setattr("gan.networks.stylegan2.clamped", spy)
+        return record
+
+    monkeypatch.setattr("gan.networks.stylegan2.clamped", spy(clamped))
+    monkeypatch.setattr("gan.networks.stylegan2.scaled_leaky_relu", spy(scaled_leaky_relu))
     generator = StyleGAN2Generator(6, 1, 16, Unconditional(), mixing=0, conv_clamp=0.1, **STYLES)
     discriminator = StyleGAN2Discriminator(
         1, 16, Unconditional(), residual=not plain, conv_clamp=0.1, **SMALL

@@ -6,6 +6,7 @@ import torch
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.layers.folding import FoldedConv2d
+from gan.layers.winograd import SameConv2d
 from gan.runs import training
 from tests.conftest import Compose
 
@@ -43,3 +44,21 @@ def test_folds_are_a_setting(config: Compose, monkeypatch: pytest.MonkeyPatch, f
     )
     assert called
     assert set(called) == {fold}
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_winograd_is_a_setting(
+    config: Compose, monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    seen: list[bool] = []
+    plain = SameConv2d.same_conv2d
+
+    def record(self: SameConv2d, *given: torch.Tensor) -> torch.Tensor:
+        seen.append(self.winograd)
+        return plain(self, *given)
+
+    monkeypatch.setattr(SameConv2d, "same_conv2d", record)
+    overrides = ["size=tiny", "steps=1", "metrics=[]", f"accelerator.winograd={str(fast).lower()}"]
+    train(config("model=stylegan2", *overrides))
+    assert seen
+    assert set(seen) == {fast}
