@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from gan.layers.folding import PooledConv2d, UpsampledConv2d
+from gan.layers.winograd import Conv3x3
 
 NormLayer = Callable[[int], nn.Module]
 
@@ -31,9 +32,7 @@ class UpBlock(nn.Module):
     def __init__(self, before: int, after: int, norm: NormLayer) -> None:
         super().__init__()
         self.norms = nn.ModuleList([norm(before), norm(after)])
-        self.branch = nn.ModuleList(
-            [UpsampledConv2d(before, after), nn.Conv2d(after, after, 3, padding=1)]
-        )
+        self.branch = nn.ModuleList([UpsampledConv2d(before, after), Conv3x3(after, after)])
         self.skip = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -79,10 +78,10 @@ class DownBlock(nn.Module):
         entry = nn.Identity() if first else nn.Sequential(norm(before), nn.ReLU())
         self.branch = nn.Sequential(
             entry,
-            nn.Conv2d(before, after, 3, padding=1),
+            Conv3x3(before, after),
             norm(after),
             nn.ReLU(),
-            PooledConv2d(after, after) if down else nn.Conv2d(after, after, 3, padding=1),
+            PooledConv2d(after, after) if down else Conv3x3(after, after),
         )
         self.skip = nn.Conv2d(before, after, 1) if down or before != after else nn.Identity()
 

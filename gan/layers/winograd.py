@@ -172,6 +172,22 @@ class SameConv2d(nn.Module):
         return out if bias is None else out.add_(bias[:, None, None])
 
 
+class Conv3x3(nn.Conv2d, SameConv2d):
+    """A 3x3 convolution with padding 1.
+
+    Args:
+        before: input channels.
+        after: output channels.
+    """
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return feature maps (B, after, H, W) of (B, before, H, W)."""
+        return self.same_conv2d(x, self.weight, self.bias)
+
+
 def _pays(x: Tensor, weight: Tensor) -> bool:
     """Return whether the convolution of x is faster in this form, and allowed."""
     sides, (*channels, height, width) = x.shape[2:], weight.shape

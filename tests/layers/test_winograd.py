@@ -1,6 +1,7 @@
 """Winograd's convolution equals the direct one."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.nn.functional import conv2d
 from gan.layers import winograd
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.modulation import ModulatedConv2d
-from gan.layers.winograd import SameConv2d
+from gan.layers.spectral import apply_spectral_norm
+from gan.layers.winograd import Conv3x3, SameConv2d
 
 SHAPES = [(1, 4, 4), (3, 16, 16), (5, 8, 12)]
 
@@ -92,6 +94,7 @@ def test_layers_take_it_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = EqualisedConv2d(128, 128, 3), torch.randn(1, 128, 16, 16)
     assert takes_it(layer, monkeypatch, x)
     assert takes_it(ModulatedConv2d(128, 128, 3, 4), monkeypatch, x)
+    assert takes_it(Conv3x3(128, 128), monkeypatch, x)
     assert not takes_it(ModulatedConv2d(128, 128, 3, 4, up=True), monkeypatch, x)
     assert not takes_it(layer, monkeypatch, x[:, :, :12, :12])
     assert not takes_it(layer, monkeypatch, torch.randn(1, 128, 18, 18))
@@ -104,13 +107,26 @@ def test_layers_take_it_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes_it(layer, monkeypatch, x)
 
 
-def test_a_layer_with_bias_equals_the_direct_one() -> None:
+@pytest.mark.parametrize("kind", [Conv3x3, partial(EqualisedConv2d, kernel_size=3)])
+def test_a_layer_with_bias_equals_the_direct_one(kind: Callable[[int, int], SameConv2d]) -> None:
     torch.manual_seed(0)
-    layer, x = EqualisedConv2d(128, 128, 3), torch.randn(2, 128, 16, 16, requires_grad=True)
+    layer, x = kind(128, 128), torch.randn(2, 128, 16, 16, requires_grad=True)
     torch.nn.init.normal_(layer.get_parameter("bias"))
     found = []
     for layer.winograd in (True, False):
         out = layer(x)
         found.append([out, *torch.autograd.grad(out.sin().sum(), [x, *layer.parameters()])])
+    for ours, theirs in zip(*found, strict=True):
+        assert relative(ours, theirs.double()) < 1e-5
+
+
+def test_a_layer_with_spectral_norm_is_pytorch_s() -> None:
+    found = []
+    for kind in (Conv3x3, partial(torch.nn.Conv2d, kernel_size=3, padding=1)):
+        torch.manual_seed(0)
+        layer, x = kind(128, 128), torch.randn(2, 128, 16, 16)
+        apply_spectral_norm(layer)
+        out = layer(x)
+        found.append([out, *torch.autograd.grad(out.sin().sum(), [*layer.parameters()])])
     for ours, theirs in zip(*found, strict=True):
         assert relative(ours, theirs.double()) < 1e-5
