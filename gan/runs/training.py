@@ -1,6 +1,7 @@
 """Training from a checked config."""
 
 import logging
+import os
 import textwrap
 import time
 import warnings
@@ -129,9 +130,11 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     if node["accelerator"] == "gpu" and not torch.cuda.is_available():
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
     _check_precision(node)
+    _check_nodes(node)
     try:
         trainer = pl.Trainer(
             **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
+            num_nodes=node.get("num_nodes", 1),
             **build(config.trainer, list(config.allow_targets)),
             max_epochs=1,
             callbacks=callbacks,
@@ -151,6 +154,18 @@ def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger
     scale_losses(trainer.strategy)
     trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
     return trainer
+
+
+def _check_nodes(node: dict[str, Any]) -> None:
+    """Refuse several machines whose processes nothing has started."""
+    nodes = node.get("num_nodes", 1)
+    if nodes < 1:
+        raise InputError(f"accelerator.num_nodes={nodes}: give a number from 1")
+    if nodes > 1 and not {"WORLD_SIZE", "SLURM_NTASKS"} & os.environ.keys():
+        raise InputError(
+            f"accelerator.num_nodes={nodes}: start train.py on each machine with torchrun "
+            f"--nnodes {nodes}, or with srun in a SLURM job, so that the machines know each other"
+        )
 
 
 def _check_precision(node: dict[str, Any]) -> None:

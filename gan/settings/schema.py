@@ -65,6 +65,7 @@ class Accelerator:
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = MISSING
     devices: int | str | list[int] = MISSING
+    num_nodes: int = 1
     strategy: Any = MISSING
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "32", "bf16", 32] = MISSING
     sync_batchnorm: bool = MISSING

@@ -1,13 +1,20 @@
 """The devices and the precision of training."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.layers.folding import FoldedConv2d
 from gan.layers.winograd import SameConv2d
 from gan.runs import training
+from tests.configs import ROOT
 from tests.conftest import Compose
 
 GIVEN = ["accelerator=cpu_amp", "accelerator.precision=bf16-mixed"]
@@ -62,3 +69,39 @@ def test_winograd_is_a_setting(
     train(config("model=stylegan2", *overrides))
     assert seen
     assert set(seen) == {fast}
+
+
+@pytest.mark.parametrize(("nodes", "words"), [(2, "with torchrun --nnodes 2"), (0, "from 1")])
+def test_machines_that_nothing_has_started_are_refused(
+    config: Compose, monkeypatch: pytest.MonkeyPatch, nodes: int, words: str
+) -> None:
+    for name in ("WORLD_SIZE", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match=words):
+        train(config("model=mlp", "data=digits", f"accelerator.num_nodes={nodes}"))
+
+
+@pytest.mark.slow
+def test_two_machines_equal_one(tmp_path: Path) -> None:
+    """Two agents of torchrun on one machine, with a process each, against two processes."""
+    port = find_free_network_port()
+    agent = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-id=two"]
+    agent += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--local-addr=127.0.0.1"]
+    players = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
+    settings = ["train.py", "model=mlp", *players, "model.discriminator.dropout=0", "data=digits"]
+    settings += ["metrics=[]", "batch_size=8", "steps=6", "accelerator=ddp_cpu"]
+    many = ["accelerator.devices=1", "accelerator.num_nodes=2", f"hydra.run.dir={tmp_path}/many"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    agents = [
+        subprocess.Popen([sys.executable, *agent, *settings, *many], cwd=ROOT, env=environment)
+        for _ in range(2)
+    ]
+    assert [agent.wait(timeout=200) for agent in agents] == [0, 0]
+    one = [sys.executable, *settings, f"hydra.run.dir={tmp_path}/one"]
+    subprocess.run(one, cwd=ROOT, env=environment, check=True)
+    weights = [
+        torch.load(tmp_path / run / "checkpoints" / "last.ckpt")["state_dict"]
+        for run in ("many", "one")
+    ]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
