@@ -37,12 +37,18 @@ class Overview(Callback):
         model: name and paper of the model, or ``None`` where only its classes are known.
         batch_size: real images of a discriminator update, over all devices.
         changes: what differs from the run that is resumed, a phrase each.
+        forms: how the networks are computed, by the names of the settings.
     """
 
     def __init__(
-        self, folder: str, model: str | None, batch_size: int, changes: Sequence[str] = ()
+        self,
+        folder: str,
+        model: str | None,
+        batch_size: int,
+        changes: Sequence[str] = (),
+        forms: Sequence[str] = (),
     ) -> None:
-        self.folder, self.model = folder, model
+        self.folder, self.model, self.forms = folder, model, forms
         self.batch_size, self.changes = batch_size, changes
         self._printed = False
 
@@ -80,7 +86,8 @@ class Overview(Callback):
         yield "training", self._length(trainer, game)
         yield "measuring", _measuring(trainer)
         processes = _counted(trainer.world_size, "process")
-        yield "device", f"{hardware(game.device)}; precision {trainer.precision}; {processes}"
+        device = f"{hardware(game.device)}; precision {trainer.precision}; {processes}"
+        yield "device", "; ".join([device, *self.forms])
         yield "run folder", self.folder
         for change in self.changes:
             yield "changed", change

@@ -60,6 +60,7 @@ T = TypeVar("T")
 # it is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
 # metrics, pruning reads these.
 _ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+_FORMS = ("channels_last", "fold", "winograd", "checkpoint", "compile")  # of accelerator
 _SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
 
 
@@ -92,7 +93,8 @@ def _callbacks(
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
     signals, stopwatch = Signals(), Stopwatch(metrics)
-    overview = Overview(config.run_dir, _model(config.run_dir), config.batch_size, changes)
+    forms = [name for name in _FORMS if config.accelerator.get(name, False)]
+    overview = Overview(config.run_dir, _model(config.run_dir), config.batch_size, changes, forms)
     own = [signals, stopwatch, overview, *([metrics] if metrics else [])]
     chosen = [*own, *chosen, DataIdentity(), Estimate(stopwatch, _hint(config))]
     return [*sorted(chosen, key=_rank), Preemption(signals)]

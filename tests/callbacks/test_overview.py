@@ -19,14 +19,15 @@ def rows(text: str) -> list[tuple[str, str]]:
 def test_what_a_run_is(capsys: Screen) -> None:
     changes = ["steps=2 instead of 1", "name=b instead of a"]
     players, measuring = game(num_classes=10, n_critic=2), metrics(1.0, every=500)
-    run(players, 2, Overview("runs/[a]", "mlp, The GAN (1914)", 8, changes), measuring)
+    forms = ["fold", "winograd"]
+    run(players, 2, Overview("runs/[a]", "mlp, The GAN (1914)", 8, changes, forms), measuring)
     shown = rows(capsys.readouterr().out)
     device = dict(shown)["device"]
     generator, critic = (
         sum(p.numel() for p in network.parameters())
         for network in (players.generator, players.discriminator)
     )
-    assert device.endswith("threads; precision 32-true; 1 process")
+    assert device.endswith("threads; precision 32-true; 1 process; fold; winograd")
     assert shown == [
         ("model", "mlp, The GAN (1914); game GAN of MLPGenerator and MLPDiscriminator"),
         ("parameters", f"{generator:,} + {critic:,} (G + D)"),
