@@ -30,6 +30,7 @@ COMPARED = (
     *("averaging", "mirrored", "augmentation", "initialisation"),
 )
 OTHERS = ("game", "latents", "labels", "data")
+_EXACT = "exact"  # form of a gradient's norm in all papers
 PLAYERS = ("generator", "discriminator", "encoder")
 SIZES = ("paper", "small", "tiny")
 # What follows from the data or from other columns.
@@ -131,7 +132,7 @@ def _is_on(value: Any) -> bool:
     """Return whether an argument switches something on: not 0, false or empty, for all players."""
     if isinstance(value, dict):
         return any(map(_is_on, value.values()))
-    return value not in (None, "") and value != 0
+    return value not in (None, "", _EXACT) and value != 0
 
 
 def _defaults(kind: Any) -> dict[str, Any]:

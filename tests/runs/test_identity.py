@@ -22,7 +22,7 @@ FREE = {"steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "train
 FREE |= {"callbacks", "backbone", "metrics", "evaluation", "allow_targets", "doctor"}
 FREE |= {"schedule"}  # of which the length is a part; the checkpoint compares the rest
 # Of data: the length of the run, and how files are read, which changes no image.
-FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "changed"}
+FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "cache", "changed"}
 
 
 def arguments() -> set[str]:
