@@ -81,7 +81,8 @@ def write_plot(found: Found, path: Path) -> None:
     names = [" ".join(case) for case in found]
     bars = axes.barh(names, [images_a_second(speed) for speed in found.values()])
     axes.bar_label(bars, fmt="%.0f", padding=3)
-    axes.set(xlabel="images a second", xscale="log")
+    axes.set(xlabel="images a second")
+    axes.margins(x=0.1)
     axes.invert_yaxis()
     figure.savefig(path, dpi=120)
 
