@@ -26,7 +26,7 @@ from tests.configs import options, thinned
 from tests.conftest import Compose
 
 SLOW = ["optimizer=sgd", *(f"optimizer.{p}.lr=0.001" for p in ("generator", "discriminator"))]
-SOME = pytest.mark.parametrize("model", thinned(options("model"), keep=3))
+SOME = pytest.mark.parametrize("model", thinned(options("model"), keep=6))
 
 
 def translates(model: str) -> bool:

@@ -161,7 +161,7 @@ def test_every_model_can_be_loaded(config: Compose, tmp_path: Path, model: str) 
     assert images.isfinite().all()
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("option", thinned(OPTIONS, keep=3))
 def test_every_option_trains(config: Compose, option: str) -> None:
     train(config(*TINY, option))
 
@@ -173,7 +173,7 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("name", options("experiment"))
+@pytest.mark.parametrize("name", thinned(options("experiment"), keep=3))
 def test_every_experiment_trains(config: Compose, tmp_path: Path, name: str) -> None:
     brief = [f"experiment={name}", "steps=2", "batch_size=4", "metrics=[]", *LARGE.get(name, [])]
     node = config(*brief)
