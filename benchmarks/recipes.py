@@ -30,7 +30,6 @@ COMPARED = (
     *("averaging", "mirrored", "augmentation", "initialisation"),
 )
 OTHERS = ("game", "latents", "labels", "data")
-_EXACT = "exact"  # form of a gradient's norm in all papers
 PLAYERS = ("generator", "discriminator", "encoder")
 SIZES = ("paper", "small", "tiny")
 # What follows from the data or from other columns.
@@ -132,12 +131,12 @@ def _is_on(value: Any) -> bool:
     """Return whether an argument switches something on: not 0, false or empty, for all players."""
     if isinstance(value, dict):
         return any(map(_is_on, value.values()))
-    return value not in (None, "", _EXACT) and value != 0
+    return value not in (None, "") and value != 0
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
-    """Return the plain default arguments of a class."""
-    plain = (int, float, str, bool, list, tuple)
+    """Return the default arguments of a class but for words, which name forms of one function."""
+    plain = (int, float, bool, list, tuple)
     parameters = inspect.signature(kind).parameters.values()
     return {p.name: p.default for p in parameters if isinstance(p.default, plain)}
 

@@ -21,11 +21,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -36,11 +36,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from benchmarks.training import Images, trainer
 from gan.algorithms.gan import GAN
 from gan.algorithms.player import frozen
 from gan.algorithms.two_player import Terms, TwoPlayerGame
 from gan.batch import LatentBatch
 from gan.callbacks.base import StepCallback
+from gan.callbacks.doctor import Doctor
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
 from gan.devices import find_device, hardware
@@ -48,6 +50,7 @@ from gan.errors import InputError
 from gan.loggers.table import Table
 from gan.runs.training import accelerate
 from gan.settings import resolvers, schema
+from gan.settings.overrides import hydra_form
 
 CONF = Path(__file__).parent.parent / "conf"
 OWN = {"blocks": 5, "steps": 4}
@@ -104,7 +107,7 @@ def configured(overrides: list[str], folder: str) -> DictConfig:
     schema.register()
     small = ["data=cifar10", "metrics=[]", f"run_dir={folder}"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", [*small, *overrides])
+        return compose("train", [hydra_form(override) for override in (*small, *overrides)])
 
 
 def made_game(config: DictConfig, device: torch.device) -> GAN:
@@ -121,35 +124,39 @@ def made_game(config: DictConfig, device: torch.device) -> GAN:
     return game.to(device)
 
 
+class Loop(Protocol):
+    """A loop that training is compared with."""
+
+    def step(self) -> None:
+        """Train for one step."""
+
+
 class BareLoop:
     """Updates of a game's networks without Lightning.
 
     Args:
-        game: whose networks are trained.
-        images: real images (N, C, H, W), uint8, on the device.
+        game: whose networks are trained, on the device.
+        images: real images of an update, and labels.
         precision: as of Lightning; "bf16-mixed" uses autocast.
-        size: images of an update.
     """
 
-    def __init__(self, game: GAN, images: Tensor, precision: str, size: int) -> None:
-        self.game, self.images, self.size = game, images, size
+    def __init__(self, game: GAN, images: tuple[Tensor, Tensor], precision: str) -> None:
+        self.game, self.size = game, len(images[0])
+        self.real, self.labels = (values.to(game.device) for values in images)
         self.half = precision.startswith("bf16")
         self.optimizers = game.configure_optimizers()
         game.log_due = False
 
     def _batch(self) -> LatentBatch:
-        """Return random real images, labels and latents."""
-        device, size = self.images.device, self.size
-        chosen = self.images[torch.randint(len(self.images), (size,), device=device)]
-        z = torch.randn(size, self.game.generator.latent_dim, device=device)
-        labels = (
-            torch.randint(10, (size,), device=device) if self.game.generator.num_classes else None
-        )
-        return LatentBatch(chosen / 127.5 - 1, labels, z, torch.rand(size, device=device))
+        """Return the images and labels with random latents."""
+        device, generator = self.real.device, self.game.generator
+        z = torch.randn(self.size, generator.latent_dim, device=device)
+        labels = self.labels if generator.num_classes else None
+        return LatentBatch(self.real, labels, z, torch.rand(self.size, device=device))
 
     def _update(self, index: int, objective: Callable[[LatentBatch], Terms]) -> None:
         """Update a player once."""
-        game, device = self.game, self.images.device
+        game, device = self.game, self.real.device
         game.active = player = game.players[index]
         half = torch.autocast(device.type, torch.bfloat16) if self.half else nullcontext()
         with frozen(player.opponent):
@@ -189,7 +196,7 @@ class Stopwatch:
 class AlternatingTimer(StepCallback):
     """Time blocks of steps in training and blocks of the bare loop in turn."""
 
-    def __init__(self, loop: BareLoop, steps: int, watch: Stopwatch) -> None:
+    def __init__(self, loop: Loop, steps: int, watch: Stopwatch) -> None:
         self.loop, self.steps, self.watch = loop, steps, watch
         self.training: list[float] = []
         self.bare: list[float] = []
@@ -209,32 +216,6 @@ class AlternatingTimer(StepCallback):
             self.loop.step()
         self.bare.append((self.watch.now() - ended) / self.steps)
         self.started = self.watch.now()
-
-
-class Batches:
-    """Steps of random images, as the data module makes them.
-
-    Args:
-        images: real images (N, C, H, W), uint8.
-        steps: number of steps.
-        n_critic: updates of the discriminator in a step.
-        size: images of an update.
-    """
-
-    def __init__(self, images: Tensor, steps: int, n_critic: int, size: int) -> None:
-        self.images, self.steps, self.n_critic, self.size = images, steps, n_critic, size
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
-        for _ in range(self.steps):
-            yield [self._images() for _ in range(self.n_critic)]
-
-    def _images(self) -> tuple[Tensor, Tensor]:
-        """Return images in [-1, 1] and labels of an update."""
-        chosen = self.images[torch.randint(len(self.images), (self.size,))]
-        return chosen / 127.5 - 1, torch.arange(self.size) % 10
 
 
 def matrix_peak(device: torch.device, precision: str, watch: Stopwatch) -> float:
@@ -287,45 +268,47 @@ def counted(loop: BareLoop) -> int:
     return int(operations.total / steps)
 
 
-def train(config: DictConfig, game: GAN, batches: Batches, timer: AlternatingTimer) -> None:
+def train(config: DictConfig, game: GAN, images: Images, timer: AlternatingTimer) -> None:
     """Train a game with what a run has on, but for samples, metrics and checkpoints."""
-    trainer = pl.Trainer(
+    folder = Path(config.run_dir)
+    trainer(
+        *(Telemetry(), Doctor(str(folder)), Progress(), timer),
         accelerator=config.accelerator.accelerator,
         devices=1,
         precision=config.accelerator.precision,
-        max_epochs=1,
-        callbacks=[Telemetry(), Progress(), timer],
-        logger=[Table(Path(config.run_dir) / "metrics.csv")],
+        logger=[Table(folder / "metrics.csv")],
         log_every_n_steps=1,
-        limit_val_batches=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
+    ).fit(game, images)
+
+
+def images_of(config: DictConfig, game: GAN, steps: int) -> Images:
+    """Return random images in the shape and number of a config."""
+    data = config.data
+    return Images(
+        *(steps, game.n_critic, config.batch_size),
+        channels=data.channels,
+        resolution=data.resolution,
     )
-    trainer.fit(game, batches)
 
 
 def measure(overrides: list[str], blocks: int, steps: int) -> Speed:
     """Return the speed of a step with overrides of train.py."""
-    device = find_device(None)
     with tempfile.TemporaryDirectory() as folder:
         config = configured(overrides, folder)
-        device = torch.device("cpu") if config.accelerator.accelerator == "cpu" else device
-        size, precision = config.batch_size, str(config.accelerator.precision)
-        shape = (2048, config.data.channels, config.data.resolution, config.data.resolution)
-        images = torch.randint(256, shape, dtype=torch.uint8)
-        watch = Stopwatch(device)
-        loop = BareLoop(made_game(config, device), images.to(device), precision, size)
-        game = made_game(config, device)
+        on_cpu = config.accelerator.accelerator == "cpu"
+        device = torch.device("cpu") if on_cpu else find_device(None)
+        precision, watch = str(config.accelerator.precision), Stopwatch(device)
+        game, other = made_game(config, device), made_game(config, device)
+        images = images_of(config, game, (blocks + 1) * steps)
+        loop = BareLoop(other, images.labelled(images.resolution), precision)
         timer = AlternatingTimer(loop, steps, watch)
-        train(config, game, Batches(images, (blocks + 1) * steps, game.n_critic, size), timer)
+        train(config, game, images, timer)
     memory = peak_memory(device)
     return Speed(
         overrides=overrides,
         hardware=hardware(device),
         versions={"python": platform.python_version(), "torch": torch.__version__},
-        batch=size,
+        batch=images.batch,
         n_critic=game.n_critic,
         training=timer.training[1:],
         bare=timer.bare[1:],

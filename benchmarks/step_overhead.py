@@ -1,46 +1,35 @@
-"""Time of a training step in Ganymede, relative to a plain PyTorch loop.
+"""Time of a training step in Ganymede, relative to a plain PyTorch loop with its own losses.
 
-Both train the same networks with the same loss, optimizers, weight averaging and data, in
-alternating blocks of one process. Ganymede has logging, progress bar and CSV on. The output has
-the CPU seconds per step of each block, the medians and their ratio. One thread gives the most
-stable results: OMP_NUM_THREADS=1. With one feature map and 8 pixels, the difference is the
-overhead in milliseconds per step.
+As benchmarks/step.py, but the loop has the losses, lazy terms and average written out, so that the
+ratio tells the cost of the game's own methods, too. With one feature map and 8 pixels, the
+difference is the overhead in milliseconds a step.
 
-    python benchmarks/step_overhead.py [model=dcgan] [blocks=9] [steps=10] [OVERRIDE ...]
+    python -m benchmarks.step_overhead [model=dcgan] [blocks=9] [steps=10] [OVERRIDE ...]
 
 ``model`` is dcgan, stylegan2 (with lazy R1 and path length regularization) or r3gan (with R1 and
 R2). Other arguments are those of train.py, for example data.resolution=16
 model.generator.width=32.
 """
 
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
-from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from benchmarks.step import (
+    AlternatingTimer,
+    Stopwatch,
+    configured,
+    images_of,
+    made_game,
+    spread,
+    train,
+)
 from gan.algorithms.gan import GAN
-from gan.algorithms.two_player import TwoPlayerGame
-from gan.callbacks.base import StepCallback
-from gan.callbacks.doctor import Doctor
-from gan.callbacks.progress import Progress
-from gan.callbacks.telemetry import Telemetry
-from gan.loggers.table import Table
-from gan.settings import resolvers, schema
 
-CONF = Path(__file__).parent.parent / "conf"
-BATCH = 64
+CPU = torch.device("cpu")
 
 
 def gradient(outputs: Tensor, inputs: Tensor) -> Tensor:
@@ -78,7 +67,7 @@ class StyleGAN2Losses(DCGANLosses):
         loss = super().generator(real, z, step)
         if step % 4:
             return loss
-        w, images = self.g.forward_with_styles(z[: BATCH // 2])
+        w, images = self.g.forward_with_styles(z[: len(z) // 2])
         y = torch.randn_like(images) / images.shape[2]
         lengths = gradient(images * y, w).square().sum(2).mean(1).sqrt()
         self.mean = self.mean.lerp(lengths.detach().mean(), 0.01)
@@ -92,7 +81,7 @@ class R3GANLosses(DCGANLosses):
         real, fake = real.requires_grad_(), fake.requires_grad_()
         real_logits, fake_logits = self.d(real), self.d(fake)
         r1, r2 = gradient(real_logits, real), gradient(fake_logits, fake)
-        penalty = 0.025 * (r1.square().sum() + r2.square().sum()) / BATCH
+        penalty = 0.025 * (r1.square().sum() + r2.square().sum()) / len(real)
         return softplus(fake_logits - real_logits).mean() + penalty
 
     def generator(self, real: Tensor, z: Tensor, step: int) -> Tensor:
@@ -104,123 +93,71 @@ class R3GANLosses(DCGANLosses):
 KINDS = {"dcgan": DCGANLosses, "stylegan2": StyleGAN2Losses, "r3gan": R3GANLosses}
 
 
-def plain_loop(game: GAN, data: Tensor, kind: type[DCGANLosses]) -> Iterator[None]:
-    """Train the networks of ``game`` with plain PyTorch, one step per iteration."""
-    g, d, average, losses = game.generator, game.discriminator, game.averaged, kind(game)
-    adam_g = torch.optim.Adam(g.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    adam_d = torch.optim.Adam(d.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    for step in count():
-        chosen = data[torch.randint(len(data), (BATCH,))]
-        real = chosen.float().div_(127.5).sub_(1)
-        with torch.no_grad():
-            fake = g(torch.randn(BATCH, g.latent_dim))
-        torch.autograd.backward(losses.discriminator(real, fake, step))
-        adam_d.step()
-        adam_d.zero_grad()
-        d.requires_grad_(False)
-        loss = losses.generator(real.detach(), torch.randn(BATCH, g.latent_dim), step)
-        torch.autograd.backward(loss)
-        d.requires_grad_(True)
-        adam_g.step()
-        adam_g.zero_grad()
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(g.parameters()), 0.01)
-            for old, new in zip(average.buffers(), g.buffers(), strict=True):
-                old.copy_(new)
-        yield
+class PlainLoop:
+    """Training of a game's networks with plain PyTorch.
 
+    Args:
+        game: whose networks these are.
+        real: images of an update (B, C, H, W).
+        losses: of the two players.
+    """
 
-class AlternatingTimer(StepCallback):
-    """Time blocks of Ganymede's steps and blocks of the plain loop in turn."""
-
-    def __init__(self, loop: Iterator[None], steps: int) -> None:
-        self.loop, self.steps = loop, steps
-        self.ganymede: list[float] = []
-        self.plain: list[float] = []
-        self.started = 0.0
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = time.process_time()
-
-    def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame[Any], last: bool) -> None:
-        if game.clock.step % self.steps:
-            return
-        ended = time.process_time()
-        self.ganymede.append((ended - self.started) / self.steps)
-        for _ in range(self.steps):
-            next(self.loop)
-        self.plain.append((time.process_time() - ended) / self.steps)
-        self.started = time.process_time()
-
-
-class Batches:
-    """Batches of random images, as the data module makes them."""
-
-    def __init__(self, data: Tensor, steps: int) -> None:
-        self.data, self.steps = data, steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[list[tuple[Tensor, None]]]:
-        for _ in range(self.steps):
-            chosen = self.data[torch.randint(len(self.data), (BATCH,))]
-            yield [(chosen.float().div_(127.5).sub_(1), None)]
-
-
-def game(config: DictConfig) -> GAN:
-    """Return a new game in the memory format of training."""
-    torch.manual_seed(0)
-    new_game: GAN = instantiate(config.model, _convert_="all")
-    return new_game.to(memory_format=torch.channels_last)
-
-
-def main(*arguments: str, model: str = "dcgan", blocks: int = 9, steps: int = 10) -> None:
-    """Run the benchmark."""
-    resolvers.register()
-    schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"), tempfile.TemporaryDirectory() as run:
-        overrides = [f"model={model}", "data.channels=3", "data.resolution=32", f"run_dir={run}"]
-        overrides += [f"batch_size={BATCH}", *arguments]
-        config = compose("train", overrides)
-        shape = (2048, config.data.channels, config.data.resolution, config.data.resolution)
-        data = torch.randint(256, shape, dtype=torch.uint8)
-        timer = AlternatingTimer(plain_loop(game(config), data, KINDS[model]), steps)
-        trainer = pl.Trainer(
-            accelerator="cpu",
-            max_epochs=1,
-            callbacks=[Telemetry(), Doctor(run), Progress(), timer],
-            logger=[Table(Path(run) / "metrics.csv")],
-            log_every_n_steps=1,
-            limit_val_batches=0,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
+    def __init__(self, game: GAN, real: Tensor, losses: DCGANLosses) -> None:
+        self.game, self.real, self.losses, self.steps = game, real, losses, 0
+        self.adam_g, self.adam_d = (
+            torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+            for network in (game.generator, game.discriminator)
         )
-        trainer.fit(game(config), Batches(data, (blocks + 1) * steps))
-    report(timer)
+
+    def _latents(self) -> Tensor:
+        """Return latents of an update."""
+        return torch.randn(len(self.real), self.game.generator.latent_dim)
+
+    def step(self) -> None:
+        """Update both players once, and average."""
+        g, d, losses = self.game.generator, self.game.discriminator, self.losses
+        with torch.no_grad():
+            fake = g(self._latents())
+        torch.autograd.backward(losses.discriminator(self.real.clone(), fake, self.steps))
+        self.adam_d.step()
+        self.adam_d.zero_grad()
+        d.requires_grad_(False)
+        torch.autograd.backward(losses.generator(self.real, self._latents(), self.steps))
+        d.requires_grad_(True)
+        self.adam_g.step()
+        self.adam_g.zero_grad()
+        self._average()
+        self.steps += 1
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Average the weights of the generator."""
+        g, average = self.game.generator, self.game.averaged
+        torch._foreach_lerp_(list(average.parameters()), list(g.parameters()), 0.01)
+        for old, new in zip(average.buffers(), g.buffers(), strict=True):
+            old.copy_(new)
 
 
-def report(timer: AlternatingTimer) -> None:
-    """Print the blocks without the first, which is a warm-up, and the ratio."""
-    ganymede, plain = timer.ganymede[1:], timer.plain[1:]
-    ratios = [a / b for a, b in zip(ganymede, plain, strict=True)]
-    for name, seconds in (("ganymede", ganymede), ("plain loop", plain)):
-        print(f"{name:10s} median {statistics.median(seconds) * 1000:7.1f} ms a step", end="   ")
-        print(" ".join(f"{s * 1000:.1f}" for s in seconds))
-    print(
-        f"ratio of medians {statistics.median(ganymede) / statistics.median(plain):.3f}", end="   "
-    )
-    print(f"median of ratios {statistics.median(ratios):.3f}", end="   ")
-    print(f"({min(ratios):.3f} to {max(ratios):.3f}), {torch.get_num_threads()} threads")
+def main(*arguments: str) -> None:
+    """Run the benchmark."""
+    own = {"model": "dcgan", "blocks": "9", "steps": "10"}
+    given = own | dict(a.split("=", 1) for a in arguments if a.split("=")[0] in own)
+    rest = [a for a in arguments if a.split("=")[0] not in own]
+    blocks, steps, model = int(given["blocks"]), int(given["steps"]), given["model"]
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = [f"model={model}", "batch_size=64", "accelerator=cpu", *rest]
+        config = configured(overrides, folder)
+        game, other = made_game(config, CPU), made_game(config, CPU)
+        images = images_of(config, game, (blocks + 1) * steps)
+        real, _ = images.labelled(images.resolution)
+        loop = PlainLoop(other, real, KINDS[model](other))
+        timer = AlternatingTimer(loop, steps, Stopwatch(CPU))
+        train(config, game, images, timer)
+    ratios = [a / b for a, b in zip(timer.training[1:], timer.bare[1:], strict=True)]
+    print(f"training   {spread(timer.training[1:], 1000)} ms a step")
+    print(f"plain loop {spread(timer.bare[1:], 1000)} ms a step")
+    print(f"ratio      {spread(ratios)}, {torch.get_num_threads()} threads")
 
 
 if __name__ == "__main__":
-    own = {"blocks", "steps"}
-    pairs = [pair.split("=", 1) for pair in sys.argv[1:]]
-    model = dict(pairs).get("model", "dcgan")
-    rest = [
-        "+" * (k.startswith("model.")) + f"{k}={v}" for k, v in pairs if k not in {*own, "model"}
-    ]
-    main(*rest, model=model, **{k: int(v) for k, v in pairs if k in own})
+    main(*sys.argv[1:])

@@ -19,40 +19,47 @@ class Images:
         batch: images of an update.
         scale: of a game on images, height of an image over that of its source; ``None`` for games
             on latents.
+        channels: of the images.
+        resolution: their height and width.
     """
 
     def __init__(
-        self, steps: int, n_critic: int, batch: int = BATCH, scale: int | None = None
+        self,
+        steps: int,
+        n_critic: int,
+        batch: int = BATCH,
+        scale: int | None = None,
+        channels: int = 3,
+        resolution: int = RESOLUTION,
     ) -> None:
         self.steps, self.n_critic, self.batch, self.scale = steps, n_critic, batch, scale
+        self.channels, self.resolution = channels, resolution
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[list[Any]]:
-        images, labels = self._draw(RESOLUTION), torch.arange(self.batch) % 10
-        given: Any = images, labels
+        given: Any = self.labelled(self.resolution)
         if self.scale is not None:
-            given = (self._draw(RESOLUTION // self.scale), labels), given
+            given = self.labelled(self.resolution // self.scale), given
         for _ in range(self.steps):
             yield [given] * self.n_critic
 
-    def _draw(self, side: int) -> Tensor:
-        """Return random images of a height and width."""
-        return torch.rand(self.batch, 3, side, side) * 2 - 1
+    def labelled(self, side: int) -> tuple[Tensor, Tensor]:
+        """Return random images of a height and width, in [-1, 1], and labels."""
+        images = torch.rand(self.batch, self.channels, side, side) * 2 - 1
+        return images, torch.arange(self.batch) % 10
 
 
-def trainer(callback: pl.Callback, **settings: Any) -> pl.Trainer:
-    """Return a trainer on the CPU that only trains."""
+def trainer(*callbacks: pl.Callback, **settings: Any) -> pl.Trainer:
+    """Return a trainer that only trains, on the CPU and without a logger unless told otherwise."""
     return pl.Trainer(
-        accelerator="cpu",
+        **{"accelerator": "cpu", "logger": False, **settings},
         max_epochs=1,
-        callbacks=[callback],
-        logger=False,
+        callbacks=list(callbacks),
         limit_val_batches=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        **settings,
     )

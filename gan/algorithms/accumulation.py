@@ -7,17 +7,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from gan.layers.state import restoring, set_buffers
 from gan.regularizers.base import Regularizer
 
 T = TypeVar("T")
 Readings = dict[str, Tensor | float]
-
-
-@torch.no_grad()
-def _copy(values: Iterable[Tensor], state: Iterable[Tensor]) -> None:
-    """Replace each tensor of ``state`` by its value."""
-    for value, tensor in zip(values, state, strict=True):
-        tensor.copy_(value)
 
 
 def from_one_state(parts: Sequence[T], state: Sequence[Tensor]) -> Iterator[T]:
@@ -32,11 +26,11 @@ def from_one_state(parts: Sequence[T], state: Sequence[Tensor]) -> Iterator[T]:
     """
     start, mean = ([tensor.clone() for tensor in state] for _ in range(2))
     for count, part in enumerate(parts, 1):
-        _copy(start, state)
+        set_buffers(state, start)
         yield part
         for average, tensor in zip(mean, state, strict=True):
             average.lerp_(tensor, 1 / count)
-    _copy(mean, state)
+    set_buffers(state, mean)
 
 
 def mean_readings(readings: Sequence[Readings]) -> Readings:
@@ -52,11 +46,8 @@ def rehearsing(
 ) -> Iterator[None]:
     """Restore random states, and all buffers but those of ``observers``, after the context."""
     theirs = {id(buffer) for observer in observers for buffer in observer.buffers()}
-    others = [buffer for buffer in game.buffers() if id(buffer) not in theirs]
-    before = [buffer.clone() for buffer in others]
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with restoring([buffer for buffer in game.buffers() if id(buffer) not in theirs], device):
         yield
-    _copy(before, others)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from contextlib import nullcontext
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
+
+from gan.layers.state import set_buffers
 
 
 def _layers(module: nn.Module) -> int:
@@ -27,13 +28,6 @@ def blocks(network: nn.Module) -> list[nn.Module]:
     return found
 
 
-@torch.no_grad()
-def _copy(values: list[Tensor], buffers: list[Tensor]) -> None:
-    """Replace each buffer by its value."""
-    for value, buffer in zip(values, buffers, strict=True):
-        buffer.copy_(value)
-
-
 class _Buffers:
     """A context, of any number of uses, in which the buffers of a module have their values of now.
 
@@ -48,11 +42,11 @@ class _Buffers:
     def __enter__(self) -> None:
         """Set the buffers."""
         self.present = [buffer.clone() for buffer in self.buffers]
-        _copy(self.values, self.buffers)
+        set_buffers(self.buffers, self.values)
 
     def __exit__(self, *_: object) -> None:
         """Set the buffers to what they were before the context."""
-        _copy(self.present, self.buffers)
+        set_buffers(self.buffers, self.present)
 
 
 class RecomputedBlock:

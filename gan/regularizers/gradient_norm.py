@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gan.batch import PairBatch
+from gan.layers.state import restoring
 from gan.regularizers.base import DiscriminatorOutputs, Networks, mean_over_patches
 
 
@@ -81,14 +82,8 @@ class FiniteDifference(GradientNorm):
         images, labels = images[:count].detach(), out.batch.labels
         labels = None if labels is None else labels[:count]
         moved = images + self.epsilon * torch.randn_like(images)
-        buffers = [buffer for buffer in networks.buffers() if buffer.is_floating_point()]
-        before = [buffer.clone() for buffer in buffers]
-        device = [images.device] if images.device.type == "cuda" else []
-        with torch.random.fork_rng(device):
+        with restoring([*networks.buffers()], images.device):
             at_image, _ = networks.discriminate(images, labels)
-        with torch.no_grad():
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
         at_moved, _ = networks.discriminate(moved, labels)
         difference = mean_over_patches(at_moved) - mean_over_patches(at_image)
         return (difference / self.epsilon).square()

@@ -163,10 +163,10 @@ def _check_nodes(node: dict[str, Any]) -> None:
     nodes = node.get("num_nodes", 1)
     if nodes < 1:
         raise InputError(f"accelerator.num_nodes={nodes}: give a number from 1")
-    if nodes > 1 and not {"WORLD_SIZE", "SLURM_NTASKS"} & os.environ.keys():
+    if nodes > 1 and "WORLD_SIZE" not in os.environ:
         raise InputError(
             f"accelerator.num_nodes={nodes}: start train.py on each machine with torchrun "
-            f"--nnodes {nodes}, or with srun in a SLURM job, so that the machines know each other"
+            f"--nnodes {nodes}, so that the machines know each other"
         )
 
 

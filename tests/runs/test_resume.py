@@ -184,7 +184,7 @@ def test_no_run_starts_in_the_folder_of_another(
     assert files(run) == {place: b"of another"}
 
 
-NAMES = ["lr=1e-4", "a b", "[a]", "a,b", "é中", "it's", "${x", "(a)", "a:b", "{a}", "a\\b"]
+NAMES = ["lr=1e-4", "a b", "[a]", "a,b", "é中", "it's", "(a)", "a:b", "{a}", "a\\b"]
 
 
 @pytest.mark.parametrize(("name", "quotes"), thinned(product(NAMES, [False, True]), keep=3))
@@ -192,8 +192,6 @@ def test_any_path(name: str, quotes: bool, shell: Shell, tmp_path: Path) -> None
     run = tmp_path / name
     written = str(run).replace("'", "\\'")
     given = f"'{written}'" if quotes else str(run)
-    if name == "${x":
-        pytest.skip("an interpolation without its end is one for Hydra")
     assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={given}") == 0, shell.err
     assert shell.train(f"resume={given}", "steps=2") == 0, shell.err
     assert (run / "results.json").exists()
