@@ -1,7 +1,7 @@
 """Spectral normalisation."""
 
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import _SpectralNorm, spectral_norm
 
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
 
@@ -14,3 +14,8 @@ def apply_spectral_norm(network: nn.Module) -> None:
     """
     for module in [m for m in network.modules() if isinstance(m, WEIGHTED)]:
         spectral_norm(module, eps=1e-12)
+
+
+def has_spectral_norm(network: nn.Module) -> bool:
+    """Return whether a weight of the network is divided by its spectral norm."""
+    return any(isinstance(module, _SpectralNorm) for module in network.modules())

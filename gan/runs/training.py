@@ -36,6 +36,7 @@ from gan.devices import hardware, lacks_bfloat16
 from gan.errors import InputError
 from gan.layers.checkpointing import blocks, recompute_activations
 from gan.layers.folding import FoldedConv2d
+from gan.layers.spectral import has_spectral_norm
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.layers.winograd import SameConv2d
 from gan.loggers.table import Table
@@ -193,6 +194,11 @@ def accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)
     if node.get("checkpoint", False):
+        if node.compile:
+            raise InputError(
+                "accelerator.checkpoint=true: a compiled pass cannot be computed anew: set "
+                "accelerator.compile=false"
+            )
         _checkpoint(game)
     if node.compile:
         _compile(game)
@@ -211,12 +217,24 @@ def _checkpoint(game: TwoPlayerGame) -> None:
 
 
 def _compile(game: TwoPlayerGame) -> None:
-    """Compile the forward passes of generator and discriminators."""
-    game.generator.compile()
-    game.averaged.compile()
-    for network in game.modules():
-        if isinstance(network, Discriminator):
-            network.compile()
+    """Compile the forward passes of generator and discriminators.
+
+    Networks with spectral normalisation are left as they are: a compiled pass keeps the vectors of
+    the norms for its gradient, and the next pass changes them.
+
+    Raises:
+        InputError: if nothing is left to compile.
+    """
+    critics = [network for network in game.modules() if isinstance(network, Discriminator)]
+    networks = [game.generator, game.averaged, *critics]
+    chosen = [network for network in networks if not has_spectral_norm(network)]
+    if not chosen:
+        raise InputError(
+            "accelerator.compile=true: all networks of this model have spectral normalisation, "
+            "which is not compiled: choose accelerator=auto"
+        )
+    for network in chosen:
+        network.compile(options={"fallback_random": True})  # the random numbers of eager passes
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:

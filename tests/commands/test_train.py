@@ -311,6 +311,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     resume(config, tmp_path, common)
 
 
+NEVER_COMPILED = ["biggan", "contragan", "reacgan", "sagan"]
 BLOCKS = ["biggan", "r3gan", "sngan", "stylegan", "stylegan2", "cut", "srgan", "pix2pix"]
 
 
@@ -331,6 +332,11 @@ def test_activations_computed_anew_change_no_weight(
 def test_a_model_without_blocks_keeps_its_activations(config: Compose) -> None:
     with pytest.raises(InputError, match="leave it out"):
         train(config(*TINY, "accelerator.checkpoint=true"))
+
+
+def test_compiled_passes_are_not_computed_anew(config: Compose) -> None:
+    with pytest.raises(InputError, match=r"set accelerator\.compile=false"):
+        train(config(*TINY, "accelerator=fast", "accelerator.checkpoint=true"))
 
 
 @pytest.mark.slow
@@ -356,6 +362,27 @@ def test_compiled_players_learn_the_same(config: Compose, tmp_path: Path, given:
     assert eager.keys() == compiled.keys()
     for name, weight in eager.items():
         assert torch.allclose(weight, compiled[name], atol=1e-4), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_trains_compiled_or_is_refused(
+    config: Compose, tmp_path: Path, model: str
+) -> None:
+    common = [f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)]
+    common += ["steps=3", "optimizer=sgd", "optimizer.generator.lr=1e-3"]
+    common += ["optimizer.discriminator.lr=1e-3", *["model.beta2=null"] * (model == "r3gan")]
+    fast = config(*common, f"run_dir={tmp_path / 'fast'}", "accelerator.compile=true")
+    if model in NEVER_COMPILED:
+        with pytest.raises(InputError, match="choose accelerator=auto"):
+            train(fast)
+        return
+    train(fast)
+    train(config(*common, f"run_dir={tmp_path / 'plain'}"))
+    eager, compiled = (weights(tmp_path / name) for name in ("plain", "fast"))
+    assert eager.keys() == compiled.keys()
+    for name, weight in eager.items():
+        assert torch.allclose(weight.float(), compiled[name].float(), atol=1e-3), name
 
 
 def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(
