@@ -41,7 +41,7 @@ def digest(state: Mapping[str, Tensor]) -> str:
 
 
 class Backbone(nn.Module, ABC):
-    """A frozen feature network: in eval mode, without gradients, in full precision.
+    """A frozen feature network: in eval mode and without gradients.
 
     A subclass builds its network in `prepare` and calls `freeze` at the end. Keep it outside every
     LightningModule, so that its weights are not part of a checkpoint.
@@ -57,6 +57,7 @@ class Backbone(nn.Module, ABC):
         resize: how images are resized to the resolution of the network, for the stamp.
         has_logits: whether there are class scores.
         predicts_labels: whether the classes are those of the data set.
+        bfloat16: whether convolutions and matrix products are computed in bfloat16 (autocast).
         weights_hash: SHA-256 of the weights; empty before `prepare`.
 
     Raises:
@@ -68,6 +69,7 @@ class Backbone(nn.Module, ABC):
     resize: str
     has_logits: bool = True
     predicts_labels: bool = False
+    bfloat16: bool = False
 
     def __init__(self, weights: str | None = None, weights_hash: str | None = None) -> None:
         super().__init__()
@@ -92,7 +94,7 @@ class Backbone(nn.Module, ABC):
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features (B, F) and logits (B, K).
 
-        `forward` calls it without gradients and without autocast.
+        `forward` calls it without gradients, and without autocast unless `bfloat16`.
 
         Args:
             images: output of `quantize`; for most backbones uint8 (B, C, H, W).
@@ -112,19 +114,20 @@ class Backbone(nn.Module, ABC):
         """
         if not images.is_floating_point():
             raise TypeError(f"{self.name} backbone reads images in [-1, 1], not {images.dtype}")
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
             pool, logits = self.extract(self.quantize(images))
         if labels is None:
             labels = torch.full((len(images),), NO_LABEL)
-        return Features(pool, logits, labels.to(pool.device))
+        return Features(pool.float(), logits.float(), labels.to(pool.device))
 
     def stamp(self) -> dict[str, str | int | float]:
         """Return what identifies the features; call `prepare` before."""
-        return {
+        stamp: dict[str, str | int | float] = {
             "backbone": self.name,
             "weights_hash": self.weights_hash,
             "resize": self.resize,
         }
+        return stamp | ({"precision": "bfloat16"} if self.bfloat16 else {})
 
     def freeze(self, device: torch.device) -> None:
         """Move, freeze and hash the weights at the end of `prepare`.

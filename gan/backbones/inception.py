@@ -1,9 +1,11 @@
 """Inception, the backbone of published FID and IS."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 from torch_fidelity.feature_extractor_inceptionv3 import (
     URL_INCEPTION_V3,
+    BasicConv2d,
     FeatureExtractorInceptionV3,
 )
 
@@ -43,7 +45,9 @@ class InceptionBackbone(Backbone):
         """
         if self.net is None:
             self.net = self._network().to(memory_format=torch.channels_last)
-        self.freeze(device)
+            self.freeze(device)
+            _fold_batch_norm(self.net)
+        self.to(device)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, 2048) and logits (B, 1008) of uint8 images (B, 1 or 3, H, W)."""
@@ -65,3 +69,10 @@ class InceptionBackbone(Backbone):
                 ["2048", "logits_unbiased"],
                 feature_extractor_weights_path=str(file.path),
             )
+
+
+def _fold_batch_norm(network: nn.Module) -> None:
+    """Put each batch normalisation into the weights of the convolution before it, in place."""
+    for module in [m for m in network.modules() if isinstance(m, BasicConv2d)]:
+        module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+        module.bn = nn.Identity()

@@ -137,11 +137,10 @@ class MetricsCallback(StepCallback):
 
     def _measure(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
         """Return the metrics of the game's images."""
+        assert isinstance(game, LatentGame)
         batches, size = self._batches(trainer, self.evaluation)
         values = self.evaluation.measure(self._fakes(trainer, game), batches.start * size)
-        if isinstance(game, LatentGame):
-            values |= self.evaluation.measure_model(game, game.seed)
-        return values
+        return values | self.evaluation.measure_model(game, game.seed)
 
     def _records(self) -> dict[str, float]:
         """Return the best value so far of each metric, by which a dashboard can sort runs.
@@ -164,20 +163,18 @@ class MetricsCallback(StepCallback):
         return range(batches * rank // world, batches * (rank + 1) // world), size
 
     def _fakes(
-        self, trainer: pl.Trainer, game: TwoPlayerGame[Any]
+        self, trainer: pl.Trainer, game: LatentGame
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Yield the fakes of this process, with the labels of randomly chosen real images."""
-        dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
-        total = len(dataset.split(self.evaluation.split))
-        order = np.random.default_rng(game.seed).permutation(total)
+        split = trainer.datamodule.split(self.evaluation.split)  # type: ignore[attr-defined]
+        order = torch.from_numpy(np.random.default_rng(game.seed).permutation(len(split)))
+        known = split.labels if game.generator.num_classes > 0 else None
         batches, size = self._batches(trainer, self.evaluation)
-        conditional = getattr(game.generator, "num_classes", 0) > 0
-        for index in batches:
-            rows = np.arange(index * size, (index + 1) * size) % len(order)
-            real, labels = dataset.batch(self.evaluation.split, torch.from_numpy(order[rows]))
-            fakes = game.validation_step((real, labels), index)["fake"]
-            count = min(size, self.evaluation.num_fakes - index * size)
-            yield fakes[:count], labels[:count] if conditional and labels is not None else None
+        for start in (index * size for index in batches):
+            indices = range(start, min(start + size, self.evaluation.num_fakes))
+            rows = order[torch.tensor(indices) % len(order)]
+            labels = None if known is None else known[rows]
+            yield game.generate(game.seed, indices, labels), labels
 
     def state_dict(self) -> _State:  # type: ignore[override]
         """Return the history."""

@@ -1,6 +1,7 @@
 """Evaluation of generated images against one split of a data set."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gan.algorithms.latent import LatentGame
 from gan.backbones import cache
 from gan.backbones.base import Backbone
 from gan.backbones.dataset import ImageDataset, has_split
+from gan.devices import lacks_bfloat16
 from gan.errors import InputError
 from gan.metrics.base import Metric, Stamp
 from gan.metrics.feature_metric import FeatureMetric, Role
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 OTHER = {"train": "test", "test": "train", "validation": "test"}
 WITHOUT_FLOAT64 = {"mps"}
+BATCH_SIZES = defaultdict(lambda: 100, cuda=500)  # images per batch, by kind of device
 SEED = "sample_seed"  # key of a stamp
 
 
@@ -43,10 +46,11 @@ class Evaluation:
         cache: folder of the statistics of real images.
         split: of the real images, "train", "test" or "validation"; by default validation where
             there is one, else train.
-        batch_size: images per batch of the backbone.
+        batch_size: images per batch of the backbone; by default 100, and 500 on a GPU.
         monitor: name, in the `ranking` of a metric, of the value by which the best checkpoint is
             chosen; None chooses none.
         min_fakes: smallest accepted `num_fakes`.
+        bfloat16: compute the features in bfloat16, which the stamp says.
 
     Attributes:
         prefix: of the name of every value.
@@ -65,13 +69,16 @@ class Evaluation:
         num_fakes: int,
         cache: str,
         split: str | None = None,
-        batch_size: int = 100,
+        batch_size: int | None = None,
         monitor: str | None = "fid",
         min_fakes: int = 1000,
+        bfloat16: bool = False,
     ) -> None:
+        backbone.bfloat16 = bfloat16
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.model_metrics = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric)}
-        self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
+        self.every, self.num_fakes, self._batch_size = every, num_fakes, batch_size
+        self.batch_size = batch_size or BATCH_SIZES["cpu"]
         self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
         self.prefix, self.extras = backbone.name, frozenset[str]()
         self.monitor = f"{self.prefix}/{monitor}"
@@ -88,10 +95,11 @@ class Evaluation:
 
     def _check_numbers(self) -> None:
         """Refuse numbers out of range."""
-        if self.min_fakes < 2 or self.every < 0 or self.batch_size < 1:
+        size = self._batch_size
+        if self.min_fakes < 2 or self.every < 0 or (size is not None and size < 1):
             raise InputError(
                 f"evaluation.min_fakes={self.min_fakes} must be 2 or more, evaluation.every="
-                f"{self.every} 0 or more, evaluation.batch_size={self.batch_size} 1 or more"
+                f"{self.every} 0 or more, evaluation.batch_size={size} 1 or more"
             )
         if self.num_fakes < self.min_fakes:
             raise InputError(
@@ -149,7 +157,13 @@ class Evaluation:
             InputError: the weights of the backbone are not available, a split is absent, or a
                 metric cannot be computed.
         """
+        if self.backbone.bfloat16 and device.type == "cpu" and lacks_bfloat16():
+            raise InputError(
+                "evaluation.bfloat16=true: this CPU has no instructions for bfloat16, and the "
+                "features would take longer: set it to false"
+            )
         self._dataset, self._device = dataset, device
+        self.batch_size = self._batch_size or BATCH_SIZES[device.type]
         self._split = self.split_of(dataset)
         splits = self._splits(dataset)
         for name, reason in self._incompatibilities(dataset, labelled).items():

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from gan.backbones.base import digest
 from gan.backbones.inception import InceptionBackbone
 from gan.errors import InputError
 from tests.metrics.inception_weights import random_weights
@@ -30,6 +32,11 @@ def test_equals_torch_fidelity(weights: Path, dataset: TinyDataset, cpu: torch.d
     assert (features.logits - logits).norm() < 1e-4 * logits.norm()
     assert features.pool.shape == (2, backbone.num_features)
     assert len(backbone.weights_hash) == 64
+    stored = digest({f"net.{name}": value for name, value in reference.state_dict().items()})
+    for _ in range(2):
+        backbone.prepare(dataset, cpu)
+        assert backbone.weights_hash == stored
+    assert not [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 def test_no_file_and_no_network(

@@ -16,7 +16,7 @@ from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.memorisation import Memorisation
 from gan.settings.trust import build
-from tests.callbacks.stage import digits, game
+from tests.callbacks.stage import game
 from tests.conftest import Compose
 from tests.golden import cases, formula
 from tests.metrics.tiny_data import Corners, TinyDataset, stripes
@@ -58,33 +58,43 @@ def test_reals_are_those_of_the_chosen_split(
     assert torch.allclose(fid.moments(Role.REAL)[0], features.mean(0))
 
 
-def chosen(split: str, count: int, seed: int = 0) -> tuple[list[str], Tensor]:
-    """Return the splits that an evaluation asks for reals, a batch each, and their indices."""
-    players, data = game(num_classes=10, seed=seed), digits(1)
-    names, indices, batch = list[str](), list[Tensor](), data.batch
+class Labelled:
+    """A split whose label k is that of image k; its pictures cannot be read."""
 
-    def noted(name: str, rows: Tensor) -> Any:
-        names.append(name)
-        indices.append(rows)
-        return batch(name, rows)
+    labels = torch.arange(1437)
 
-    data.batch = noted  # type: ignore[assignment,method-assign]
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def chosen(split: str, count: int, seed: int = 0) -> Tensor:
+    """Return the labels of the fakes of an evaluation: the numbers of real images of a split."""
+    players, told = game(num_classes=10, seed=seed), list[Tensor]()
+
+    def noted(seed: int, indices: range, labels: Tensor) -> Tensor:
+        assert seed == players.seed
+        told.append(labels)
+        return torch.tensor(indices)
+
+    players.generate = noted  # type: ignore[assignment,method-assign]
+    data = SimpleNamespace(split={split: Labelled()}.__getitem__)
     where: Any = SimpleNamespace(global_rank=0, world_size=1, datamodule=data)
     protocol: Any = SimpleNamespace(split=split, num_fakes=count, batch_size=10)
     fakes = list(MetricsCallback(protocol)._fakes(where, players))
-    assert [len(images) for images, _ in fakes] == [10] * (count // 10)
-    return names, torch.cat(indices)
+    assert torch.cat([images for images, _ in fakes]).tolist() == list(range(count))
+    assert all(torch.equal(labels, y) for (_, labels), y in zip(fakes, told, strict=True))
+    return torch.cat(told)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_fakes_get_labels_and_reals_of_the_chosen_split(split: str) -> None:
-    assert chosen(split, 20)[0] == [split, split]
+def test_fakes_get_labels_of_the_chosen_split(split: str) -> None:
+    assert len(chosen(split, 25)) == 25
 
 
 def test_their_labels_are_those_of_reals_drawn_by_the_seed() -> None:
     """The first images of a stored split may be of few classes."""
-    total, count = len(digits(1).split("train")), 200
-    one, same, other = (chosen("train", count, seed)[1] for seed in (0, 0, 1))
+    total, count = len(Labelled()), 200
+    one, same, other = (chosen("train", count, seed) for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert len(set(one.tolist())) == count

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gan.errors import InputError
-from gan.metrics.evaluation import Evaluation, protocol
+from gan.metrics.evaluation import BATCH_SIZES, Evaluation, protocol
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.feature_pass import Batch
 from gan.metrics.frechet import FrechetDistance
@@ -230,3 +230,58 @@ def test_memorisation_needs_the_other_split(tmp_path: Path, dataset: TinyDataset
     result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), min_fakes=2)
     with pytest.raises(InputError, match="copies: tiny has no test split; leave copies out"):
         result.prepare(dataset, torch.device("cpu"))
+
+
+class Products(Corners):
+    """Two features that are products of matrices."""
+
+    num_features = 2
+
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        flat = images.flatten(1).float() / 255
+        return flat @ torch.linspace(0.1, 1, 2 * flat.shape[1]).view(-1, 2), flat[:, :8]
+
+
+def test_features_in_bfloat16(
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan.metrics.evaluation.lacks_bfloat16", lambda: False)
+    values, stamps = [], []
+    for bfloat16 in (False, True):
+        fid = {"fid": FrechetDistance()}
+        result = Evaluation(Products(), fid, 0, 100, str(tmp_path), min_fakes=2, bfloat16=bfloat16)
+        result.prepare(dataset, torch.device("cpu"))
+        pixels = dataset.split("test").pixels.float() / 127.5 - 1
+        features = result.backbone(pixels)
+        assert features.pool.dtype == features.logits.dtype == torch.float32
+        flat = dataset.split("test").pixels.flatten(1).float() / 255
+        exact = flat @ torch.linspace(0.1, 1, 2 * flat.shape[1]).view(-1, 2)
+        assert 1e-4 * bfloat16 <= (features.pool / exact - 1).abs().max() < (1e-6, 1e-2)[bfloat16]
+        values.append(result.measure([(pixels, None)])["corners/fid"])
+        stamps.append(result.stamp())
+    assert values[0] != values[1] == pytest.approx(values[0], rel=0.05)
+    assert stamps[1] == stamps[0] | {"precision": "bfloat16"}
+    assert len(list(tmp_path.iterdir())) == 2  # statistics of the reals, one of each precision
+    assert "precision" not in stamps[0]
+
+
+def test_bfloat16_on_a_processor_without(
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan.metrics.evaluation.lacks_bfloat16", lambda: True)
+    fid = {"fid": FrechetDistance()}
+    result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), min_fakes=2, bfloat16=True)
+    with pytest.raises(InputError, match="bfloat16=true: this CPU has no instructions"):
+        result.prepare(dataset, torch.device("cpu"))
+
+
+def test_the_batch_of_a_device(tmp_path: Path, dataset: TinyDataset) -> None:
+    fid = {"fid": FrechetDistance()}
+    for given, expected in ((None, 7), (3, 3)):
+        result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), None, given, min_fakes=2)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(BATCH_SIZES, "cpu", 7)
+            result.prepare(dataset, torch.device("cpu"))
+        assert result.batch_size == expected
+    with pytest.raises(InputError, match="batch_size=0 1 or more"):
+        Evaluation(Corners(), fid, 0, 10, str(tmp_path), None, 0, min_fakes=2)
