@@ -104,11 +104,14 @@ class Worker:
     """A process that runs the updates of a checkout, a round at a time."""
 
     def __init__(self, checkout: Path, overrides: list[str]) -> None:
+        # large pages, where train.py of the checkout asks for them
+        asked = "THP_MEM_ALLOC_ENABLE" in (checkout / "gan" / "commands" / "train.py").read_text()
+        pages = {"THP_MEM_ALLOC_ENABLE": "1"} if asked else {}
         self.process = subprocess.Popen(
             [sys.executable, __file__, "serve=true", *overrides],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(checkout)},
+            env={**os.environ, **pages, "PYTHONPATH": str(checkout)},
             text=True,
         )
         self.shares = self._reply()

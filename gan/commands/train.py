@@ -31,6 +31,9 @@ from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
 
+# Pages of 2 MB for large tensors on a CPU; PyTorch reads it when it is imported.
+_LARGE_PAGES = ("THP_MEM_ALLOC_ENABLE", "1")
+
 
 def train(config: DictConfig, resumed: Resumption | None = None) -> float | None:
     """Train a model on a data set and return the best value of the monitored metric.
@@ -58,6 +61,7 @@ def _train(config: DictConfig, resumed: Resumption | None = None) -> float | Non
     """Train with checked settings in a folder that is locked."""
     if config.metrics:
         check_writable(Path(config.cache_dir))
+    os.environ.setdefault(*_LARGE_PAGES)
     from gan.runs import training  # imports PyTorch, which a refused config does without
 
     return training.train(config, resumed).score
