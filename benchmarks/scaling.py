@@ -9,9 +9,11 @@ of the wall clock, on the CPU with one thread a process.
 """
 
 import json
+import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,6 +123,8 @@ def main(*arguments: str) -> None:
     if unknown := given.keys() - DEFAULTS.keys():
         sys.exit(f"benchmarks.scaling: {', '.join(unknown)}: it takes {', '.join(DEFAULTS)}")
     torch.set_num_threads(1)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")  # advice of Lightning
     found = list(points(given["model"], given["size"], int(given["steps"])))
     out = Path(given["out"])
     out.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 Networks have no batch statistics, so that halves of a batch are independent.
 """
 
+import math
 import sys
 from collections.abc import Iterator
 from itertools import product
@@ -48,16 +49,22 @@ def switched(*on: bool) -> list[str]:
     return [f"accelerator.{name}={str(value).lower()}" for name, value in pairs]
 
 
-# Preset, overrides, largest relative difference of a tensor of one process and of two. A gradient
-# in bfloat16 is rounded once a process (2^-9) and scaled by the learning rate.
+# Preset, overrides, largest distance between the weights of one process and of two, over that from
+# the start, or `None` where none is claimed. In bfloat16 each process rounds its gradient, by 2^-9.
 CASES = [
     *(("cpu", [*RESNET, *switched(*on)], 1e-5) for on in product([True, False], repeat=3)),
     ("auto", RESNET, 1e-5),
-    ("cpu_amp", [*RESNET, *switched(True, True, False)], 1e-3),
-    ("cpu_amp", [*RESNET, *switched(False, False, True)], 1e-3),
-    ("fast", MLP, 1e-5),
+    ("cpu_amp", [*RESNET, *switched(True, True, False)], 1e-1),
+    ("cpu_amp", [*RESNET, *switched(False, False, True)], 1e-1),
+    ("fast", MLP, None),
 ]
-IDS = ["-".join([preset, *(o.partition(".")[2] for o in given[6:])]) for preset, given, _ in CASES]
+PAIRED = [case for case in CASES if case[2] is not None]
+
+
+def name(case: tuple[str, list[str], float | None]) -> str:
+    """Return the preset and the forms of a case."""
+    preset, given, _ = case
+    return "-".join([preset, *(o.partition(".")[2] for o in given if o.startswith("accelerator"))])
 
 
 def test_every_preset_of_a_cpu_is_tried() -> None:
@@ -98,11 +105,23 @@ def without_statistics(game: TwoPlayerGame) -> TwoPlayerGame:
     return game
 
 
-def trained(config: DictConfig, devices: int) -> dict[str, torch.Tensor]:
-    """Return the state of a game after training in one process, or several."""
+def made(config: DictConfig) -> TwoPlayerGame:
+    """Return a new game, always the same."""
     torch.manual_seed(0)
     game = without_statistics(build(config.model, []))
     accelerate(game, config.accelerator)
+    return game
+
+
+def distance(one: TwoPlayerGame, other: TwoPlayerGame) -> float:
+    """Return the Euclidean distance between the states of two games."""
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return math.sqrt(sum(float((a.double() - b.double()).square().sum()) for a, b in pairs))
+
+
+def trained(config: DictConfig, devices: int) -> TwoPlayerGame:
+    """Return a game after training in one process, or several."""
+    game = made(config)
     pl.Trainer(
         accelerator="cpu",
         devices=devices,
@@ -116,27 +135,23 @@ def trained(config: DictConfig, devices: int) -> dict[str, torch.Tensor]:
         use_distributed_sampler=False,
         limit_val_batches=0,
     ).fit(game, Shares(STEPS, 1, BATCH, None, config.data.channels, config.data.resolution))
-    state: dict[str, torch.Tensor] = game.state_dict()
-    return state
+    return game
 
 
-@pytest.mark.parametrize(("preset", "given", "tolerance"), CASES, ids=IDS)
+@pytest.mark.parametrize(("preset", "given", "tolerance"), PAIRED, ids=map(name, PAIRED))
 def test_two_processes_equal_one(
     config: Compose, preset: str, given: list[str], tolerance: float
 ) -> None:
     chosen = config(f"accelerator={preset}", *SHARED, *given)
     two, one = (trained(chosen, devices) for devices in (2, 1))
-    start = without_statistics(build(chosen.model, [])).state_dict()
-    assert any(not torch.equal(start[name], one[name]) for name in start)
-    norms = {name: float(value.double().norm()) for name, value in one.items()}
-    far = {k: float((one[k].double() - two[k].double()).norm()) / max(norms[k], 1e-3) for k in one}
-    print(f"{preset}: largest relative difference {max(far.values()):.1e}")
-    assert max(far.values()) < tolerance
+    found = distance(one, two) / distance(one, made(chosen))
+    print(f"{preset}: distance over that from the start {found:.1e}")
+    assert found < tolerance
 
 
-@pytest.mark.parametrize(("preset", "given", "tolerance"), CASES, ids=IDS)
+@pytest.mark.parametrize(("preset", "given", "tolerance"), CASES, ids=map(name, CASES))
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    config: Compose, tmp_path: Path, preset: str, given: list[str], tolerance: float
+    config: Compose, tmp_path: Path, preset: str, given: list[str], tolerance: float | None
 ) -> None:
     common = [f"accelerator={preset}", "metrics=[]", *SHARED, *given]
     for name, steps, more in (
