@@ -44,6 +44,7 @@ SETTINGS = {
     "width": "model.generator.width={0} model.discriminator.width={0}",
     "processes": "",
 }
+_ABOVE: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,12 @@ def write_plot(found: list[Point], path: Path) -> None:
         panel.plot([p.value for p in own], [1000 * p.seconds for p in own], marker="o")
         panel.set(xlabel=axis, ylabel="ms a step", xscale="log", yscale="log")
         panel.set_xticks([p.value for p in own], [str(p.value) for p in own], minor=False)
+        for point in own:
+            text = f"{1000 * point.seconds:.0f}"
+            panel.annotate(text, (point.value, 1000 * point.seconds), (0, 6), **_ABOVE)
+        panel.set_yticks([])
         panel.minorticks_off()
-        panel.grid(alpha=0.3)
+        panel.margins(0.15)
     figure.savefig(path, dpi=120)
 
 
