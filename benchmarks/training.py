@@ -1,5 +1,6 @@
 """Training on random images, as several benchmarks do it."""
 
+import platform
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan.devices import hardware
+
 BATCH, RESOLUTION = 32, 32  # of a process
+
+
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """Return hardware and versions, for a file of results."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    return {"hardware": hardware(torch.device(device)), "versions": versions}
 
 
 class Images:

@@ -8,7 +8,7 @@ from tests.configs import ROOT
 
 NOUNS = ["batch", "clock", "devices", "latents", "optimizers", "progress", "schedules"]
 RANKS = {
-    **dict.fromkeys(["deferral", "durations", "errors", "structure", "tables"], 0),
+    **dict.fromkeys(["deferral", "durations", "errors", "structure", "tables", "tasks"], 0),
     **dict.fromkeys(["files", "processes"], 1),
     **dict.fromkeys(["archives", "records", *NOUNS], 2),
     **dict.fromkeys(["averaging", "backbones", "layers", "settings"], 3),

@@ -1,6 +1,6 @@
 """What a run is, printed before its first step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,9 +12,35 @@ from torch import nn
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
 from gan.devices import hardware
+from gan.layers.folding import FoldedConv2d
+from gan.layers.winograd import SameConv2d
 
 _WIDTH = 12  # characters of a label
 _NAMED = 10  # classes whose names are shown
+
+
+def _has_images(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
+    """Return whether there are convolutions, whose images have a memory format."""
+    return any(weight.ndim == 4 for weight in game.parameters())
+
+
+def _folds(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
+    """Return whether a convolution has an operation beside it."""
+    return any(isinstance(module, FoldedConv2d) for module in game.modules())
+
+
+def _multiplies_tiles(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
+    """Return whether convolutions may take Winograd's form: on a CPU in 32 bits."""
+    allowed = game.device.type == "cpu" and trainer.precision.startswith("32")
+    return allowed and any(isinstance(module, SameConv2d) for module in game.modules())
+
+
+# Whether a form changes how the networks of a run are computed; those that are not here always do.
+_ACTS: dict[str, Callable[[TwoPlayerGame, pl.Trainer], bool]] = {
+    "channels_last": _has_images,
+    "fold": _folds,
+    "winograd": _multiplies_tiles,
+}
 
 
 def _size(network: nn.Module) -> str:
@@ -37,7 +63,8 @@ class Overview(Callback):
         model: name and paper of the model, or ``None`` where only its classes are known.
         batch_size: real images of a discriminator update, over all devices.
         changes: what differs from the run that is resumed, a phrase each.
-        forms: how the networks are computed, by the names of the settings.
+        forms: how the networks are to be computed, by the names of the settings; those that change
+            nothing on the device, or in these networks, are not printed.
     """
 
     def __init__(
@@ -87,7 +114,8 @@ class Overview(Callback):
         yield "measuring", _measuring(trainer)
         processes = _counted(trainer.world_size, "process")
         device = f"{hardware(game.device)}; precision {trainer.precision}; {processes}"
-        yield "device", "; ".join([device, *self.forms])
+        acting = [f for f in self.forms if f not in _ACTS or _ACTS[f](game, trainer)]
+        yield "device", "; ".join([device, *acting])
         yield "run folder", self.folder
         for change in self.changes:
             yield "changed", change

@@ -65,7 +65,8 @@ class Lock:
 
 def is_first_process() -> bool:
     """Return whether this is the first of the processes of a run."""
-    ranks = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ  # also beside SLURM, with ranks of its own
+    ranks = ("RANK",) if by_torchrun else ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
     return all(os.environ.get(name, "0") == "0" for name in ranks)
 
 

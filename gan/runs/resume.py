@@ -141,7 +141,7 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     known = set(run.overrides)  # in the stored settings already, but for the caches of this user
     last = {key_of(o): o for o in line.parsed}.values()  # of a key that is given twice
     given = [o for o in last if o.input_line not in known or o.key_or_group in CACHES]
-    _apply(config, given, line)
+    kept = _apply(config, given, line)
     expressions |= stored.resolve(config)
     make_root_absolute(config)
     check_settings(config)
@@ -150,7 +150,7 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     for path in stretched:
         OmegaConf.update(config, path, expressions[path])
     stored.resolve(config)
-    changes = _changes(old, config, expressions, stretched)
+    changes = [*_changes(old, config, expressions, stretched), *kept]
     return Resumption(config, changes, expressions, stretched)
 
 
@@ -187,8 +187,8 @@ def _refers(config: DictConfig, path: str) -> bool:
     return False
 
 
-def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> None:
-    """Put overrides into the settings of a run."""
+def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> list[str]:
+    """Put overrides into the settings of a run; return what stays beside them, a phrase each."""
     groups = [o for o in given if options(o.key_or_group) and not o.is_delete()]
     for override in groups:
         if override.key_or_group in _WHOLE or override.package:
@@ -196,13 +196,25 @@ def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> 
                 f"resume: {typed(override)} would make it another run: leave it out, or start "
                 "a new run"
             )
+    kept: list[str] = []
     if groups:
         composed = line.compose([str(o.input_line) for o in groups])
         for override in groups:
             _take_group(config, composed, override.key_or_group)
+        if "backbone" in {o.key_or_group for o in groups}:
+            kept = _kept_metrics(config, composed)
     for override in given:
         if override not in groups:
             _apply_value(config, override)
+    return kept
+
+
+def _kept_metrics(config: DictConfig, composed: DictConfig) -> list[str]:
+    """Return that a run keeps its metrics with a backbone that comes with others, if it does."""
+    names, own = (list(map(str, settings.metrics)) for settings in (config, composed))
+    if set(names) == set(own):
+        return []
+    return [f"metrics stay [{','.join(names)}]: metrics=[{','.join(own)}] are the backbone's own"]
 
 
 def _take_group(config: DictConfig, composed: DictConfig, group: str) -> None:

@@ -1,8 +1,6 @@
 """Training from a checked config."""
 
 import logging
-import os
-import textwrap
 import time
 import warnings
 from collections.abc import Collection, Sequence
@@ -13,7 +11,6 @@ from typing import Any, TypeVar
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
@@ -32,7 +29,7 @@ from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
 from gan.callbacks.translation_metrics import TranslationMetrics
-from gan.devices import hardware, lacks_bfloat16
+from gan.devices import hardware
 from gan.errors import InputError
 from gan.layers.checkpointing import blocks, recompute_activations
 from gan.layers.folding import FoldedConv2d
@@ -43,6 +40,7 @@ from gan.loggers.table import Table
 from gan.metrics.translation_evaluation import TranslationEvaluation
 from gan.networks.base import Discriminator
 from gan.runs import checkpoints
+from gan.runs.accelerator import make_trainer
 from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
 from gan.runs.folder import Run
@@ -125,61 +123,6 @@ def _loggers(config: DictConfig, table: Table) -> list[Logger]:
     for logger in chosen:
         logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
     return [table, *chosen]
-
-
-def _trainer(config: DictConfig, callbacks: list[Callback], loggers: list[Logger]) -> pl.Trainer:
-    """Return a trainer for one pass over a stream of ``steps`` steps."""
-    node = build(config.accelerator, list(config.allow_targets))
-    if node["accelerator"] == "gpu" and not torch.cuda.is_available():
-        raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
-    _check_precision(node)
-    _check_nodes(node)
-    try:
-        trainer = pl.Trainer(
-            **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
-            num_nodes=node.get("num_nodes", 1),
-            **build(config.trainer, list(config.allow_targets)),
-            max_epochs=1,
-            callbacks=callbacks,
-            logger=loggers,
-            log_every_n_steps=1,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=config.run_dir,
-        )
-    except (MisconfigurationException, ValueError, TypeError, AttributeError) as error:
-        reason = textwrap.shorten(str(error), 180, placeholder=" ...")
-        raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
-    scale_losses(trainer.strategy)
-    trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
-    return trainer
-
-
-def _check_nodes(node: dict[str, Any]) -> None:
-    """Refuse several machines whose processes nothing has started."""
-    nodes = node.get("num_nodes", 1)
-    if nodes < 1:
-        raise InputError(f"accelerator.num_nodes={nodes}: give a number from 1")
-    if nodes > 1 and "WORLD_SIZE" not in os.environ:
-        raise InputError(
-            f"accelerator.num_nodes={nodes}: start train.py on each machine with torchrun "
-            f"--nnodes {nodes}, so that the machines know each other"
-        )
-
-
-def _check_precision(node: dict[str, Any]) -> None:
-    """Refuse bfloat16 on a CPU that has no instructions for it."""
-    found = node["accelerator"] == "auto" and not torch.cuda.is_available()
-    on_cpu = found or node["accelerator"] == "cpu"
-    if on_cpu and str(node["precision"]).startswith("bf16") and lacks_bfloat16():
-        raise InputError(
-            f"accelerator.precision={node['precision']}: this CPU has no instructions for "
-            "bfloat16, and training would take about 16 times as long: choose accelerator=cpu"
-        )
 
 
 def accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
@@ -388,7 +331,9 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     accelerate(game, config.accelerator)
     callbacks = _callbacks(config, game, resumed.changes)
     check_free_space(callbacks, game, config.steps)
-    trainer = _trainer(config, callbacks, [table])
+    trainer = make_trainer(config, callbacks, table)
+    scale_losses(trainer.strategy)
+    trainer.callbacks = sorted(trainer.callbacks, key=_rank)  # type: ignore[attr-defined]
     if checkpoint is not None:
         checkpoints.set_checkpoint(trainer, *checkpoint, game)
     trainer.loggers = _loggers(config, table)

@@ -5,6 +5,9 @@ import secrets
 import time
 from functools import cache
 
+from gan.errors import InputError
+from gan.tasks import current_task
+
 
 @cache
 def run_start() -> tuple[float, str]:
@@ -12,7 +15,12 @@ def run_start() -> tuple[float, str]:
 
     Processes that ``torchrun`` starts side by side agree on both through its store. Processes that
     Lightning starts are given the folder.
+
+    Raises:
+        InputError: in one of several tasks of ``srun``, which have nothing to agree by.
     """
+    if current_task() is not None:
+        raise InputError("srun has started several tasks: give them one folder, hydra.run.dir=DIR")
     value = f"{time.time()} {secrets.token_hex(2)}"
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         value = _agreed(value)

@@ -13,7 +13,10 @@ from gan.settings.groups import CONF, defaults
 from gan.settings.overrides import key_of, typed
 
 # Nodes that training reads, whatever others refer to them.
-_READ = ("model", "data", "steps", "seed", "batch_size", "name", "metrics", "run_dir", "cache_dir")
+_READ = (
+    *("model", "data", "steps", "seed", "batch_size", "name", "metrics", "accelerator"),
+    *("run_dir", "cache_dir"),
+)
 _PLAYER = "discriminator"  # the player that some models do not have
 _REFERENCE = re.compile(r"\$\{(?:oc\.select:)?([a-z_]+)(?=[.,}])")  # to a node of the top level
 

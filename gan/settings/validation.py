@@ -161,13 +161,26 @@ def _check_numbers(config: DictConfig) -> None:
         raise InputError(f"seed={config.seed}: give a number from 0 below 2**32")
 
 
+def several_processes(count: int) -> str:
+    """Return what to do for ``count`` processes of one run without a strategy for them."""
+    return (
+        f"accelerator: {count} processes train by accelerator=ddp, ddp_amp or ddp_cpu: choose one, "
+        "beside the devices"
+    )
+
+
 def _check_strategy(node: DictConfig) -> None:
-    """Refuse strategies that the games do not know."""
-    if not isinstance(node.strategy, DictConfig) and node.strategy != "auto":
+    """Refuse strategies that the games do not know, and several devices or machines without one."""
+    if isinstance(node.strategy, DictConfig):
+        return
+    if node.strategy != "auto":
         raise InputError(
             f"accelerator.strategy={node.strategy}: several devices train by accelerator=ddp: "
             "leave it out"
         )
+    count = (node.devices if isinstance(node.devices, int) else 1) * node.get("num_nodes", 1)
+    if count > 1:
+        raise InputError(several_processes(count))
 
 
 def validate(config: DictConfig) -> None:

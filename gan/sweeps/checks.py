@@ -49,6 +49,7 @@ def check_sweep(line: CommandLine) -> None:
         with open_dict(config):
             config.run_dir = "sweep"  # that of each job is known later
         check_settings(config)
+        _check_machines(first.hydra.launcher, config.accelerator)
     if first.hydra.sweeper._target_ == tpe.TARGET:
         tpe.check(first, swept)
 
@@ -60,6 +61,27 @@ def _check_launcher(launcher: DictConfig) -> None:
         raise InputError(
             f"hydra/launcher: there is no {needs} on this machine: start the sweep where SLURM "
             "is, or choose sweep=parallel"
+        )
+
+
+def _check_machines(launcher: DictConfig, node: DictConfig) -> None:
+    """Refuse machines and tasks of a launcher that a job does not use, or does not get."""
+    nodes, given = node.get("num_nodes", 1), launcher.get("nodes", 1)
+    if nodes != given and "nodes" in launcher:
+        raise InputError(
+            f"hydra.launcher.nodes={given}: a job of accelerator.num_nodes={nodes} does not use "
+            f"them: give accelerator.num_nodes={given}"
+        )
+    if nodes != given:
+        raise InputError(
+            f"accelerator.num_nodes={nodes}: this sweep starts its jobs on one machine: choose "
+            "sweep=slurm"
+        )
+    tasks = launcher.get("tasks_per_node", 1)
+    if tasks not in (1, node.devices):
+        raise InputError(
+            f"hydra.launcher.tasks_per_node={tasks}: a job has accelerator.devices={node.devices}: "
+            "leave it out, or give the number of devices"
         )
 
 

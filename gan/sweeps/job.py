@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -24,8 +24,9 @@ from gan.files import open_file, read_text
 from gan.runs.lock import Lock
 from gan.runs.results import Results
 from gan.runs.resume import AUTO
-from gan.sweeps.pool import Pool, lock_folder
+from gan.sweeps.pool import Allocation, Pool, lock_folder
 from gan.sweeps.signals import FORWARDER, StopError
+from gan.tasks import current_task
 
 MAIN = Path(__file__).parents[1] / "__main__.py"
 _TAIL = 65536  # bytes of the log that are searched for a reason
@@ -154,30 +155,43 @@ class Job:
         """Run the training process and return its outcome."""
         known = Outcome.read(self.folder)
         outcome = Outcome(overrides=self.overrides, seconds=known.seconds if known else 0.0)
-        log, started = self.folder / "log.txt", time.monotonic()
+        log = self.folder / "log.txt"
         start = log.stat().st_size if log.exists() else 0
-        devices = visible_gpus()
-        pool = Pool(devices, lock_folder(), FORWARDER.wait)
+        started = time.monotonic()
         try:
-            with pool.allocate(self._count(devices)) as allocation:
+            with self._devices() as allocation:
                 outcome.save(self.folder)
                 print(f"{self.folder}: started", flush=True)
                 started = time.monotonic()
-                descriptors = [lock.descriptor, *allocation.descriptors]
-                environment = self._environment() | allocation.environment
-                outcome.status = FORWARDER.run(self.command, environment, log, descriptors)
+                outcome.status = self._run_process(log, allocation, [lock.descriptor])
         except (InputError, OSError) as error:
             return replace(outcome, state=State.FAILED, reason=str(error))
         outcome.seconds += time.monotonic() - started
         return self._after_exit(outcome, _last_error(log, start))
+
+    def _run_process(self, log: Path, allocation: Allocation, locks: Sequence[int] = ()) -> int:
+        """Run the training process and return its exit status."""
+        environment = self._environment() | allocation.environment
+        return FORWARDER.run(self.command, environment, log, [*locks, *allocation.descriptors])
+
+    def _devices(self) -> AbstractContextManager[Allocation]:
+        """Return the allocation of the GPUs; SLURM gives them to the tasks of one machine."""
+        devices, task = visible_gpus(), current_task()
+        pool = Pool(devices, lock_folder(), FORWARDER.wait)
+        return pool.allocate(0 if task is not None and task.per_node > 1 else self._count(devices))
 
     def _count(self, devices: list[str]) -> int:
         """Return how many GPUs to allocate: none where there are none."""
         return 0 if not devices else len(devices) if self.gpus is None else self.gpus
 
     def _environment(self) -> dict[str, str]:
-        """Return the environment of the run, without the variables of a launcher."""
-        own = {k: v for k, v in os.environ.items() if not _LAUNCHER.match(k)}
+        """Return the environment of the run, without the variables of a launcher.
+
+        A run of several tasks keeps those by which its processes find each other.
+        """
+        kept = () if current_task() is None else ("SLURM_", "MASTER_")
+        named = os.environ.items()
+        own = {k: v for k, v in named if not _LAUNCHER.match(k) or k.startswith(kept)}
         group = {"WANDB_RUN_GROUP": self.folder.parent.name}
         return group | own | {"HYDRA_FULL_ERROR": "0", "PYTHONUNBUFFERED": "1"}
 
@@ -223,6 +237,21 @@ class Job:
         print(line, file=sys.stderr if outcome.state in FAILURES else sys.stdout, flush=True)
 
 
+class Share(Job):
+    """The share of a job that a further task of ``srun`` runs.
+
+    The first task writes the outcome; this one writes a log of its own.
+    """
+
+    def run(self) -> Outcome:
+        """Run the share unless the job has ended already."""
+        task, outcome = current_task(), self._final_outcome()
+        if outcome is None and task is not None:
+            with self._devices() as allocation:
+                self._run_process(self.folder / f"log_{task.number}.txt", allocation)
+        return outcome or Outcome(overrides=self.overrides)
+
+
 def _config_flags(hydra: Any) -> list[str]:
     """Return the flags and the search path that tell another process where the configs are."""
     folders = [s.path for s in hydra.runtime.config_sources if s.provider == "command-line"]
@@ -246,8 +275,9 @@ def _last_error(log: Path, start: int) -> str:
 def run(config: DictConfig) -> float:
     """Run the job that Hydra composed and return its score, NaN where it has none."""
     FORWARDER.install()
-    score = None
+    score, task = None, current_task()
+    kind = Job if task is None or task.number == 0 else Share
     with suppress(StopError):
-        score = None if FORWARDER.received else Job.of(config).run().score
+        score = None if FORWARDER.received else kind.of(config).run().score
     FORWARDER.exit_if_received()
     return math.nan if score is None else score

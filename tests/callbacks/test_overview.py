@@ -2,9 +2,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from gan.callbacks.base import StepCallback
-from gan.callbacks.overview import Overview
+from gan.callbacks.overview import _ACTS, Overview
+from gan.layers.winograd import Conv3x3
 from tests.callbacks.stage import Scripted, game, metrics, run
 
 Screen = pytest.CaptureFixture[str]
@@ -19,7 +22,7 @@ def rows(text: str) -> list[tuple[str, str]]:
 def test_what_a_run_is(capsys: Screen) -> None:
     changes = ["steps=2 instead of 1", "name=b instead of a"]
     players, measuring = game(num_classes=10, n_critic=2), metrics(1.0, every=500)
-    forms = ["fold", "winograd"]
+    forms = ["fold", "winograd", "compile"]  # there is no convolution
     run(players, 2, Overview("runs/[a]", "mlp, The GAN (1914)", 8, changes, forms), measuring)
     shown = rows(capsys.readouterr().out)
     device = dict(shown)["device"]
@@ -27,7 +30,7 @@ def test_what_a_run_is(capsys: Screen) -> None:
         sum(p.numel() for p in network.parameters())
         for network in (players.generator, players.discriminator)
     )
-    assert device.endswith("threads; precision 32-true; 1 process; fold; winograd")
+    assert device.endswith("threads; precision 32-true; 1 process; compile")
     assert shown == [
         ("model", "mlp, The GAN (1914); game GAN of MLPGenerator and MLPDiscriminator"),
         ("parameters", f"{generator:,} + {critic:,} (G + D)"),
@@ -53,6 +56,21 @@ def test_what_a_run_does_not_have(capsys: Screen) -> None:
     assert shown["training"] == "1 steps, 1 image a step"
     assert shown["measuring"] == "nothing"
     assert "changed" not in shown
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "shown"),
+    [
+        ("cpu", "32-true", {"channels_last", "winograd"}),
+        ("cpu", "bf16-mixed", {"channels_last"}),
+        ("meta", "32-true", {"channels_last"}),  # in the place of a GPU
+    ],
+)
+def test_forms_that_act(device: str, precision: str, shown: set[str]) -> None:
+    players: Any = nn.ModuleList([Conv3x3(4, 4)])
+    players.device = torch.device(device)
+    trainer: Any = SimpleNamespace(precision=precision)
+    assert {name for name, acts in _ACTS.items() if acts(players, trainer)} == shown
 
 
 def test_other_processes_print_nothing(capsys: Screen) -> None:

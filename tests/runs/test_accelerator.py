@@ -1,8 +1,11 @@
 """The devices and the precision of training."""
 
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,9 @@ from gan.commands.train import train
 from gan.errors import InputError
 from gan.layers.folding import FoldedConv2d
 from gan.layers.winograd import SameConv2d
-from gan.runs import training
+from gan.runs import accelerator
+from gan.runs.accelerator import SrunEnvironment
+from gan.tasks import Task, current_task
 from tests.configs import ROOT
 from tests.conftest import Compose
 
@@ -25,7 +30,7 @@ GIVEN = ["accelerator=cpu_amp", "accelerator.precision=bf16-mixed"]
 def test_bfloat16_without_instructions_is_refused(
     config: Compose, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    monkeypatch.setattr(training, "lacks_bfloat16", lambda: True)
+    monkeypatch.setattr(accelerator, "lacks_bfloat16", lambda: True)
     with pytest.raises(InputError, match=r"bf16-mixed: this CPU has no .* accelerator=cpu$"):
         train(config("model=mlp", given))
 
@@ -71,36 +76,141 @@ def test_winograd_is_a_setting(
     assert set(seen) == {fast}
 
 
-@pytest.mark.parametrize(("nodes", "words"), [(2, "with torchrun --nnodes 2"), (0, "from 1")])
-def test_machines_that_nothing_has_started_are_refused(
-    config: Compose, monkeypatch: pytest.MonkeyPatch, nodes: int, words: str
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["accelerator=ddp_cpu", "accelerator.num_nodes=2"], "with torchrun --nnodes 2 or srun"),
+        (["accelerator.num_nodes=0"], "num_nodes=0: give a number from 1"),
+        (["accelerator.devices=2"], "^accelerator: 2 processes train by accelerator=ddp, .*"),
+        (["accelerator.num_nodes=2"], "^accelerator: 2 processes train by accelerator=ddp, .*"),
+        (["accelerator.devices=0"], "Lightning refuses them: .*devices=0"),
+        (["accelerator.devices=-1"], "should be an int > 0"),
+        (["accelerator.devices=[0]"], "should be an int > 0"),
+        (["accelerator.strategy=typo"], "strategy=typo: several devices train by accelerator=ddp"),
+        (["accelerator.precision=typo"], "precision=typo: give one of 32-true"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_processes_that_cannot_be_are_refused(
+    config: Compose, monkeypatch: pytest.MonkeyPatch, given: list[str], words: str
 ) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(InputError, match=words):
-        train(config("model=mlp", "data=digits", f"accelerator.num_nodes={nodes}"))
+        train(config("model=mlp", "data=digits", *given))
+
+
+def srun_of(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
+    """Let this process be the last task of two, one on each of two machines."""
+    task = {"PROCID": 1, "LOCALID": 0, "NODEID": 1, "STEP_NUM_TASKS": 2, "STEP_NUM_NODES": 2}
+    task |= {"JOB_ID": 40000, "STEP_ID": 3, **changed}
+    for name, value in task.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "gpu[07-08]")
+    for name in ("MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_processes_of_srun_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    srun_of(monkeypatch)
+    task = current_task()
+    assert task == Task(number=1, local=0, node=1, count=2, nodes=2)
+    found = SrunEnvironment(task)
+    assert (found.main_address, found.main_port) == ("gpu07", 15000 + 40003 % 15000)
+    assert (found.node_rank(), found.local_rank()) == (1, 0)
+    assert not found.creates_processes_externally  # it starts those of its further devices
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert (found.local_rank(), found.creates_processes_externally) == (3, True)
+    many = SrunEnvironment(Task(number=13, local=5, node=1, count=16, nodes=2))
+    assert (many.node_rank(), many.local_rank(), many.creates_processes_externally) == (1, 5, True)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert current_task() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "changed", "words"),
+    [
+        ([], {}, "num_nodes=1: srun has started tasks on 2: give accelerator.num_nodes=2"),
+        (["accelerator.num_nodes=2"], {"STEP_NUM_TASKS": 6}, "devices=2: .* 3 tasks on each"),
+    ],
+)
+def test_tasks_without_a_device_are_refused(
+    config: Compose,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    changed: dict[str, int],
+    words: str,
+) -> None:
+    srun_of(monkeypatch, **changed)
+    with pytest.raises(InputError, match=words):
+        train(config("model=mlp", "data=digits", "accelerator=ddp_cpu", *given))
+
+
+PLAYERS = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
+RUN = ["train.py", "model=mlp", *PLAYERS, "model.discriminator.dropout=0", "data=digits"]
+RUN += ["metrics=[]", "batch_size=8", "steps=6", "accelerator=ddp_cpu"]
+
+
+def by_torchrun(port: int, node: int) -> tuple[list[str], dict[str, str]]:
+    """Return the command before that of a run, and the environment, of a machine."""
+    agent = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-id=two"]
+    agent += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--local-addr=127.0.0.1"]
+    return agent, {}
+
+
+def by_srun(port: int, node: int) -> tuple[list[str], dict[str, str]]:
+    """Return the same for one task a machine."""
+    task = {"PROCID": node, "LOCALID": 0, "NODEID": node, "STEP_NUM_TASKS": 2, "STEP_NUM_NODES": 2}
+    task |= {"JOB_ID": port - 15000, "STEP_ID": 0, "STEP_NODELIST": "localhost"}
+    return [], {f"SLURM_{name}": str(value) for name, value in task.items()}
+
+
+def free_port() -> int:
+    """Return a free port among those that the tasks of SLURM agree on."""
+    while True:
+        port = 15000 + find_free_network_port() % 15000
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("", port))
+            return port
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(run / "checkpoints" / "last.ckpt")["state_dict"]
+    return state
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """Return the weights of a run of two processes on one machine."""
+    run = tmp_path_factory.mktemp("one") / "run"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *RUN, f"hydra.run.dir={run}"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return weights(run)
 
 
 @pytest.mark.slow
-def test_two_machines_equal_one(tmp_path: Path) -> None:
-    """Two agents of torchrun on one machine, with a process each, against two processes."""
-    port = find_free_network_port()
-    agent = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--rdzv-id=two"]
-    agent += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--local-addr=127.0.0.1"]
-    players = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
-    settings = ["train.py", "model=mlp", *players, "model.discriminator.dropout=0", "data=digits"]
-    settings += ["metrics=[]", "batch_size=8", "steps=6", "accelerator=ddp_cpu"]
-    many = ["accelerator.devices=1", "accelerator.num_nodes=2", f"hydra.run.dir={tmp_path}/many"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    agents = [
-        subprocess.Popen([sys.executable, *agent, *settings, *many], cwd=ROOT, env=environment)
-        for _ in range(2)
-    ]
-    assert [agent.wait(timeout=200) for agent in agents] == [0, 0]
-    one = [sys.executable, *settings, f"hydra.run.dir={tmp_path}/one"]
-    subprocess.run(one, cwd=ROOT, env=environment, check=True)
-    weights = [
-        torch.load(tmp_path / run / "checkpoints" / "last.ckpt")["state_dict"]
-        for run in ("many", "one")
-    ]
-    assert weights[0].keys() == weights[1].keys()
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+@pytest.mark.xdist_group("machines")
+@pytest.mark.parametrize(
+    ("start", "devices", "tolerance"),
+    [(by_torchrun, 1, 0.0), (by_srun, 1, 0.0), (by_srun, 2, 1e-6)],
+)
+def test_two_machines_equal_one(
+    one: dict[str, torch.Tensor],
+    tmp_path: Path,
+    start: Callable[[int, int], tuple[list[str], dict[str, str]]],
+    devices: int,
+    tolerance: float,
+) -> None:
+    """Two machines, played by this one, against two processes of one."""
+    given = [f"accelerator.devices={devices}", "accelerator.num_nodes=2"]
+    port, started = free_port(), []
+    for node in range(2):
+        before, variables = start(port, node)
+        command = [sys.executable, *before, *RUN, *given, f"hydra.run.dir={tmp_path}/many"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+    assert [process.wait(timeout=400) for process in started] == [0, 0]
+    many = weights(tmp_path / "many")
+    assert many.keys() == one.keys()
+    assert max(float((many[k].float() - one[k].float()).abs().max()) for k in one) <= tolerance
+    assert len((tmp_path / "many" / "metrics.csv").read_text().splitlines()) == 3  # of one writer

@@ -128,6 +128,16 @@ def test_what_may_change(given: list[str], shell: Shell, tmp_path: Path) -> None
     assert "model=mlp" in overrides
 
 
+def test_metrics_that_stay_beside_another_backbone_are_named(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={run}") == 0
+    stay = "metrics stay []: metrics=[high_quality,misplaced] are the backbone's own"
+    assert shell.train(f"resume={run}", "steps=2", "backbone=plane") == 0, shell.err
+    assert stay in shell.out
+    assert shell.train(f"resume={run}", "steps=3", "backbone=plane") == 0, shell.err
+    assert "metrics stay" not in shell.out  # it is the same backbone as before
+
+
 @pytest.mark.parametrize(
     "given",
     thinned(
@@ -311,6 +321,7 @@ def test_a_run_of_a_machine_with_more_cores(shell: Shell, tmp_path: Path) -> Non
     assert shell.train(*KEPT, "steps=1", f"hydra.run.dir={run}") == 0, shell.err
     settings = stored(run)
     settings.accelerator.devices = 999_999
+    settings.accelerator.strategy = {"_target_": "gan.algorithms.strategy.PlayerwiseDDP"}
     OmegaConf.save(settings, run / ".hydra" / "config.yaml")
     assert gan.load(run).sample(2).shape[0] == 2
     assert shell.train(f"resume={run}", "steps=2") == 2

@@ -1,4 +1,4 @@
-"""A sweep on a real SLURM of one node: a job that is preempted resumes exactly."""
+"""A sweep on a real SLURM of one node: preempted jobs resume exactly, two tasks equal one run."""
 
 import csv
 import json
@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.configs import ROOT
 from tests.runs.test_survival import RUN, differences, finished, rows
@@ -126,3 +127,41 @@ def test_a_preempted_job_goes_on_exactly(
     with (sweep / "leaderboard.csv").open(newline="") as file:
         board = {row["seed"]: row["state"] for row in csv.DictReader(file)}
     assert board == dict.fromkeys("0123", "finished")
+
+
+PAIR = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "metrics=[]"]
+PAIR += ["data=digits", "batch_size=8", "steps=6", "model.discriminator.dropout=0", "seed=3"]
+TASKS = ["hydra.launcher.tasks_per_node=2", "hydra.launcher.cpus_per_task=1"]
+TASKS += ["hydra.launcher.mem_gb=2"]
+
+
+def ran(slurm: Cluster, *command: str) -> None:
+    """Run a command where the cluster is."""
+    environment = {**slurm.environment, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=600)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(run / "checkpoints" / "last.ckpt")["state_dict"]
+    return state
+
+
+def test_two_tasks_equal_one_process(slurm: Cluster, tmp_path: Path) -> None:
+    train = [sys.executable, "train.py"]
+    ran(slurm, *train, *PAIR, "accelerator=cpu", f"hydra.run.dir={tmp_path}/one")
+    srun = ["srun", "-n", "2", *train, *PAIR, "accelerator=ddp_cpu"]
+    ran(slurm, *srun, f"hydra.run.dir={tmp_path}/srun")
+    sweep = [*train, "-m", "sweep=slurm", *PAIR, "accelerator=ddp_cpu", *TASKS]
+    ran(slurm, *sweep, f"hydra.sweep.dir={tmp_path}/sweep")
+    (job,) = (path.parent for path in (tmp_path / "sweep").glob("*/job.json"))
+    print(*sorted(str(path.relative_to(tmp_path)) for path in job.rglob("*")), sep="\n")
+    assert state(job) == "finished"
+    assert "2 processes" in (job / "log.txt").read_text()
+    one, by_srun, by_sweep = map(weights, (tmp_path / "one", tmp_path / "srun", job))
+    assert all(torch.equal(by_sweep[name], by_srun[name]) for name in one)
+    largest = max(float((one[k].float() - by_sweep[k].float()).abs().max()) for k in one)
+    print(f"largest difference of a weight from one process: {largest:.1e}")
+    assert largest < 1e-6
+    table = (tmp_path / "one" / "metrics.csv").read_text()
+    for run in (tmp_path / "srun", job):  # one writer
+        assert (run / "metrics.csv").read_text().count("\n") == table.count("\n")

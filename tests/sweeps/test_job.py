@@ -7,17 +7,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from gan.callbacks.trial import PRUNED
+from gan.errors import InputError
 from gan.runs.lock import Lock
 from gan.settings.resolvers import job_folder
 from gan.sweeps import job as jobs
-from gan.sweeps.job import Job, Outcome, State
+from gan.sweeps.checks import _check_machines
+from gan.sweeps.job import Job, Outcome, Share, State
 from gan.sweeps.signals import FORWARDER
 from tests.sweeps.launching import fid, results
 
@@ -170,6 +174,45 @@ def test_a_run_is_a_run_of_its_own(sweep: Path, monkeypatch: pytest.MonkeyPatch)
     assert not {"SLURM_NTASKS", "MASTER_PORT", "LOCAL_RANK", "WORLD_SIZE"} & environment.keys()
     assert environment["HYDRA_FULL_ERROR"] == "0"
     assert environment["WANDB_RUN_GROUP"] == sweep.name
+
+
+def test_a_further_task_of_srun_trains_and_writes_no_outcome(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = {"PROCID": 1, "LOCALID": 0, "NODEID": 1, "STEP_NUM_TASKS": 2, "STEP_NUM_NODES": 2}
+    for name, value in task.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    (sweep / "bad").mkdir()
+    with Lock(sweep / "bad" / ".lock", FORWARDER.wait):  # of the first task
+        Share(sweep / "bad", ["bad"], steps=10, gpus=0).run()
+    environment = json.loads((sweep / "bad" / "environment.json").read_text())
+    assert environment["SLURM_PROCID"] == "1"
+    assert "give a number" in (sweep / "bad" / "log_1.txt").read_text()
+    assert not {"job.json", "log.txt"} & {path.name for path in (sweep / "bad").iterdir()}
+    made(sweep, "pruned").run()
+    (sweep / "pruned" / "ran").unlink()
+    Share(sweep / "pruned", ["pruned"], steps=10, gpus=0).run()
+    assert not (sweep / "pruned" / "ran").exists()  # it has ended
+
+
+@pytest.mark.parametrize(
+    ("launcher", "node", "words"),
+    [
+        ({}, {"num_nodes": 2}, "num_nodes=2: this sweep starts its jobs on one machine"),
+        ({"nodes": 2}, {"num_nodes": 1}, "launcher.nodes=2: .* give accelerator.num_nodes=2"),
+        ({"nodes": 1, "tasks_per_node": 2}, {"devices": "auto"}, "tasks_per_node=2: .*=auto"),
+        ({"nodes": 1, "tasks_per_node": 2}, {"devices": 4}, "tasks_per_node=2: .*devices=4"),
+        ({"nodes": 2, "tasks_per_node": 4}, {"devices": 4, "num_nodes": 2}, None),
+        ({"nodes": 2, "tasks_per_node": 1}, {"devices": 4, "num_nodes": 2}, None),
+        ({}, {"devices": 4}, None),
+    ],
+)
+def test_machines_that_a_job_does_not_use_are_refused(
+    launcher: dict[str, Any], node: dict[str, Any], words: str | None
+) -> None:
+    given = OmegaConf.create(launcher), OmegaConf.create({"devices": 1, **node})
+    with nullcontext() if words is None else pytest.raises(InputError, match=words):
+        _check_machines(*given)
 
 
 def told(job: Job, *numbers: signal.Signals) -> None:
