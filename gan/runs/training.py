@@ -26,7 +26,7 @@ from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.doctor import Doctor
 from gan.callbacks.estimate import Estimate
 from gan.callbacks.evaluation import MetricsCallback
-from gan.callbacks.overview import Overview
+from gan.callbacks.overview import Overview, parameters
 from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
@@ -346,6 +346,7 @@ def results(
         higher_is_better=metrics is not None and metrics.higher_is_better,
         seconds_measuring=metrics.seconds if metrics else 0.0,
         seconds_total=time.monotonic() - started,
+        parameters=parameters(game),
     )
 
 
