@@ -22,9 +22,9 @@ def find_runs(pattern: str) -> list[Path]:
     names is returned too if nothing in it is a run.
 
     Args:
-        pattern: of run folders, of sweeps, or of folders of either; ``**`` matches any depth.
+        pattern: of run folders, of sweeps, or of folders of either.
     """
-    named = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
+    named = sorted(Path(name) for name in glob.glob(pattern))
     found = (run for folder in named if folder.is_dir() for run in _runs_of(folder))
     return list(dict.fromkeys(found))
 

@@ -324,7 +324,6 @@ def results(
     metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
     stopwatch = _first(callbacks, Stopwatch)
     baseline = metrics.baseline if metrics else {}  # which is measured here
-    references = metrics.references(game.trainer) if metrics else {}
     return Results(
         run=str(config.run_dir),
         name=config.name,
@@ -337,7 +336,7 @@ def results(
         final=metrics.last if metrics else {},
         best=metrics.best if metrics else {},
         baseline=baseline,
-        references=references,
+        references=metrics.references(game.trainer) if metrics else {},
         protocols=metrics.protocols if metrics else {},
         stamp=metrics.stamp if metrics else {},
         versions={package: version(package) for package in PACKAGES},

@@ -58,7 +58,12 @@ def values(fid: float) -> dict[str, float]:
     """Return what a run measured."""
     memorised = {"nearest_real": 5.0, "copies": 0.01, "copying_z": fid - 20, "fid_gap": 0.1}
     classes = {f"domain/intra_fid/{label}": fid + label for label in range(10)}
-    return {FID: fid, RECALL: 1 / fid, **{f"domain/{k}": v for k, v in memorised.items()}, **classes}
+    return {
+        FID: fid,
+        RECALL: 1 / fid,
+        **{f"domain/{k}": v for k, v in memorised.items()},
+        **classes,
+    }
 
 
 def results(folder: Path, fid: float, steps: int, seed: int, **given: Any) -> Results:
@@ -138,10 +143,10 @@ def run(
     return folder
 
 
-def many(folder: Path, count: int) -> None:
-    """Write so many runs with four seeds each."""
+def many(folder: Path, count: int, seeds: int) -> None:
+    """Write so many runs, with up to ``seeds`` seeds for the same settings."""
     for number in range(count):
-        group, seed = divmod(number, 4)
+        group, seed = divmod(number, seeds)
         fid = 5 + group + seed / 10
         names = f"model{group % 10}", f"loss{group // 10}"
         run(folder / f"{number:03d}", fid, *names, seed, pictures=(50, 100, 150))

@@ -52,7 +52,9 @@ def test_rows_without_images_or_speed(tmp_path: Path) -> None:
     assert History.read(tmp_path).tracks == []
 
 
-@pytest.mark.parametrize("content", ["", "loss\n1\n", "step,loss\n1\n", "step\nx\n", "step\n\xff\n"])
+@pytest.mark.parametrize(
+    "content", ["", "loss\n1\n", "step,loss\n1\n", "step\nx\n", "step\n\xff\n"]
+)
 def test_what_is_no_table_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "metrics.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match="no table of a run"):
