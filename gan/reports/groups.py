@@ -8,7 +8,6 @@ from gan.reports.summary import RunSummary
 
 SEED = "seed"
 _WATCHING = ("callbacks.", "doctor", "trainer.", "evaluation.", "metrics", "backbone", "hydra")
-_LEFT = "default"  # of a group that the command line does not choose
 
 
 @dataclass(eq=False)
@@ -39,10 +38,6 @@ class Group:
         """Return the runs that means are taken over: the finished ones, if there are any."""
         return [run for run in self.runs if run.finished] or self.runs
 
-    def setting(self, key: str) -> str:
-        """Return the value of a setting of the command line."""
-        return self.overrides.get(key, self.settings.get(key, _LEFT))
-
 
 def group_by_settings(runs: Sequence[RunSummary]) -> list[Group]:
     """Return groups of runs whose stored settings differ in the seed alone, with their labels.
@@ -54,7 +49,10 @@ def group_by_settings(runs: Sequence[RunSummary]) -> list[Group]:
         pairs = [pair for pair in run.settings.items() if _is_identity(pair[0])]
         typed = [line for line in run.overrides if not line.startswith(f"{SEED}=")]
         found.setdefault(tuple(pairs or typed) or run.folder, []).append(run)
-    groups = [Group(sorted(members, key=lambda run: run.seed)) for members in found.values()]
+    groups = [
+        Group(sorted(members, key=lambda run: (len(run.seed), run.seed)))
+        for members in found.values()
+    ]
     _name(groups)
     return groups
 
@@ -65,12 +63,12 @@ def _is_identity(key: str) -> bool:
 
 
 def _name(groups: list[Group]) -> None:
-    """Give the groups their labels: what differs, or else their folders."""
+    """Give the groups their labels: what their command lines alone say, or else their folders."""
     keys = dict.fromkeys(key for group in groups for key in group.overrides)
-    varying = [key for key in keys if len({group.setting(key) for group in groups}) > 1]
+    varying = [key for key in keys if len({group.overrides.get(key) for group in groups}) > 1]
     for group in groups:
-        shown = (f"{key}={group.setting(key)}" for key in varying)
-        group.label = " ".join(text for text in shown if not text.endswith(f"={_LEFT}"))
+        shown = (f"{key}={group.overrides[key]}" for key in varying if key in group.overrides)
+        group.label = " ".join(shown)
     labels = [group.label for group in groups]
     for group, label in zip(groups, labels, strict=True):
         if not label or labels.count(label) > 1:

@@ -305,7 +305,7 @@ function drawDifferences() {
   }));
   const rows = keys.map(([key, { values, of }]) => element("tr", {},
     element("td", { className: "name", textContent: key }),
-    ...groups.map((g) => element("td", { textContent: values[of[g]] ?? "" }))));
+    ...groups.map((g) => element("td", { textContent: values[of[g]] ?? "\u2013" }))));
   return find("differences").replaceChildren(
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
 }
