@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
@@ -43,11 +43,10 @@ class Track:
             return self
         kept = [round(i * (count - 1) / (most - 1)) for i in range(most)]
         columns = {name: [values[i] for i in kept] for name, values in self.values.items()}
-        return Track(*([axis[i] for i in kept] for axis in self._axes), columns)
-
-    @property
-    def _axes(self) -> tuple[list[float], list[float], list[float]]:
-        return self.step, self.images, self.hours
+        step, images, hours = (
+            [axis[i] for i in kept] for axis in (self.step, self.images, self.hours)
+        )
+        return Track(step, images, hours, columns)
 
 
 @dataclass
@@ -119,7 +118,7 @@ def _numbers(column: Sequence[str]) -> np.ndarray:
     return np.array([float(cell) if cell else math.nan for cell in column])
 
 
-def _axes(cells: dict[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _axes(cells: Mapping[str, Sequence[str]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return steps, images seen and hours of training of each row."""
     steps = _numbers(cells["step"])
     absent = [""] * len(steps)
@@ -142,17 +141,21 @@ def _hours(images: np.ndarray, rates: np.ndarray) -> np.ndarray:
     if not known.any():
         return np.full(len(images), math.nan)
     seen = images[known]
-    hours = np.cumsum(np.diff(seen, prepend=0.0) / rates[known]) / _HOUR
-    return np.interp(images, np.concatenate([[0.0], seen]), np.concatenate([[0.0], hours]))
+    ends = np.cumsum(np.diff(seen, prepend=0.0) / rates[known]) / _HOUR
+    hours: np.ndarray = np.interp(
+        images, np.concatenate([[0.0], seen]), np.concatenate([[0.0], ends])
+    )
+    return hours
 
 
 def _track(
-    cells: dict[str, Sequence[str]],
+    cells: Mapping[str, Sequence[str]],
     axes: tuple[np.ndarray, np.ndarray, np.ndarray],
     rows: tuple[int, ...],
     names: list[str],
 ) -> Track:
     """Return the columns ``names`` at some rows."""
-    pick: Callable[[np.ndarray], list[float]] = lambda column: column[list(rows)].tolist()  # noqa: E731
-    values = {name: pick(_numbers(cells[name])) for name in names}
-    return Track(*map(pick, axes), values)
+    kept = list(rows)
+    values = {name: _numbers(cells[name])[kept].tolist() for name in names}
+    step, images, hours = (axis[kept].tolist() for axis in axes)
+    return Track(step, images, hours, values)

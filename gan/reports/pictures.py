@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageSequence
 
@@ -14,6 +15,7 @@ from gan.files import open_file
 
 _QUALITY = 80  # of WebP, 0 to 100
 _SMALLEST = 96  # pixels of the longer side
+_MOMENTS = 4  # of a sequence, for which larger pictures are reduced
 _FRAMES = 60  # of an animation, at most
 
 
@@ -46,15 +48,20 @@ def encode(path: Path, side: int) -> Picture:
     try:
         with open_file(path) as file, Image.open(file) as opened:
             factor = min(1.0, side / max(opened.size))
-            size = tuple(max(1, round(factor * length)) for length in opened.size)
-            first, *others = _frames(opened, (size[0], size[1]))
+            width, height = (max(1, round(factor * length)) for length in opened.size)
+            first, *others = _frames(opened, (width, height))
             content = BytesIO()
-            animation = {"save_all": True, "append_images": others, "duration": 120, "loop": 0}
+            animation: dict[str, Any] = {
+                "save_all": True,
+                "append_images": others,
+                "duration": 120,
+                "loop": 0,
+            }
             first.save(content, "WEBP", quality=_QUALITY, **(animation if others else {}))
     except (OSError, SyntaxError, ValueError, InputError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no whole picture ({printable(str(error))})") from error
     text = base64.b64encode(content.getvalue()).decode()
-    return Picture(f"data:image/webp;base64,{text}", *size, factor < 1)
+    return Picture(f"data:image/webp;base64,{text}", width, height, factor < 1)
 
 
 def _frames(opened: Image.Image, size: tuple[int, int]) -> list[Image.Image]:
@@ -91,9 +98,14 @@ class Album:
         self.left_out = 0
 
     def film(self, paths: Sequence[Path], most: int = 40) -> dict[Path, Picture]:
-        """Return as many pictures of a sequence as have a place, the last one in any case."""
-        last = self._within(paths[-1], self.share) if paths else None
+        """Return pictures of a sequence, evenly spread, the last among them.
+
+        They are reduced until four have a place.
+        """
+        least = self.share / max(1, min(_MOMENTS, len(paths)))
+        last = self._within(paths[-1], least) if paths else None
         if last is None:
+            self.left_out += max(len(paths) - 1, 0)
             return {}
         side = max(last.width, last.height)
         count = max(1, min(most, int(self.share / len(last.src))))
