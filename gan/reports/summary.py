@@ -62,7 +62,8 @@ class RunSummary:
     def read(cls, folder: Path) -> "RunSummary":
         """Return what can be read of a run; what cannot is named in ``faults``."""
         run = cls(folder)
-        if run._attempt(refuse_special_files, ()) is not None:
+        run._attempt(refuse_special_files, None)
+        if run.faults:
             return run
         run.results = run._attempt(Results.read, None)
         run.evaluations = run._attempt(_evaluations, [])

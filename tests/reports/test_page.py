@@ -33,7 +33,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def report(runs: Path, out: Path) -> str:
+def report(runs: Path | str, out: Path) -> str:
     dispatch(["report", f"runs={runs}", f"out={out}"])
     text = out.read_text()
     return text[: text.index("<script>")]  # without the libraries
