@@ -46,7 +46,8 @@ def group_by_settings(runs: Sequence[RunSummary]) -> list[Group]:
     """
     found: dict[object, list[RunSummary]] = {}
     for run in runs:
-        pairs = [pair for pair in run.settings.items() if _is_identity(pair[0])]
+        # A resumed run stores its settings in another order.
+        pairs = sorted(pair for pair in run.settings.items() if _is_identity(pair[0]))
         typed = [line for line in run.overrides if not line.startswith(f"{SEED}=")]
         found.setdefault(tuple(pairs or typed) or run.folder, []).append(run)
     groups = [

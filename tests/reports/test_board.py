@@ -79,3 +79,13 @@ def test_equal_command_lines_with_different_settings_are_two_groups(tmp_path: Pa
     config.write_text(config.read_text().replace("width: 16", "width: 24"))
     runs = [RunSummary.read(run) for run in find_runs(str(tmp_path))]
     assert [group.label for group in group_by_settings(runs)] == ["one", "two"]
+
+
+def test_the_order_of_stored_settings_does_not_matter(tmp_path: Path) -> None:
+    for seed in (10, 9):
+        made_up.run(tmp_path / str(seed), seed=seed)
+    config = tmp_path / "9" / ".hydra" / "config.yaml"
+    first, *others = config.read_text().splitlines(keepends=True)
+    config.write_text("".join([*others, first]))
+    (group,) = group_by_settings([RunSummary.read(run) for run in find_runs(str(tmp_path))])
+    assert [run.seed for run in group.runs] == ["9", "10"]
