@@ -43,9 +43,18 @@ _ACTS: dict[str, Callable[[TwoPlayerGame, pl.Trainer], bool]] = {
 }
 
 
-def _size(network: nn.Module) -> str:
-    """Return the number of a network's parameters."""
-    return f"{sum(weight.numel() for weight in network.parameters()):,}"
+def networks(game: TwoPlayerGame) -> dict[str, nn.Module]:
+    """Return the networks of a game by their letters: G, and D and E where it has them."""
+    every = {"G": game.generator, "D": game.discriminator, "E": getattr(game, "encoder", None)}
+    return {letter: network for letter, network in every.items() if network is not None}
+
+
+def parameters(game: TwoPlayerGame) -> dict[str, int]:
+    """Return the number of parameters of each network of a game by its letter."""
+    return {
+        letter: sum(weight.numel() for weight in network.parameters())
+        for letter, network in networks(game).items()
+    }
 
 
 def _counted(number: int, noun: str) -> str:
@@ -95,14 +104,13 @@ class Overview(Callback):
     def _rows(self, trainer: pl.Trainer, game: TwoPlayerGame) -> Iterator[tuple[str, str]]:
         """Yield labels and values."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        every = {"G": game.generator, "D": game.discriminator, "E": getattr(game, "encoder", None)}
-        networks = {letter: network for letter, network in every.items() if network is not None}
-        *first, last = (type(network).__name__ for network in networks.values())
+        *first, last = (type(network).__name__ for network in networks(game).values())
         names = " and ".join([", ".join(first), last] if first else [last])
         classes = f"game {type(game).__name__} of {names}"
         yield "model", f"{self.model}; {classes}" if self.model else classes
-        sizes = " + ".join(map(_size, networks.values()))
-        yield "parameters", f"{sizes} ({' + '.join(networks)})"
+        counts = parameters(game)
+        sizes = " + ".join(f"{count:,}" for count in counts.values())
+        yield "parameters", f"{sizes} ({' + '.join(counts)})"
         yield "labels", _labels(game, data)
         yield "data", _data(data)
         for side, domain in data.domains.items():

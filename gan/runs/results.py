@@ -57,6 +57,8 @@ class Results:
             degraded ones and of classical restorations, by what they are.
         seconds_total: run time of the command; ``None`` in results of version 0.1, whose
             ``seconds`` have this meaning.
+        parameters: of each network by its letter, such as G and D; empty in results of earlier
+            versions.
     """
 
     run: str
@@ -79,6 +81,7 @@ class Results:
     seconds_measuring: float | None = None
     seconds_total: float | None = None
     references: dict[str, dict[str, float]] = field(default_factory=dict)
+    parameters: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":

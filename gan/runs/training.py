@@ -23,7 +23,7 @@ from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.doctor import Doctor
 from gan.callbacks.estimate import Estimate
 from gan.callbacks.evaluation import MetricsCallback
-from gan.callbacks.overview import Overview
+from gan.callbacks.overview import Overview, parameters
 from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
@@ -267,7 +267,6 @@ def results(
     metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
     stopwatch = _first(callbacks, Stopwatch)
     baseline = metrics.baseline if metrics else {}  # which is measured here
-    references = metrics.references(game.trainer) if metrics else {}
     return Results(
         run=str(config.run_dir),
         name=config.name,
@@ -280,7 +279,7 @@ def results(
         final=metrics.last if metrics else {},
         best=metrics.best if metrics else {},
         baseline=baseline,
-        references=references,
+        references=metrics.references(game.trainer) if metrics else {},
         protocols=metrics.protocols if metrics else {},
         stamp=metrics.stamp if metrics else {},
         versions={package: version(package) for package in PACKAGES},
@@ -289,6 +288,7 @@ def results(
         higher_is_better=metrics is not None and metrics.higher_is_better,
         seconds_measuring=metrics.seconds if metrics else 0.0,
         seconds_total=time.monotonic() - started,
+        parameters=parameters(game),
     )
 
 

@@ -226,7 +226,7 @@ def test_fakes_depend_on_the_seed_and_not_on_the_batch(run: Path) -> None:
 def test_a_report_has_one_column_for_each_protocol(
     evaluated: dict[str, Any], run: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    rows = entries(str(run))
+    rows, _ = entries([run])
     assert rows[0].source == "training, best"
     trained_fid = {column for column in rows[0].cells if column[0] == "domain/fid"}
     others = {column for column in rows[1].cells if column[0] == "domain/fid"}

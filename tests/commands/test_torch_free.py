@@ -51,6 +51,7 @@ REFUSED = [
     "evaluate real=digits fake=nowhere",
     "sample run=nowhere out=samples.jpg",
     "report runs=nowhere/*",
+    "report runs=. out=report.pdf",
     "leaderboard sweep=nowhere",
     "models model=dcgna",
     "train stpes=5",
@@ -77,7 +78,8 @@ def test_no_torch(tmp_path: Path) -> None:
     job.mkdir(parents=True)
     Outcome(State.FINISHED).save(job)
     answered = [*PAGES, *HYDRA, ["models"], ["leaderboard", f"sweep={tmp_path / 'sweep'}"]]
-    answered.append(["report", f"runs={tmp_path}", f"out={tmp_path / 'report.csv'}"])
+    for name in ("report.csv", "report.html"):
+        answered.append(["report", f"runs={tmp_path}", f"out={tmp_path / name}"])
     commands = [*answered, *(line.split() for line in REFUSED)]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(commands)],
