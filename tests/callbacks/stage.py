@@ -51,7 +51,7 @@ class Notebook(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.records.append((step, dict(metrics)))
 
-    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
+    def log_picture(self, key: str, picture: Tensor, clock: Clock, caption: str) -> None:
         self.pictures.append((key, picture, clock.step))
 
     def log_alert(self, title: str, text: str) -> None:
