@@ -12,7 +12,7 @@ from gan.files import write_text
 from gan.runs.results import Results
 
 _ELSEWHERE = ("offline", "disabled", "dryrun")  # modes in which nothing is sent
-_USUAL = {"domain/fid": False, "inception/fid": False}
+_USUAL = ["domain/fid", "inception/fid"]
 
 
 @dataclass
@@ -35,14 +35,14 @@ class DashboardOptions:
     out: str = "dashboard.json"
 
 
-def _metrics(pattern: str | None) -> dict[str, bool]:
-    """Return the metrics that rank the runs, the monitored first, and whether higher is better.
+def _metrics(pattern: str | None) -> tuple[list[str], bool]:
+    """Return the metrics that rank runs, a monitored one first, and whether its highest is best.
 
     Raises:
         InputError: if no run of the pattern has results.
     """
     if pattern is None:
-        return _USUAL
+        return _USUAL, False
     read = (Results.read(Path(name)) for name in sorted(glob.glob(pattern)))
     found = [results for results in read if results is not None and results.protocols]
     if not found:
@@ -50,22 +50,20 @@ def _metrics(pattern: str | None) -> dict[str, bool]:
             f"runs={pattern}: no results.json with metrics there: name run folders, such as "
             "runs='runs/*/*', or leave it out"
         )
-    monitored = {r.monitor: r.higher_is_better for r in found if r.monitor in r.protocols}
+    first = next((r for r in found if r.monitor in r.protocols), found[0])
     every = sorted({key for results in found for key in results.protocols})
-    first = {str(key): higher for key, higher in monitored.items()}
-    return first | {key: False for key in every if key not in first}
+    every.sort(key=lambda name: name != first.monitor)
+    return every, first.higher_is_better
 
 
 def _check(options: DashboardOptions) -> None:
-    """Refuse names that W&B does not know, and a file in a folder that is not there.
+    """Refuse a project with its owner in its name, and a file of another kind.
 
     Raises:
         InputError: with what is wrong.
     """
-    if not options.project.strip() or set(options.project) & set("/\\#?%:"):
+    if set(options.project) & set("/\\#?%:"):  # which W&B does not take
         raise InputError(f"project={options.project}: give the name of a project, and entity=...")
-    if not options.name.strip():
-        raise InputError("name is empty: give a name of the view, or leave it out")
     if Path(options.out).suffix != ".json":
         raise InputError(f"out={options.out}: give a name that ends in .json")
 
@@ -73,13 +71,13 @@ def _check(options: DashboardOptions) -> None:
 def dashboard(options: DashboardOptions) -> None:
     """Write a view of a W&B project for its runs, and publish it if there is a login."""
     _check(options)
-    metrics = _metrics(options.runs)
+    metrics, higher_is_better = _metrics(options.runs)
     try:
         from gan.loggers import login, workspace
     except ImportError as error:
         raise InputError(f"dashboard: {error}: {extra('dashboard')}") from error
-    charts = [workspace.Chart(key, higher) for key, higher in metrics.items()]
-    view = workspace.view(options.project, options.entity or "", options.name, charts)
+    names = (options.project, options.entity or "", options.name)
+    view = workspace.view(*names, metrics, higher_is_better)
     out = Path(options.out)
     write_text(out, workspace.definition(view) + "\n")
     print(f"written: {out}, the definition of the view '{options.name}'")

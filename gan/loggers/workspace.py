@@ -1,7 +1,6 @@
 """A view of a W&B project for GANs: what its runs log, in sections."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import wandb
@@ -25,40 +24,32 @@ _TRAINING = {
 _COLUMNS = ("model", "loss", "data", "size", "seed", "steps", "protocol")
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A metric that ranks models.
-
-    Attributes:
-        key: its name, such as "domain/fid".
-        higher_is_better: whether the highest value is the best.
-    """
-
-    key: str
-    higher_is_better: bool = False
-
-
-def view(project: str, entity: str, name: str, charts: Sequence[Chart]) -> Any:
+def view(
+    project: str, entity: str, name: str, metrics: Sequence[str], higher_is_better: bool = False
+) -> Any:
     """Return a view of a project, which is not saved.
 
     Args:
         project: of W&B.
         entity: user or team that owns it.
         name: of the view.
-        charts: the metrics that it shows, the first of which sorts the runs.
+        metrics: names of those that rank models, such as "domain/fid"; the best value of the first
+            sorts the runs.
+        higher_is_better: whether its highest value is the best.
+
+    Raises:
+        InputError: if W&B takes no such name.
     """
-    first = charts[0]
-    best = [f"best/{chart.key}" for chart in charts]
-    ordering = expr.Ordering(expr.Summary(best[0]), ascending=not first.higher_is_better)
+    best = [f"best/{key}" for key in metrics]
+    ordering = expr.Ordering(expr.Summary(best[0]), ascending=not higher_is_better)
     columns = [*(f"summary:{key}" for key in best), *(f"config:{key}.value" for key in _COLUMNS)]
-    return workspaces.Workspace(
-        entity=entity,
-        project=project,
-        name=name,
-        sections=_sections(charts, best),
-        settings=workspaces.WorkspaceSettings(x_axis=_AXIS, group_by_prefix="first", max_runs=20),
-        runset_settings=workspaces.RunsetSettings(order=[ordering], pinned_columns=columns),
-    )
+    settings = workspaces.WorkspaceSettings(x_axis=_AXIS, group_by_prefix="first", max_runs=20)
+    runs, parts = workspaces.RunsetSettings(order=[ordering], pinned_columns=columns), {}
+    parts |= {"sections": _sections(metrics, best), "settings": settings, "runset_settings": runs}
+    try:
+        return workspaces.Workspace(entity=entity, project=project, name=name, **parts)
+    except ValueError as error:  # all but the names is given here
+        raise InputError(f"name={name}: W&B takes no emoji there: leave them out") from error
 
 
 def definition(view: Any) -> str:
@@ -96,9 +87,9 @@ def _reason(error: Exception) -> str:
     return f"W&B: {' '.join(str(error).split())}"
 
 
-def _sections(charts: Sequence[Chart], best: Sequence[str]) -> list[Any]:
+def _sections(metrics: Sequence[str], best: Sequence[str]) -> list[Any]:
     """Return the sections, those that are looked at first open."""
-    quality = [_line(title=chart.key, y=[chart.key]) for chart in charts]
+    quality = [_line(title=key, y=[key]) for key in metrics]
     training = [_line(title=title, metric_regex=keys) for title, keys in _TRAINING.items()]
     samples = panels.MediaBrowser(title="samples", media_keys=["samples"], num_columns=2)
     classes = panels.WeavePanelSummaryTable(table_name="classes")

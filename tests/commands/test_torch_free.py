@@ -51,6 +51,7 @@ REFUSED = [
     "evaluate real=digits fake=nowhere",
     "sample run=nowhere out=samples.jpg",
     "report runs=nowhere/*",
+    "dashboard project=gans runs=nowhere/*",
     "leaderboard sweep=nowhere",
     "models model=dcgna",
     "train stpes=5",
