@@ -119,7 +119,7 @@ def _(game: EncodingGame, dataset: Any, columns: int) -> str:
 
 @caption.register
 def _(game: TranslationGame, dataset: PairedDataset, columns: int) -> str:
-    ways = [f"{source} to {target}" for source, target in map(str.upper, game.directions)]
+    ways = [" to ".join(direction.upper()) for direction in game.directions]
     return f"seed {game.seed}, held-out sources above their translations: {', '.join(ways)}"
 
 

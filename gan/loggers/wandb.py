@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,14 +124,14 @@ class WeightsAndBiases(WandbLogger):
         _archive_code(path)
         artifact = wandb.Artifact("ganymede-code", type="code")
         artifact.add_file(str(path), name="code.zip")
-        self._experiment.log_artifact(artifact)
+        self.experiment.log_artifact(artifact)
 
     @rank_zero_only
-    def log_hyperparams(self, params: dict[str, Any], *args: Any, **kw: Any) -> None:
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
         """Log settings; what the agent of a W&B sweep chose is there already and stays."""
-        run = self.experiment
+        run, given = self.experiment, vars(params) if isinstance(params, Namespace) else params
         chosen = set(run.config.keys()) if run.sweep_id else set()
-        super().log_hyperparams({k: v for k, v in params.items() if k not in chosen})
+        super().log_hyperparams({k: v for k, v in given.items() if k not in chosen})
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -186,10 +187,10 @@ class WeightsAndBiases(WandbLogger):
                 "wandb: there is no checkpoint to log as an artifact: callbacks=[checkpoints,...]"
             )
             return
-        artifact = wandb.Artifact(f"model-{self._experiment.id}", type="model")
+        artifact = wandb.Artifact(f"model-{self.experiment.id}", type="model")
         for path in files:
             artifact.add_file(str(path), name=path.relative_to(self._folder).as_posix())
-        self._experiment.log_artifact(artifact, aliases=["latest", f"step-{self._last}"])
+        self.experiment.log_artifact(artifact, aliases=["latest", f"step-{self._last}"])
 
 
 def _check(settings: Mapping[str, Any]) -> None:

@@ -44,10 +44,10 @@ def view(
     ordering = expr.Ordering(expr.Summary(best[0]), ascending=not higher_is_better)
     columns = [*(f"summary:{key}" for key in best), *(f"config:{key}.value" for key in _COLUMNS)]
     settings = workspaces.WorkspaceSettings(x_axis=_AXIS, group_by_prefix="first", max_runs=20)
-    runs, parts = workspaces.RunsetSettings(order=[ordering], pinned_columns=columns), {}
-    parts |= {"sections": _sections(metrics, best), "settings": settings, "runset_settings": runs}
+    runs = workspaces.RunsetSettings(order=[ordering], pinned_columns=columns)
+    sections = _sections(metrics, best)
     try:
-        return workspaces.Workspace(entity=entity, project=project, name=name, **parts)
+        return workspaces.Workspace(entity, project, name, sections, settings, runs)
     except ValueError as error:  # all but the names is given here
         raise InputError(f"name={name}: W&B takes no emoji there: leave them out") from error
 

@@ -93,10 +93,15 @@ def test_with_a_login_it_is_published(
 ) -> None:
     from gan.loggers import workspace
 
-    saved = []
+    saved: list[str] = []
+
+    def save(view: Any) -> str:
+        saved.append(view.entity)
+        return "ADDRESS"
+
     monkeypatch.setattr("gan.loggers.login.has_key", lambda: True)
     monkeypatch.setattr(workspace, "default_entity", lambda: "me")
-    monkeypatch.setattr(workspace, "save", lambda view: saved.append(view.entity) or "ADDRESS")
+    monkeypatch.setattr(workspace, "save", save)
     assert definition()["displayName"] == "Ganymede"
     assert saved == ["me"]
     assert "published: ADDRESS" in capsys.readouterr().out

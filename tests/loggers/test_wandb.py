@@ -334,8 +334,9 @@ def test_an_alert_is_sent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["log_model", "tgas", "resume"])
 def test_what_wandb_does_not_take_is_refused(tmp_path: Path, setting: str) -> None:
+    given: dict[str, Any] = {setting: True}
     with pytest.raises(InputError, match=rf"logger\.wandb\.{setting}: no such setting"):
-        WeightsAndBiases(str(tmp_path), **{setting: True})
+        WeightsAndBiases(str(tmp_path), **given)
 
 
 def test_artifacts_without_a_checkpoint_are_named(
