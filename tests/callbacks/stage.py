@@ -70,7 +70,9 @@ class Scripted(Evaluation):
         self.num_fakes, self.batch_size, self._split = 25, 10, "train"
         self.monitor = "script/score"
         self.backbone: Any = SimpleNamespace(name="script")
-        score: Any = SimpleNamespace(higher_is_better=not minimize, ranking=("score",))
+        score: Any = SimpleNamespace(
+            higher_is_better=not minimize, ranking=("score",), per_class=()
+        )
         self.metrics, self.model_metrics, self.prefix = {"score": score}, {}, "script"
         self.seen: list[list[Tensor]] = []
 
