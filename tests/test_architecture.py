@@ -31,6 +31,7 @@ ALLOWED = {
     "hydra": {"settings", "runs", "sweeps", "commands"},
     "omegaconf": {"settings", "runs", "sweeps", "commands"},
     "wandb": {"loggers"},
+    "wandb_workspaces": {"loggers"},
 }
 DATA = sorted(ROOT.glob("datamodules/**/*.py"))
 SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *DATA, ROOT / "train.py"])

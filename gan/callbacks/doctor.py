@@ -190,8 +190,9 @@ class Doctor(StepCallback):
         diversity = mean_distance(game.generate(game.seed, range(_SAMPLES)))
         diversity /= self._real_distance
         self.history.diversity.append(diversity)
+        record = {"diversity": diversity, "images": game.clock.images}
         for logger in trainer.loggers:
-            logger.log_metrics({"diversity": diversity}, step=game.clock.step)
+            logger.log_metrics(record, step=game.clock.step)
 
     def _warn(self, trainer: pl.Trainer, step: int) -> None:
         """Warn of new symptoms."""

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from gan.algorithms.latent import LatentGame
@@ -15,6 +16,7 @@ from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.base import StepCallback
 from gan.metrics.evaluation import SEED, Evaluation
 from gan.metrics.feature_metric import FeatureMetric
+from gan.metrics.measurement import Measurement
 from gan.metrics.model_metric import ModelMetric
 
 
@@ -55,6 +57,11 @@ class MetricsCallback(StepCallback):
     def ranking(self) -> dict[str, FeatureMetric | ModelMetric]:
         """Return the metric of each value by which models are ranked, by name."""
         return self.evaluation.ranking
+
+    @property
+    def per_class(self) -> set[str]:
+        """Return the names of values that there are for each class besides."""
+        return self.evaluation.per_class
 
     @property
     def stamp(self) -> dict[str, Any]:
@@ -126,14 +133,24 @@ class MetricsCallback(StepCallback):
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> None:
         """Measure the metrics, append them to the history and log them."""
-        metrics = self._measure(trainer, game)
-        record = {"step": game.clock.step, "images": game.clock.images, **metrics}
-        self.history.append(record)
+        clock, values = game.clock, self._measure(trainer, game)
+        self.history.append({"step": clock.step, "images": clock.images, **values})
+        dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
+        best_step = self.best.get("step")
+        measurement = Measurement(
+            clock.step,
+            clock.images,
+            values,
+            self._records(),
+            None if best_step is None else int(best_step),
+            self.per_class,
+            getattr(dataset, "class_names", ()),
+        )
         for logger in trainer.loggers:
             log_protocol = getattr(logger, "log_protocol", None)
             if log_protocol is not None:
-                log_protocol(self.stamp, game.clock.step)
-            logger.log_metrics({**record, **self._records()}, step=game.clock.step)
+                log_protocol(self.stamp, clock.step)
+            _log(logger, measurement)
 
     def _measure(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
         """Return the metrics of the game's images."""
@@ -143,14 +160,12 @@ class MetricsCallback(StepCallback):
         return values | self.evaluation.measure_model(game, game.seed)
 
     def _records(self) -> dict[str, float]:
-        """Return the best value so far of each metric, by which a dashboard can sort runs.
+        """Return the best value so far of each that ranks models.
 
         Records from before the run was resumed may be of other metrics.
         """
         return {
-            f"best/{key}": (max if metric.higher_is_better else min)(
-                r[key] for r in self.history if key in r
-            )
+            key: (max if metric.higher_is_better else min)(r[key] for r in self.history if key in r)
             for key, metric in self.ranking.items()
         }
 
@@ -183,3 +198,13 @@ class MetricsCallback(StepCallback):
     def load_state_dict(self, state_dict: _State) -> None:  # type: ignore[override]
         """Restore the history."""
         self.history = state_dict["history"]
+
+
+def _log(logger: Logger, measurement: Measurement) -> None:
+    """Log a measurement: a logger that knows of them as it likes, others as plain numbers."""
+    log_measurement = getattr(logger, "log_measurement", None)
+    if log_measurement is not None:
+        log_measurement(measurement)
+        return
+    best = {f"best/{key}": value for key, value in measurement.best.items()}
+    logger.log_metrics({**measurement.record, **best}, step=measurement.step)

@@ -56,7 +56,7 @@ class Samples(StepCallback):
         for logger in trainer.loggers:
             log_picture = getattr(logger, "log_picture", None)
             if log_picture is not None:
-                log_picture("samples", grid, game.clock)
+                log_picture("samples", grid, game.clock, caption(game, dataset, self.columns))
 
 
 @singledispatch
@@ -93,6 +93,34 @@ def _(game: TranslationGame, dataset: PairedDataset, rows: int, columns: int) ->
     ]
     images = stack_blocks(blocks)
     return picture(images, columns)
+
+
+@singledispatch
+def caption(game: TwoPlayerGame, dataset: Any, columns: int) -> str:
+    """Return what a picture of :func:`draw` shows, in words."""
+    raise TypeError(f"no picture of {type(game).__name__}")
+
+
+@caption.register
+def _(game: LatentGame, dataset: Any, columns: int) -> str:
+    classes, names = game.generator.num_classes, getattr(dataset, "class_names", ())
+    if not classes:
+        return f"seed {game.seed}"
+    if classes > columns:
+        return f"seed {game.seed}, labels 0, 1, 2, ... in turn"
+    return f"seed {game.seed}, labels by column: {', '.join(map(str, names or range(classes)))}"
+
+
+@caption.register
+def _(game: EncodingGame, dataset: Any, columns: int) -> str:
+    samples = caption.dispatch(LatentGame)(game, dataset, columns)
+    return samples if dataset is None else f"{samples}; held-out images above reconstructions"
+
+
+@caption.register
+def _(game: TranslationGame, dataset: PairedDataset, columns: int) -> str:
+    ways = [" to ".join(direction.upper()) for direction in game.directions]
+    return f"seed {game.seed}, held-out sources above their translations: {', '.join(ways)}"
 
 
 def _blocks(

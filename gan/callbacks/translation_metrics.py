@@ -33,6 +33,11 @@ class TranslationMetrics(MetricsCallback):
         return self.translation.ranking
 
     @property
+    def per_class(self) -> set[str]:
+        """Return the names of values that there are for each class besides."""
+        return self.translation.per_class
+
+    @property
     def stamp(self) -> dict[str, Any]:
         """Return the protocol of the values; that of further directions under their names."""
         return super().stamp | self.translation.stamp()

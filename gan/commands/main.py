@@ -29,7 +29,7 @@ GROUPS = {
     "Turn pictures into others": ("translate", "restore"),
     "Tell classes apart": ("classify",),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),
-    "Measure and compare": ("evaluate", "report", "leaderboard"),
+    "Measure and compare": ("evaluate", "report", "leaderboard", "dashboard"),
     "Lists": ("models",),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

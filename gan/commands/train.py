@@ -25,7 +25,7 @@ from gan.settings.cache import check_writable
 from gan.settings.commandline import CommandLine
 from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
-from gan.settings.overrides import key_of, parse
+from gan.settings.overrides import chosen, key_of, parse
 from gan.settings.unused import refuse_unused
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
@@ -97,7 +97,7 @@ class Start:
             refuse_unused(config, self.line.parsed)
             if first:
                 with reading_settings():
-                    self._store(config)
+                    self._store(config, choices=_composed_choices())
             return _train(config)
 
     def _refuse_used(self, may_hold_run: bool) -> None:
@@ -129,7 +129,7 @@ class Start:
                 print(f"{self.folder} is finished already")
                 return done.score
             if is_first_process():
-                self._store(config, run.overrides, resumed.expressions)
+                self._store(config, run.overrides, resumed.expressions, stored.choices(self.folder))
             return _train(config, resumed)
 
     def _store(
@@ -137,6 +137,7 @@ class Start:
         config: DictConfig,
         before: Sequence[str] = (),
         expressions: Mapping[str, str] = MappingProxyType({}),
+        choices: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write the settings to the run folder.
 
@@ -144,6 +145,7 @@ class Start:
             config: settings of the run.
             before: overrides that were given when it was started.
             expressions: behind its computed values.
+            choices: option of each group, but for those that are given now.
         """
         self.cleanup.owned = True
         make_root_absolute(config)
@@ -151,7 +153,15 @@ class Start:
         given = {key_of(o): str(o.input_line) for o in self.line.parsed}
         earlier = {key_of(o): str(o.input_line) for o in parse(before)}
         merged = {k: v for k, v in (earlier | given).items() if not k.startswith(unstored)}
-        stored.save(self.folder, config, list(merged.values()), expressions)
+        now = dict(choices) | chosen(str(o.input_line) for o in self.line.parsed)
+        stored.save(self.folder, config, list(merged.values()), expressions, now)
+
+
+def _composed_choices() -> dict[str, str]:
+    """Return the option of each group of ``conf/`` in the config that Hydra composed."""
+    found = HydraConfig.get().runtime.choices
+    plain = {str(k).partition("@")[2] or str(k): v for k, v in found.items() if v is not None}
+    return {group: str(option) for group, option in plain.items() if "/" not in group}
 
 
 class Task:

@@ -28,6 +28,6 @@ class TensorBoard(TensorBoardLogger):
         super().__init__(save_dir, name="tensorboard", version="")
 
     @rank_zero_only
-    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
-        """Log a picture (3, H, W) of uint8."""
+    def log_picture(self, key: str, picture: Tensor, clock: Clock, caption: str) -> None:
+        """Log a picture (3, H, W) of uint8; TensorBoard shows no captions."""
         self.experiment.add_image(key, picture, clock.step)

@@ -123,6 +123,12 @@ class Evaluation:
         return {f"{self.prefix}/{key}": metric for metric in every for key in metric.ranking}
 
     @property
+    def per_class(self) -> set[str]:
+        """Return the names of values that there are for each class besides: "domain/recall"."""
+        every = (*self.metrics.values(), *self.model_metrics.values())
+        return {f"{self.prefix}/{name}" for metric in every for name in metric.per_class}
+
+    @property
     def split(self) -> str:
         """Return the split of the real images, after `prepare`."""
         assert self._split is not None

@@ -56,6 +56,7 @@ class PerClass(FeatureSetMetric):
     """
 
     ranking = ("intra_fid",)
+    per_class = ("intra_fid", "precision", "recall")
     higher_is_better = False
 
     def __init__(self, k: int = 3) -> None:

@@ -66,6 +66,11 @@ class TranslationEvaluation:
         """Return the metric of each value by which models are ranked, by name."""
         return {k: metric for e in self.evaluations.values() for k, metric in e.ranking.items()}
 
+    @property
+    def per_class(self) -> set[str]:
+        """Return the names of values that there are for each class besides."""
+        return {name for e in self.evaluations.values() for name in e.per_class}
+
     def stamp(self) -> Stamp:
         """Return the protocol of the values; that of further directions under their names."""
         stamps = [self.evaluations[d].stamp() | s.stamp() for d, s in self.sources.items()]

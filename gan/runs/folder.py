@@ -8,10 +8,9 @@ from omegaconf import DictConfig
 
 from gan.errors import InputError
 from gan.files import refuse_special_files
-from gan.settings import documents, stored
+from gan.settings import stored
 from gan.settings.cache import cache_folder
 from gan.settings.errors import reading_settings
-from gan.settings.migration import migrate_overrides
 from gan.settings.trust import build
 from gan.settings.validation import validate
 
@@ -86,10 +85,7 @@ class Run:
     @property
     def overrides(self) -> list[str]:
         """Return the command line that the run was made with, under the names of today."""
-        content = documents.read(self.path / ".hydra" / "overrides.yaml")
-        if not isinstance(content, list):
-            raise InputError(f"{self.path}/.hydra/overrides.yaml is no list: copy it again")
-        return migrate_overrides(str(override) for override in content)
+        return stored.arguments(self.path)
 
     def checkpoint(self, *names: str) -> Path:
         """Return the first checkpoint of ``names`` that exists.

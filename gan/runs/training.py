@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
@@ -49,6 +48,8 @@ from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk
 from gan.runs.uses import first_commands
+from gan.settings import stored
+from gan.settings.description import Description
 from gan.settings.groups import options, title
 from gan.settings.trust import build, load
 from gan.settings.validation import nodes
@@ -100,10 +101,8 @@ def _callbacks(
 
 
 def _model(folder: str) -> str | None:
-    """Return name and paper of the model if Hydra composed the run of this folder just now."""
-    if not HydraConfig.initialized() or HydraConfig.get().runtime.output_dir != folder:
-        return None
-    name = str(HydraConfig.get().runtime.choices["model"])
+    """Return name and paper of the model of a run, if they are known."""
+    name = stored.choices(Path(folder)).get("model") if is_first_process() else None
     return f"{name}, {title('model', name)}" if name in options("model") else name
 
 
@@ -120,8 +119,13 @@ def _loggers(config: DictConfig, table: Table) -> list[Logger]:
     """Return the table and the chosen dashboard."""
     allowed = list(config.allow_targets)
     chosen = [build(node, allowed) for node in config.logger.values()]
-    for logger in chosen:
-        logger.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+    if chosen and is_first_process():  # which has stored the command line
+        description = Description.of(Path(config.run_dir), config)
+        for logger in chosen:
+            describe = getattr(logger, "describe", None)
+            if describe is not None:
+                describe(description)
+            logger.log_hyperparams(description.config)
     return [table, *chosen]
 
 

@@ -86,6 +86,12 @@ def parse(arguments: Iterable[str]) -> Iterator[Override]:
             ) from error
 
 
+def chosen(arguments: Iterable[str]) -> dict[str, str]:
+    """Return the option of each group that overrides choose one of, such as ``data.a``."""
+    found = ((key_of(o), o) for o in parse(arguments) if options(o.key_or_group))
+    return {key: str(o.value()) for key, o in found if isinstance(o.value(), str | QuotedString)}
+
+
 def check(overrides: Iterable[Override]) -> None:
     """Refuse overrides that Hydra would refuse in words of its own, or take silently.
 

@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 from gan.errors import InputError
 from gan.files import refuse_special_files, write_text
 from gan.settings import documents, resolvers
-from gan.settings.migration import migrate_config
+from gan.settings.migration import migrate_config, migrate_overrides
+from gan.settings.overrides import chosen
 from gan.settings.schema import NESTED
 
 _COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
@@ -21,7 +22,8 @@ _LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the 
 _FOLDERS = ("folder", "save_dir", "journal")
 _PURE = ("product", "quotient", "largest", "by_size", "oc.select")  # of settings alone
 EXPRESSIONS = "expressions.yaml"
-FILES = ("config.yaml", "overrides.yaml", EXPRESSIONS)  # of the folder .hydra
+OVERRIDES, CHOICES = "overrides.yaml", "choices.yaml"
+FILES = ("config.yaml", OVERRIDES, EXPRESSIONS, CHOICES)  # of the folder .hydra
 
 
 def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -58,6 +60,7 @@ def save(
     config: DictConfig,
     arguments: Sequence[str],
     expressions: Mapping[str, str] = MappingProxyType({}),
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the settings of a run, resolved, to its ``.hydra`` folder.
 
@@ -66,6 +69,7 @@ def save(
         config: its settings; computed values are replaced in place.
         arguments: its overrides.
         expressions: behind values that were computed before, by dotted path.
+        choices: option of each group.
 
     Raises:
         InputError: if a link in the folder leads out of it.
@@ -74,7 +78,8 @@ def save(
     contents = {
         EXPRESSIONS: OmegaConf.create({"expressions": {**expressions, **resolve(config)}}),
         "config.yaml": config,
-        "overrides.yaml": OmegaConf.create(list(arguments)),
+        OVERRIDES: OmegaConf.create(list(arguments)),
+        CHOICES: OmegaConf.create(dict(choices)),
     }
     for name, content in contents.items():
         write_text(folder / ".hydra" / name, OmegaConf.to_yaml(content))
@@ -151,3 +156,33 @@ def _expressions(folder: Path) -> dict[str, str]:
     if not isinstance(stored, dict):
         raise InputError(f"{path} holds no expressions: copy it again, or remove it")
     return {str(k): v for k, v in stored.items() if isinstance(v, str) and _LENGTH.fullmatch(v)}
+
+
+def arguments(folder: Path) -> list[str]:
+    """Return the command line that a run was made with, under the names of today.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    path = folder / ".hydra" / OVERRIDES
+    content = documents.read(path)
+    if not isinstance(content, list):
+        raise InputError(f"{path} is no list: copy it again")
+    return migrate_overrides(str(override) for override in content)
+
+
+def choices(folder: Path) -> dict[str, str]:
+    """Return the option of each group that a run was made with.
+
+    Of a run of an earlier version, which has no such file, those that its command line chooses.
+
+    Raises:
+        InputError: if they cannot be read.
+    """
+    path = folder / ".hydra" / CHOICES
+    if not path.exists():
+        return chosen(arguments(folder))
+    content = documents.read(path)
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise InputError(f"{path} is no list of options: copy it again, or remove it")
+    return {str(group): option for group, option in content.items()}

@@ -32,9 +32,11 @@ MAIN = Path(__file__).parents[1] / "__main__.py"
 _TAIL = 65536  # bytes of the log that are searched for a reason
 _PREFIX = "ganymede: "  # of the one line about bad input
 _ERROR = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b")
-# Environment variables that describe the process which starts a job, and not the job.
+# Environment variables that describe the process which starts a job, and not the job; one run on
+# W&B is one job.
 _LAUNCHER = re.compile(
-    r"^(SLURM_|SRUN_|PMI_|TORCHELASTIC_|MASTER_|RANK$|LOCAL_RANK$|NODE_RANK$|GROUP_RANK$|WORLD_SIZE$|PL_)"
+    r"^(SLURM_|SRUN_|PMI_|TORCHELASTIC_|MASTER_|RANK$|LOCAL_RANK$|NODE_RANK$|GROUP_RANK$|WORLD_SIZE$|PL_"
+    r"|WANDB_(RUN_ID|NAME|RESUME)$)"
 )
 
 

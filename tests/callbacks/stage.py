@@ -51,7 +51,7 @@ class Notebook(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.records.append((step, dict(metrics)))
 
-    def log_picture(self, key: str, picture: Tensor, clock: Clock) -> None:
+    def log_picture(self, key: str, picture: Tensor, clock: Clock, caption: str) -> None:
         self.pictures.append((key, picture, clock.step))
 
     def log_alert(self, title: str, text: str) -> None:
@@ -70,7 +70,9 @@ class Scripted(Evaluation):
         self.num_fakes, self.batch_size, self._split = 25, 10, "train"
         self.monitor = "script/score"
         self.backbone: Any = SimpleNamespace(name="script")
-        score: Any = SimpleNamespace(higher_is_better=not minimize, ranking=("score",))
+        score: Any = SimpleNamespace(
+            higher_is_better=not minimize, ranking=("score",), per_class=()
+        )
         self.metrics, self.model_metrics, self.prefix = {"score": score}, {}, "script"
         self.seen: list[list[Tensor]] = []
 

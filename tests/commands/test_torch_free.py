@@ -52,6 +52,7 @@ REFUSED = [
     "sample run=nowhere out=samples.jpg",
     "report runs=nowhere/*",
     "report runs=. out=report.pdf",
+    "dashboard project=gans runs=nowhere/*",
     "leaderboard sweep=nowhere",
     "models model=dcgna",
     "train stpes=5",
