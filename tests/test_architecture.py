@@ -17,10 +17,10 @@ RANKS = {
     "networks": 6,
     "algorithms": 7,
     "metrics": 8,
-    "pictures": 9,
+    **dict.fromkeys(["pictures", "plots"], 9),
     **dict.fromkeys(["callbacks", "loggers"], 10),
     "runs": 11,
-    "sweeps": 12,
+    **dict.fromkeys(["demo", "sweeps"], 12),
     "commands": 13,
     "__main__": 14,
     "__init__": 14,
@@ -28,8 +28,10 @@ RANKS = {
 ALLOWED = {
     "pytorch_lightning": {"algorithms", "callbacks", "loggers", "runs", "commands"},
     "hydra": {"settings", "runs", "sweeps", "commands"},
-    "omegaconf": {"settings", "runs", "sweeps", "commands"},
+    "omegaconf": {"settings", "runs", "sweeps", "demo", "commands"},
     "wandb": {"loggers"},
+    "gradio": {"commands", "demo"},
+    "matplotlib": {"plots"},
 }
 DATA = sorted(ROOT.glob("datamodules/**/*.py"))
 SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *DATA, ROOT / "train.py"])

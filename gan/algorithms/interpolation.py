@@ -80,7 +80,7 @@ def walk(game: LatentGame, z: Tensor, labels: Tensor | None, steps: int) -> Tens
     latents = game.prior.interpolate(z[:-1, None], z[1:, None], t[:, None])
     y = None if labels is None else torch.where(t > 0.5, labels[1:, None], labels[:-1, None])
     images = game.decode(latents.flatten(0, 1), None if y is None else y.flatten())
-    return images.unflatten(0, latents.shape[:2])
+    return images.view(*latents.shape[:2], *images.shape[1:])
 
 
 def _between_styles(

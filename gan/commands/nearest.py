@@ -86,7 +86,7 @@ def nearest(options: NearestOptions) -> None:
     real = space.gather(real_batches(images.real, options.split, indices))
     distances, found = nearest_rows(space.vectors(made), real, options.k)
     near = images.real.batch(options.split, found.flatten())[0].cpu()
-    _save(made, near.unflatten(0, found.shape), options.columns, out)
+    _save(made, near.view(*found.shape, *near.shape[1:]), options.columns, out)
     usual = _unseen_distances(options, images, space, real)
     _report(distances, found, usual, space.name, out)
 
@@ -143,4 +143,5 @@ def _report(
     records.write(out.with_suffix(".json"), content)
     for name, value in medians.items():
         print(f"median distance to the nearest, {name}: {value:.4g} ({space})")
+    print("first row of each block: generated images; below them: the nearest real images")
     print(out, out.with_suffix(".json"), sep="\n")

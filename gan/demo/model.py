@@ -16,6 +16,7 @@ from gan.pictures import picture
 from gan.runs.checkpoints import load_game
 from gan.runs.folder import Run, names_of
 from gan.runs.pictures import find_pictures
+from gan.settings.errors import explain
 
 _PIXELS = 4_000_000  # of an uploaded picture, at most
 EACH_IN_TURN = "each class in turn"
@@ -106,9 +107,11 @@ class Model:
             if len(found.names) != 1:
                 raise InputError(f"{file.name} holds {len(found.names)} pictures: give one")
             image = found.read(found.names[0])[None] / 127.5 - 1
-        except ValueError as error:  # DataError of the data sets is one
-            line = str(error).replace(str(file), file.name)
-            raise InputError(line.replace(str(file.parent), "the upload")) from error
+        except Exception as error:  # a file may be broken in any way
+            line = explain(error)
+            if line is None:
+                raise
+            raise InputError(line.replace(f"{file.parent}/", "")) from error
         if image.shape[2] * image.shape[3] > _PIXELS:
             raise InputError(
                 f"{file.name} has more than {_PIXELS:,} pixels: reduce it, or use ganymede "

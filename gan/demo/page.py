@@ -70,7 +70,8 @@ def panels_of(model: Model) -> list[Panel]:
 
 def build_page(model: Model, panels: Sequence[Panel]) -> gr.Blocks:
     """Return the page, with a tab for each panel."""
-    with gr.Blocks(title=model.title, analytics_enabled=False) as page:
+    page = gr.Blocks(title=model.title, analytics_enabled=False)
+    with page:
         gr.Markdown(f"## {model.title}\n{model.description}")
         with gr.Tabs():
             for panel in panels:

@@ -1,7 +1,6 @@
 """The parts of a page."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import gradio as gr
 
@@ -10,6 +9,10 @@ from gan.demo.model import EACH_IN_TURN, Model
 CELLS = "cells"  # class of galleries of many small pictures
 CSS = f"""
 .pixels img {{image-rendering: pixelated}}
+.pixels .grid-wrap {{min-height: 0}}
+.pixels .grid-container {{
+  grid-template-columns: repeat(auto-fill, minmax(max(90px, 22%), 1fr)) !important;
+}}
 .{CELLS} .grid-container {{
   grid-template-columns: repeat(auto-fill, minmax(max(64px, 10.5%), 1fr)) !important;
 }}
@@ -21,9 +24,12 @@ class Panel(ABC):
 
     Args:
         model: that can do it.
+
+    Attributes:
+        title: of the tab.
     """
 
-    title: ClassVar[str]
+    title: str
 
     def __init__(self, model: Model) -> None:
         self.model = model

@@ -102,7 +102,8 @@ class SamplePanel(Panel):
         drawn, picked = gr.State(), gr.State([])
         with gr.Row():
             with gr.Column(scale=1, min_width=220):
-                inputs = [seed_box(), self._count_box(), class_box(self.model), self._bound_box()]
+                seed, count = seed_box(), self._count_box()
+                label, bound = class_box(self.model), self._bound_box()
                 button = gr.Button("Draw", variant="primary")
             with gr.Column(scale=3, min_width=300):
                 grid = gallery_box("Samples: pick two or more to walk between them", CELLS)
@@ -115,9 +116,9 @@ class SamplePanel(Panel):
             with gr.Column():
                 film = picture_box("The walk there and back", _HEIGHT)
         outputs = [grid, drawn, picked, told, strip, film]
-        events = (button.click, inputs[0].submit, inputs[2].change, inputs[3].release, page.load)
+        events = (button.click, seed.submit, label.change, bound.release, page.load)
         for event in events:
-            event(answering(self.draw), inputs, outputs, show_progress_on=grid)
+            event(answering(self.draw), [seed, count, label, bound], outputs, show_progress_on=grid)
         shown = [grid, picked, told]
         grid.select(answering(self.pick), [grid, picked], shown, show_progress="hidden").success(
             answering(self.show_walk), [drawn, picked], [strip, film], show_progress_on=strip

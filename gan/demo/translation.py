@@ -20,8 +20,6 @@ Captioned = list[tuple[Image.Image, str]]
 class TranslationPanel(Panel):
     """Pictures of one domain become those of the other."""
 
-    title = "Translate a picture"
-
     @staticmethod
     def suits(model: Model) -> bool:
         """Return whether images become images."""
@@ -30,6 +28,8 @@ class TranslationPanel(Panel):
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self.degrades = bool(OmegaConf.select(model.config, "task"))
+        self.verb = "Restore" if self.degrades else "Translate"
+        self.title = f"{self.verb} a picture"
         self.translation = cache(self._translation)
 
     def _translation(self, direction: str) -> RunTranslation:
@@ -59,7 +59,7 @@ class TranslationPanel(Panel):
                     seed_box("Seed of the degradation"),
                 ]
                 inputs[-1].visible = self.degrades
-                button = gr.Button("Restore" if self.degrades else "Translate", variant="primary")
+                button = gr.Button(self.verb, variant="primary")
                 done = gr.Markdown()
             with gr.Column(scale=3, min_width=300):
                 shown = gallery_box("Before and after")

@@ -54,7 +54,7 @@ class EncodingPanel(Panel):
         found = self.model.game.reconstruct(images, labels)
         shown: Captioned = []
         for k, pair in enumerate(zip(as_pictures(images), as_pictures(found), strict=True)):
-            ratio = f"reconstruction, PSNR {_psnr(found[k], images[k]):.1f} dB"
+            ratio = f"PSNR {_psnr(found[k], images[k]):.1f} dB"
             shown += [(pair[0], "picture"), (pair[1], ratio)]
         done = "; ".join(words for _, words in read if words)
         return shown, self._walk(images, labels) if second else None, done

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from gan.backbones.base import Backbone
+from gan.backbones.base import Backbone, Features
 from gan.backbones.dataset import ImageDataset
 from gan.backbones.pixels import to_uint8
 
@@ -57,4 +57,5 @@ class BackboneSpace(FeatureSpace):
 
     def vectors(self, images: Tensor) -> Tensor:
         """Return features (B, F)."""
-        return self.backbone(images.to(self.device)).pool.float().cpu()
+        features: Features = self.backbone(images.to(self.device))
+        return features.pool.float().cpu()

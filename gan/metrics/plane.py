@@ -37,13 +37,10 @@ def principal_plane(vectors: Tensor) -> Tensor:
 
     Distances are those in that plane, up to one factor. Vectors of one number lie on the x axis.
     """
-    from sklearn.decomposition import PCA
-
-    values = vectors.double().numpy()
-    found = PCA(min(2, *values.shape), svd_solver="full").fit_transform(values)
-    points = torch.zeros(len(values), 2)
-    points[:, : found.shape[1]] = torch.from_numpy(found).float()
-    return _scaled(points)
+    centred = vectors.double() - vectors.double().mean(0)
+    _, _, axes = torch.linalg.svd(centred, full_matrices=False)
+    found = (centred @ axes[:2].T).float()
+    return _scaled(torch.cat([found, found.new_zeros(len(found), 2 - found.shape[1])], 1))
 
 
 def _scaled(points: Tensor) -> Tensor:

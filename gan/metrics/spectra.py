@@ -17,7 +17,8 @@ def power(images: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     transformed = torch.fft.fft2(images.double()).abs().square() / (height * width)
-    return torch.fft.fftshift(transformed, dim=(2, 3)).mean(1)
+    centred: Tensor = torch.fft.fftshift(transformed, dim=(2, 3))
+    return centred.mean(1)
 
 
 def rings(side: int) -> Tensor:
