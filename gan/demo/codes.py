@@ -46,7 +46,13 @@ class CodePanel(Panel):
         inputs = [seed, label, *codes]
         button.click(answering(self.traverse), [name, seed, label], rows)
         for box in codes:
-            box.change(answering(self.draw), inputs, grid, show_progress="hidden")
+            box.change(
+                answering(self.draw),
+                inputs,
+                grid,
+                show_progress="hidden",
+                trigger_mode="always_last",
+            )
         for event in (label.change, seed.submit, page.load):
             event(answering(self.draw), inputs, grid)
 

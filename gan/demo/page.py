@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from starlette.datastructures import MutableHeaders
@@ -31,7 +32,18 @@ PANELS: tuple[type[Panel], ...] = (
     TranslationPanel,
 )
 HOST = "127.0.0.1"
-_LARGEST = "20mb"  # of an uploaded file
+_LAUNCH: dict[str, Any] = {
+    "server_name": HOST,
+    "share": False,
+    "quiet": True,
+    "prevent_thread_lock": True,
+    "footer_links": [],
+    "enable_monitoring": False,
+    "ssr_mode": False,
+    "mcp_server": False,
+    "pwa": False,
+    "max_file_size": "20mb",  # of an upload
+}
 _POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
 
 
@@ -91,27 +103,23 @@ def serve(page: gr.Blocks, port: int | None, browser: bool) -> str:
     Raises:
         InputError: if the port is taken.
     """
-    for name in ("NO_PROXY", "no_proxy"):  # the server asks itself whether it runs
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST]))
+    _reach_without_proxy()
     hosts = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     try:
         _, address, _ = page.launch(
-            server_name=HOST,
             server_port=port,
-            share=False,
             inbrowser=browser,
-            quiet=True,
-            prevent_thread_lock=True,
-            footer_links=[],
-            enable_monitoring=False,
-            ssr_mode=False,
-            mcp_server=False,
-            pwa=False,
-            max_file_size=_LARGEST,
             app_kwargs={"middleware": [hosts, Middleware(OwnSourcesOnly)]},
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=CSS,
+            **_LAUNCH,
         )
     except OSError as error:
         raise InputError(f"port={port}: it is taken: give another, or leave port out") from error
     return address
+
+
+def _reach_without_proxy() -> None:
+    """Let this process reach its own server, which Gradio asks for at the start."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST]))

@@ -7,6 +7,7 @@ from tempfile import mkdtemp
 
 import gradio as gr
 import torch
+from gradio.components import Component
 from PIL import Image
 from torch import Tensor
 
@@ -99,7 +100,6 @@ class SamplePanel(Panel):
 
     def build(self, page: gr.Blocks) -> None:
         """Add the components and their events."""
-        drawn, picked = gr.State(), gr.State([])
         with gr.Row():
             with gr.Column(scale=1, min_width=220):
                 seed, count = seed_box(), self._count_box()
@@ -107,6 +107,20 @@ class SamplePanel(Panel):
                 button = gr.Button("Draw", variant="primary")
             with gr.Column(scale=3, min_width=300):
                 grid = gallery_box("Samples: pick two or more to walk between them", CELLS)
+        drawn = gr.State()
+        drawing = self._build_walk(grid, drawn)
+        for event in (button.click, seed.submit, label.change, bound.release, page.load):
+            event(
+                answering(self.draw),
+                [seed, count, label, bound],
+                [drawn, *drawing],
+                show_progress_on=grid,
+                trigger_mode="always_last",
+            )
+
+    def _build_walk(self, grid: gr.Gallery, drawn: gr.State) -> list[Component]:
+        """Add the walk between picked samples, and return the components that a draw resets."""
+        picked = gr.State([])
         with gr.Row():
             clear = gr.Button("Clear picks", scale=0, min_width=140)
             told = gr.Markdown(_NOTHING)
@@ -115,15 +129,16 @@ class SamplePanel(Panel):
                 strip = picture_box("Walk, one row from a pick to the next", _HEIGHT)
             with gr.Column():
                 film = picture_box("The walk there and back", _HEIGHT)
-        outputs = [grid, drawn, picked, told, strip, film]
-        events = (button.click, seed.submit, label.change, bound.release, page.load)
-        for event in events:
-            event(answering(self.draw), [seed, count, label, bound], outputs, show_progress_on=grid)
-        shown = [grid, picked, told]
-        grid.select(answering(self.pick), [grid, picked], shown, show_progress="hidden").success(
-            answering(self.show_walk), [drawn, picked], [strip, film], show_progress_on=strip
-        )
-        clear.click(answering(self.clear), grid, [*shown, strip, film])
+        grid.select(
+            answering(self.pick),
+            [grid, picked],
+            [grid, picked, told],
+            show_progress="hidden",
+            trigger_mode="multiple",  # no click is lost while an earlier one is answered
+        ).success(answering(self.show_walk), [drawn, picked], [strip, film], show_progress_on=strip)
+        outputs: list[Component] = [grid, picked, told, strip, film]
+        clear.click(answering(self.clear), grid, outputs)
+        return outputs
 
     def _count_box(self) -> gr.Slider:
         """Return a slider for the number of samples."""
@@ -139,11 +154,11 @@ class SamplePanel(Panel):
     def draw(
         self, seed: float | None, count: float | None, label: str | None, truncation: float
     ) -> tuple[object, ...]:
-        """Return the outputs after a draw."""
+        """Return what is drawn, and the outputs with nothing picked."""
         most = min(whole(count, "Images", 1), _MOST)
         chosen = Draw(whole(seed, "Seed"), most, label, truncation)
         images = [(image, None) for image in as_pictures(self.images(chosen))]
-        return images, chosen, [], _NOTHING, None, None
+        return chosen, images, [], _NOTHING, None, None
 
     def pick(
         self, grid: Captioned, picked: list[int], event: gr.SelectData
@@ -166,7 +181,7 @@ class SamplePanel(Panel):
         return as_grid(rows.flatten(0, 1), _STEPS), save_film(film)
 
     def clear(self, grid: Captioned) -> tuple[object, ...]:
-        """Return the outputs with nothing picked."""
+        """Return the outputs of a walk with nothing picked."""
         return _numbered(grid, []), [], _NOTHING, None, None
 
 
