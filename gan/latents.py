@@ -208,6 +208,21 @@ class Codes(Prior):
             traversals.append(latents)
         return traversals
 
+    def replace(self, z: Tensor, categories: Sequence[int], continuous: Sequence[float]) -> Tensor:
+        """Return latents (n, dim) with other codes, the same for all, and their own noise.
+
+        Args:
+            z: latents (n, dim).
+            categories: the category of each categorical code.
+            continuous: the value of each continuous code.
+        """
+        chosen = [
+            one_hot(torch.tensor(k), size)
+            for k, size in zip(categories, self.categories, strict=True)
+        ]
+        codes = torch.cat([*chosen, torch.tensor(continuous, dtype=z.dtype)])
+        return torch.cat([z[:, : self.noise], codes.to(z).expand(len(z), -1)], 1)
+
     def sample(self, count: int, generator: Generator) -> Tensor:
         """Return ``count`` random latents, (count, dim), on the CPU."""
         uniform = torch.rand(count, self.noise + self.continuous, generator=generator).mul(2).sub(1)

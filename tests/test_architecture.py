@@ -17,10 +17,10 @@ RANKS = {
     "networks": 6,
     "algorithms": 7,
     "metrics": 8,
-    "pictures": 9,
+    **dict.fromkeys(["pictures", "plots"], 9),
     **dict.fromkeys(["callbacks", "loggers"], 10),
     "runs": 11,
-    "sweeps": 12,
+    **dict.fromkeys(["demo", "sweeps"], 12),
     "reports": 13,
     "commands": 14,
     "__main__": 15,
@@ -29,9 +29,11 @@ RANKS = {
 ALLOWED = {
     "pytorch_lightning": {"algorithms", "callbacks", "loggers", "runs", "commands"},
     "hydra": {"settings", "runs", "sweeps", "commands"},
-    "omegaconf": {"settings", "runs", "sweeps", "commands"},
+    "omegaconf": {"settings", "runs", "sweeps", "demo", "commands"},
     "wandb": {"loggers"},
     "wandb_workspaces": {"loggers"},
+    "gradio": {"commands", "demo"},
+    "matplotlib": {"plots"},
 }
 DATA = sorted(ROOT.glob("datamodules/**/*.py"))
 SOURCES = sorted([*ROOT.glob("gan/**/*.py"), *DATA, ROOT / "train.py"])

@@ -231,3 +231,14 @@ def test_energy_is_the_negative_log_density() -> None:
 def test_other_priors_have_no_energy(prior: Prior) -> None:
     with pytest.raises(InputError, match="prior=gaussian"):
         prior.energy(torch.zeros(1, 5))
+
+
+def test_codes_are_replaced_and_the_noise_is_kept() -> None:
+    prior = Codes(9, [3, 2], continuous=2)
+    z = prior.sample(4, keyed_generator(0))
+    found = prior.replace(z, [2, 0], [0.25, -1.5])
+    noise, (first, second), continuous = prior.split(found)
+    assert torch.equal(noise, prior.split(z)[0])
+    assert first.tolist() == [[0, 0, 1]] * 4
+    assert second.tolist() == [[1, 0]] * 4
+    assert continuous.tolist() == [[0.25, -1.5]] * 4

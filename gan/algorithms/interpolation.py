@@ -60,6 +60,29 @@ def interpolate_images(
     return _between_latents(game, z[::2], z[1::2], labels, t)
 
 
+def walk(game: LatentGame, z: Tensor, labels: Tensor | None, steps: int) -> Tensor:
+    """Return images (K - 1, steps, C, H, W) in [-1, 1]; row k leads from latent k to latent k + 1.
+
+    Wherever the generator has styles they are interpolated, those of different classes too.
+    Otherwise latents are, and an image has the class of the nearer end, at the middle the first.
+
+    Args:
+        game: in evaluation mode.
+        z: latents (K, dim), K at least 2.
+        labels: of a conditional model, one each, (K,).
+        steps: images of a row, both ends included.
+    """
+    t = torch.linspace(0, 1, steps)
+    if isinstance(game.averaged, StyleGenerator):
+        styles = Styles(game)
+        w = styles.of(z, labels)[:, None]
+        return styles.images(torch.lerp(w[:-1], w[1:], t[:, None, None].to(w)))
+    latents = game.prior.interpolate(z[:-1, None], z[1:, None], t[:, None])
+    y = None if labels is None else torch.where(t > 0.5, labels[1:, None], labels[:-1, None])
+    images = game.decode(latents.flatten(0, 1), None if y is None else y.flatten())
+    return images.view(*latents.shape[:2], *images.shape[1:])
+
+
 def _between_styles(
     game: LatentGame, start: Tensor, end: Tensor, y: Tensor | None, t: Tensor
 ) -> Tensor:

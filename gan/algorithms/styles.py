@@ -1,6 +1,7 @@
 """Styles of samples: mixing and truncation (Karras et al., 2019)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -65,6 +66,17 @@ class Styles:
             images = [self.generator.synthesise(part).float().cpu() for part in parts]
         flat = torch.cat(images)
         return flat.view(*styles.shape[:-2], *flat.shape[1:])
+
+
+@contextmanager
+def truncating(generator: StyleGenerator, psi: float) -> Iterator[None]:
+    """Truncate the styles of a generator in evaluation mode by psi inside the context."""
+    before = generator.psi
+    try:
+        generator.psi = psi
+        yield
+    finally:
+        generator.psi = before
 
 
 def layer_range(given: Sequence[int] | None, layers: int, start: int = 0) -> slice:

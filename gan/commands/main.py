@@ -24,7 +24,8 @@ TRAIN = "train"
 # Each command is a module of this package that imports no PyTorch before its settings are checked.
 GROUPS = {
     "Train": (TRAIN,),
-    "Look at a run": ("sample", "interpolate", "traverse", "project"),
+    "Look at a run": ("sample", "interpolate", "traverse", "project", "film", "demo"),
+    "Beside real images": ("nearest", "embed", "spectrum"),
     "Real images and latents": ("encode", "reconstruct"),
     "Turn pictures into others": ("translate", "restore"),
     "Tell classes apart": ("classify",),

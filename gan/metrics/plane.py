@@ -1,4 +1,4 @@
-"""A map of vectors in the plane."""
+"""Maps of vectors in the plane."""
 
 import math
 
@@ -29,7 +29,22 @@ def plane(vectors: Tensor, seed: int = 0) -> Tensor:
     perplexity = min(_PERPLEXITY, (len(values) - 1) / 3)
     start = "pca" if count > 1 else "random"
     points = TSNE(perplexity=perplexity, init=start, random_state=seed, n_jobs=1)
-    found = torch.from_numpy(points.fit_transform(values)).float()
-    low, high = found.amin(0), found.amax(0)
+    return _scaled(torch.from_numpy(points.fit_transform(values)).float())
+
+
+def principal_plane(vectors: Tensor) -> Tensor:
+    """Return points (n, 2) in [-1, 1]^2: the first two principal components of vectors (n, dim).
+
+    Distances are those in that plane, up to one factor. Vectors of one number lie on the x axis.
+    """
+    centred = vectors.double() - vectors.double().mean(0)
+    _, _, axes = torch.linalg.svd(centred, full_matrices=False)
+    found = (centred @ axes[:2].T).float()
+    return _scaled(torch.cat([found, found.new_zeros(len(found), 2 - found.shape[1])], 1))
+
+
+def _scaled(points: Tensor) -> Tensor:
+    """Return points (n, 2), moved and shrunk by one factor into [-1, 1]^2."""
+    low, high = points.amin(0), points.amax(0)
     scale = float((high - low).max())
-    return (2 * found - low - high) / (scale if math.isfinite(scale) and scale else 1.0)
+    return (2 * points - low - high) / (scale if math.isfinite(scale) and scale else 1.0)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.algorithms.interpolation import interpolate
+from gan.algorithms.interpolation import interpolate, walk
+from gan.algorithms.styles import Styles, truncating
 from gan.commands.main import dispatch
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
@@ -163,3 +164,29 @@ def test_a_run_without_styles_takes_the_priors_way(plain: Path) -> None:
     game = load(plain)
     first, second = (interpolate(game, 1, 3, styles=styles) for styles in (None, False))
     assert torch.equal(first, second)
+
+
+def test_a_walk_leads_from_latent_to_latent(conditional: Path) -> None:
+    game = load(conditional)
+    z, y = game.prior.sample_each(3, range(3)), torch.tensor([7, 2, 2])
+    images = walk(game, z, y, steps=5)
+    assert images.shape == (2, 5, 1, 16, 16)
+    torch.testing.assert_close(images[:, 0], game.decode(z[:2], y[:2]))
+    torch.testing.assert_close(images[:, -1], game.decode(z[1:], y[1:]))
+    between = game.prior.interpolate(z[0], z[1], torch.tensor([[0.5], [0.75]]))
+    torch.testing.assert_close(images[0, 2:4], game.decode(between, torch.tensor([7, 2])))
+
+
+def test_a_walk_between_styles_of_two_classes_truncated(styled: Path) -> None:
+    game = load(styled)
+    generator, classes = game.averaged, game.generator.num_classes
+    assert isinstance(generator, StyleGenerator)
+    z, y = game.prior.sample_each(1, range(2)), torch.tensor([4, 1]) if classes else None
+    generator.w_mean.fill_(0.3)
+    with truncating(generator, 0.5):
+        images = walk(game, z, y, steps=3)
+    assert generator.psi == 1
+    w = torch.lerp(generator.w_mean, Styles(game).of(z, y), 0.5)
+    expected = Styles(game).images(torch.stack([w[0], (w[0] + w[1]) / 2, w[1]]))
+    torch.testing.assert_close(images[0], expected)
+    assert (images[0, 0] - images[0, 2]).abs().max() > 1e-5
