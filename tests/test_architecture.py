@@ -20,10 +20,11 @@ RANKS = {
     "pictures": 9,
     **dict.fromkeys(["callbacks", "loggers"], 10),
     "runs": 11,
-    "sweeps": 12,
-    "commands": 13,
-    "__main__": 14,
-    "__init__": 14,
+    **dict.fromkeys(["exports", "sweeps"], 12),
+    "imports": 13,
+    "commands": 14,
+    "__main__": 15,
+    "__init__": 15,
 }
 ALLOWED = {
     "pytorch_lightning": {"algorithms", "callbacks", "loggers", "runs", "commands"},
