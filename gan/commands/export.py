@@ -8,13 +8,12 @@ from omegaconf import MISSING
 
 from gan.commands.paths import new_folder_path
 from gan.errors import InputError
-from gan.runs.folder import check_run, names_of, open_run
+from gan.runs.folder import Run, check_run, names_of, open_run
 from gan.settings.names import nearest
 
 if TYPE_CHECKING:
     from gan.exports.card import Card
     from gan.exports.writer import Original
-    from gan.runs.folder import Run
 
 FORMATS = ("safetensors", "onnx", "torch_export")
 _FOLDER = "export"  # in the run folder
@@ -57,13 +56,14 @@ def export(options: ExportOptions) -> None:
     graph = GRAPHS[options.format]
     if graph is not None:
         graph.check()
-    original = _original(open_run(options.run, options.allow_targets), options)
-    for check in write(original, _card(original, options), out, graph):
+    run = open_run(options.run, options.allow_targets)
+    original = _original(run, options)
+    for check in write(original, _card(run, original, options), out, graph):
         print(check)
     print(out)
 
 
-def _original(run: "Run", options: ExportOptions) -> "Original":
+def _original(run: Run, options: ExportOptions) -> "Original":
     """Return what is exported of a run."""
     from gan.algorithms.latent import LatentGame
     from gan.exports.writer import Original
@@ -88,14 +88,14 @@ def _original(run: "Run", options: ExportOptions) -> "Original":
     )
 
 
-def _card(original: "Original", options: ExportOptions) -> "Card":
+def _card(run: Run, original: "Original", options: ExportOptions) -> "Card":
     """Return the card of a run."""
     from gan.exports.card import card_of, measured
     from gan.runs.portable import plain
 
-    run = open_run(options.run, options.allow_targets)
     return card_of(
         original.game,
+        original.networks(),
         original.interfaces(),
         plain(run.config),
         name=options.name or run.path.resolve().name,

@@ -129,6 +129,7 @@ def _card(config: DictConfig, original: "Original", options: ImportOptions, sour
 
     return card_of(
         original.game,
+        original.networks(),
         original.interfaces(),
         plain(config),
         name=options.name or Path(options.weights).stem,

@@ -23,7 +23,9 @@ MISUSE = (
     "without their consent, and decisions about people. Samples repeat the gaps and the bias of "
     "the training data, and some may lie near training images."
 )
-_OWN_TERMS = "The training data have terms of their own, which may limit what samples may be used for."
+_OWN_TERMS = (
+    "The training data have terms of their own, which may limit what samples may be used for."
+)
 
 
 @dataclass
@@ -180,6 +182,7 @@ def describe_training(settings: Mapping[str, Any], step: int, images: int) -> di
 
 def card_of(
     game: TwoPlayerGame[Any],
+    networks: Mapping[str, nn.Module],
     parts: Sequence[Interface],
     settings: Mapping[str, Any],
     **others: Any,
@@ -188,6 +191,7 @@ def card_of(
 
     Args:
         game: in evaluation mode.
+        networks: those that are exported, by name.
         parts: the functions that it has learned.
         settings: of its run, resolved.
         others: further attributes of the card.
@@ -195,7 +199,7 @@ def card_of(
     return Card(
         game=type(game).__name__,
         task=_TASKS[parts[0].name.partition("_")[0]],
-        networks={name: describe_network(network) for name, network in game.answering().items()},
+        networks={name: describe_network(network) for name, network in networks.items()},
         interfaces=[describe_interface(part) for part in parts],
         data=describe_data(settings["data"]),
         training=describe_training(settings, game.clock.step, game.clock.images),

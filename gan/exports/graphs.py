@@ -64,10 +64,12 @@ class Graph(ABC):
         suffix: of the file.
         tolerance: largest accepted difference from the original, of outputs in [-1, 1], or relative
             to the largest output where that is above 1.
+        packages: that it needs besides PyTorch.
     """
 
     suffix: ClassVar[str]
     tolerance: ClassVar[float]
+    packages: ClassVar[tuple[str, ...]] = ()
 
     def check(self) -> None:
         """Refuse to go on where a package is missing.
@@ -75,6 +77,9 @@ class Graph(ABC):
         Raises:
             InputError: with the extra to install.
         """
+        for name in self.packages:
+            if find_spec(name) is None:
+                raise InputError(f"format: it needs {name}: {extra('export')}")
 
     @abstractmethod
     def write(self, interface: Interface, path: Path) -> None:
@@ -114,12 +119,7 @@ class Onnx(Graph):
     """ONNX, computed by ONNX Runtime and by other engines."""
 
     suffix, tolerance = ".onnx", 1e-4
-
-    def check(self) -> None:
-        """Refuse to go on where a package is missing."""
-        for name in ("onnx", "onnxscript", "onnxruntime"):
-            if find_spec(name) is None:
-                raise InputError(f"format=onnx needs {name}: {extra('export')}")
+    packages = ("onnx", "onnxscript", "onnxruntime")
 
     def write(self, interface: Interface, path: Path) -> None:
         """Write the graph of a module, for batches of any size, with its weights in the file."""

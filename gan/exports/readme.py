@@ -128,7 +128,8 @@ def _metrics(metrics: Sequence[Metrics]) -> Iterator[str]:
         yield f"| {_text(name)} | {value:.5g} | {_text(protocol)} |"
     yield from ("", "Values under different protocols cannot be compared. Stamps:", "")
     for source, stamp in {(m.source, json.dumps(m.stamp)): m.stamp for m in metrics}.items():
-        yield f"* {source[0]}: `{json.dumps(stamp)}`"
+        text = json.dumps(stamp).replace("`", "'")
+        yield f"* {source[0]}: `{text}`"
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan import __version__, records
 from gan.algorithms.interfaces import Interface, interfaces
@@ -59,13 +59,17 @@ class Original:
     picture: Path | None = None
     allow_targets: Sequence[str] = ()
 
+    def networks(self) -> nn.ModuleDict:
+        """Return the networks that are exported."""
+        return weights.networks(self.game, self.kept)
+
     def interfaces(self) -> list[Interface]:
         """Return the functions that the game has learned."""
         return interfaces(self.game, self.shape)
 
     def description(self) -> Description:
         """Return what ``config.json`` holds."""
-        names = [*weights.networks(self.game, self.kept)]
+        names = [*self.networks()]
         clock = self.game.clock
         return Description(
             __version__, self.checkpoint, clock.step, clock.images, names, dict(self.settings)
@@ -89,7 +93,7 @@ def write(original: Original, card: Card, out: Path, graph: Graph | None = None)
     """
     with new_folder(out) as folder:
         original.description().write(folder)
-        weights.write(folder / Export.weights, weights.networks(original.game, original.kept))
+        weights.write(folder / Export.weights, original.networks())
         if original.classes:
             records.write(folder / CLASSES, list(original.classes))
         checks = _check_weights(original, folder)

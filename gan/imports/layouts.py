@@ -70,7 +70,10 @@ def weight(source: Source, theirs: str, ours: str) -> Pairs:
         return
     yield f"{ours}.parametrizations.weight.original", source.take(f"{theirs}.weight_orig")
     for vector in ("u", "v"):
-        yield f"{ours}.parametrizations.weight.0._{vector}", source.take(f"{theirs}.weight_{vector}")
+        yield (
+            f"{ours}.parametrizations.weight.0._{vector}",
+            source.take(f"{theirs}.weight_{vector}"),
+        )
 
 
 def divided(source: Source, name: str) -> Tensor:

@@ -81,7 +81,7 @@ class _StudioResNet(ResidualLayout):
 
 
 class StudioSNGAN(_StudioResNet):
-    """The generator ``resnet``, of SNGAN, SAGAN and others, with classes in its norms or without."""
+    """The generator ``resnet``, of SNGAN, SAGAN and others, with classes or without."""
 
     title, model = "PyTorch-StudioGAN, resnet", "sngan"
 

@@ -18,8 +18,8 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.clock import ClockState
 from gan.errors import InputError
-from gan.runs.classes import FILE, read_class_names
 from gan.runs import weights
+from gan.runs.classes import FILE, read_class_names
 from gan.runs.folder import Export, Run, names_of, open_run
 from gan.runs.uses import describe
 from gan.settings.trust import build

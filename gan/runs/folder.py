@@ -121,7 +121,6 @@ class Run:
         found = ", ".join(sorted(path.name for path in folder.glob("*.ckpt")))
         raise InputError(f"{folder} has no {wanted}: it holds {found or 'no checkpoint yet'}")
 
-
     def existing(self, names: Sequence[str]) -> list[str]:
         """Return those of some checkpoints that exist."""
         return [n for n in names if (self.path / "checkpoints" / f"{n}.ckpt").is_file()]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from gan.algorithms.two_player import TwoPlayerGame
@@ -37,8 +37,10 @@ def networks(game: TwoPlayerGame[Any], kept: Collection[str] = ()) -> nn.ModuleD
 
 def write(path: Path, parts: nn.ModuleDict) -> None:
     """Write the weights and buffers of networks."""
-    content = {name: value.detach().cpu().contiguous() for name, value in parts.state_dict().items()}
-    save_file(content, path, metadata={"format": "pt"})
+    content = {
+        name: value.detach().cpu().contiguous() for name, value in parts.state_dict().items()
+    }
+    path.write_bytes(save(content, metadata={"format": "pt"}))
 
 
 def read(path: Path) -> dict[str, Tensor]:
