@@ -142,7 +142,7 @@ def test_damaged_files_and_other_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data=cifra10: did you mean 'cifar10'"):
         dispatch(["import", f"weights={path}", "data=cifra10", f"out={tmp_path / 'out'}"])
     path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(InputError, match="no whole file of weights|save its tensors alone"):
+    with pytest.raises(InputError, match=r"no whole file of weights|save its tensors alone"):
         read(path)
     (tmp_path / "G.safetensors").write_bytes(b"\x10" * 40)
     with pytest.raises(InputError, match="no whole safetensors file"):
