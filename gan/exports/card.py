@@ -85,7 +85,7 @@ class Card:
         interfaces: what each function takes and returns.
         classes: names of the classes, if the data have names.
         data: class, channels, resolution and number of classes of the training data.
-        training: length, objective and settings.
+        training: length, objective and settings; empty where they are not known.
         metrics: values with the protocol under which they were measured.
         checks: of the written files.
         licence: of the weights.
@@ -182,9 +182,10 @@ def describe_training(settings: Mapping[str, Any], step: int, images: int) -> di
 
 def card_of(
     game: TwoPlayerGame[Any],
-    networks: Mapping[str, nn.Module],
+    networks: nn.ModuleDict,
     parts: Sequence[Interface],
     settings: Mapping[str, Any],
+    source: str | None = None,
     **others: Any,
 ) -> Card:
     """Return the card of a trained game.
@@ -194,15 +195,18 @@ def card_of(
         networks: those that are exported, by name.
         parts: the functions that it has learned.
         settings: of its run, resolved.
+        source: of the weights, if not the run; nothing is known about their training then.
         others: further attributes of the card.
     """
+    clock = game.clock
     return Card(
         game=type(game).__name__,
         task=_TASKS[parts[0].name.partition("_")[0]],
         networks={name: describe_network(network) for name, network in networks.items()},
         interfaces=[describe_interface(part) for part in parts],
         data=describe_data(settings["data"]),
-        training=describe_training(settings, game.clock.step, game.clock.images),
+        training={} if source else describe_training(settings, clock.step, clock.images),
+        source=source,
         **others,
     )
 

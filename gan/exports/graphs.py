@@ -46,7 +46,7 @@ def _remove_parametrizations(part: nn.Module) -> None:
     kind = type(part)
     own = {name: value for name, value in vars(kind).items() if name not in _OF_CLASSES}
     part.__class__ = type(kind.__name__, kind.__bases__, own)
-    for name in [*part.parametrizations]:  # type: ignore[union-attr, misc]
+    for name in [*part.parametrizations]:  # type: ignore[misc]
         parametrize.remove_parametrizations(part, name, leave_parametrized=True)
 
 

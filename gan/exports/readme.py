@@ -23,7 +23,7 @@ def _front_matter(card: Card) -> Iterator[str]:
         "license": card.licence,
         "library_name": "ganymede",
         "pipeline_tag": card.task,
-        "tags": [*_TAGS, card.game.lower()],
+        "tags": [*dict.fromkeys([*_TAGS, card.game.lower()])],
     }
     yield "---"
     yield yaml.safe_dump(content, sort_keys=False).rstrip()
@@ -50,7 +50,8 @@ def _sections(card: Card) -> Iterator[str]:
     yield from _section("Use", _usage(card))
     yield from _section("Interface", _interface(card))
     yield from _section("Training data", _pairs(card.data))
-    yield from _section("Training", _pairs(card.training))
+    unknown = ["The file of the weights says nothing about it."]
+    yield from _section("Training", _pairs(card.training) if card.training else unknown)
     yield from _section("Metrics", _metrics(card.metrics))
     checks = [f"* {check}" for check in card.checks]
     yield from _section("Files, compared with the original", checks)

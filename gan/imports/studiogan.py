@@ -2,7 +2,7 @@
 
 import re
 from abc import abstractmethod
-from itertools import count
+from itertools import count, takewhile
 
 from torch import Tensor
 
@@ -164,12 +164,7 @@ class StudioStyleGAN2(Layout):
     def _resolutions(self, source: Source) -> list[int]:
         """Return the resolutions from 4 pixels on."""
         sides = (BASE << stage for stage in count())
-        found = []
-        for side in sides:
-            if f"synthesis.b{side}.conv1.weight" not in source:
-                return found
-            found.append(side)
-        return found
+        return [*takewhile(lambda side: f"synthesis.b{side}.conv1.weight" in source, sides)]
 
     def shape(self, source: Source) -> tuple[int, int, int]:
         """Return channels, resolution and number of classes of its images."""

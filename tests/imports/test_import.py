@@ -55,6 +55,9 @@ def test_images_are_those_of_the_published_network(tmp_path: Path, case: str) ->
     images = game.averaged(latents(known["dim"]).float(), y)[:, :, ::9, 1::13]
     assert torch.allclose(images.flatten(), torch.tensor(known["images"]), rtol=0, atol=2e-5)
     assert game.sample(2, seed=3).shape[1] == 3
+    page = (tmp_path / "imported" / "README.md").read_text()
+    assert "The file of the weights says nothing" in page
+    assert "n\\_critic" not in page  # of this project's recipe
 
 
 def test_safetensors_is_read_as_a_state_dict_is(tmp_path: Path) -> None:

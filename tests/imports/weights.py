@@ -12,7 +12,9 @@ ITERATIONS = 5  # of the power method
 def wave(shape: Sequence[int], phase: int) -> Tensor:
     """Return numbers in [-1, 1] of a shape."""
     steps = torch.arange(math.prod(shape), dtype=torch.float64)
-    return (1.7 * steps + 0.9 * phase + 0.01 * steps.square()).sin().reshape(tuple(shape))
+    angles = 1.7 * steps + 0.9 * phase + 0.01 * steps.square()
+    values: Tensor = angles.sin().reshape(tuple(shape))
+    return values
 
 
 def latents(dim: int) -> Tensor:
