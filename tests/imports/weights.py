@@ -13,8 +13,7 @@ def wave(shape: Sequence[int], phase: int) -> Tensor:
     """Return numbers in [-1, 1] of a shape."""
     steps = torch.arange(math.prod(shape), dtype=torch.float64)
     angles = 1.7 * steps + 0.9 * phase + 0.01 * steps.square()
-    values: Tensor = angles.sin().reshape(tuple(shape))
-    return values
+    return torch.sin(angles).reshape(tuple(shape))
 
 
 def latents(dim: int) -> Tensor:
