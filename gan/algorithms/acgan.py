@@ -72,6 +72,10 @@ class ACGAN(GAN):
         """Return the number of classes; 0 for an unconditional model."""
         return self.generator.num_classes
 
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged generator, and D, which classifies."""
+        return {**super().answering(), "discriminator": self.discriminator}
+
     @property
     def judges(self) -> list[nn.Module]:
         """Return the networks besides the generator whose outputs are measured."""

@@ -1,9 +1,10 @@
 """Games that learn an encoder, the way back from images to latents."""
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.algorithms.class_names import Labels
 from gan.algorithms.latent import SAMPLE_BATCH, LatentGame, evaluating
@@ -43,6 +44,16 @@ class EncodingGame(LatentGame):
         self.encoder = encoder
         self.averaged_encoder = self.average(encoder)
         self.add_network("generator", encoder)
+
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged generator and encoder."""
+        return {**super().answering(), "encoder": self.averaged_encoder}
+
+    def drop_training(self, kept: Collection[str]) -> None:
+        """Drop the networks that training alone needs."""
+        super().drop_training(kept)
+        assert isinstance(self.averaged_encoder, Encoder)
+        self.encoder = self.averaged_encoder
 
     def make_batch(self, images: Images, turn: int) -> EncodedBatch:
         """Return this device's images, its share of the latents and of the encoder's noise."""

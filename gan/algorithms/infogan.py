@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.latent import SAMPLE_BATCH, evaluating
@@ -53,6 +53,11 @@ class InfoGAN(GAN):
         self.weight, self.continuous_weight, self.shared = weight, continuous_weight, shared
         self.posterior = Posterior(self.discriminator.head.width, self.prior, hidden)
         self.add_network("generator", self.posterior)
+
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged generator, and D and Q, which infer codes."""
+        others = {"discriminator": self.discriminator, "posterior": self.posterior}
+        return {**super().answering(), **others}
 
     def _information(self, h: Tensor, z: Tensor) -> Terms:
         """Return -lambda L_I, without the constant entropy of the codes, by kind of code."""

@@ -1,6 +1,6 @@
 """Classifying with few labels (Salimans et al., 2016)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +152,16 @@ class SemiSupervised(GAN):
     def classify(self, images: Tensor) -> Tensor:
         """Return class logits (n, K) of images (n, C, H, W) in [-1, 1], on the CPU."""
         return class_logits(self.classifier, images)
+
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged generator and the classifier."""
+        return {**super().answering(), "classifier": self.classifier}
+
+    def drop_training(self, kept: Collection[str]) -> None:
+        """Drop the networks that training alone needs; the classifier is the discriminator."""
+        super().drop_training(kept)
+        if self.discriminator is None:
+            self.discriminator = self.classifier
 
     @property
     def num_classified(self) -> int:

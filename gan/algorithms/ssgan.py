@@ -79,6 +79,11 @@ class SSGAN(GAN):
             logits = self.rotation(self.discriminator.features(images.to(self.device)))
         return at_least_float32(logits).cpu()
 
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged generator, and the networks that tell rotations apart."""
+        others = {"discriminator": self.discriminator, "rotation": self.rotation}
+        return {**super().answering(), **others}
+
     @property
     def judges(self) -> list[nn.Module]:
         """Return the networks besides the generator whose outputs are measured."""

@@ -1,7 +1,7 @@
 """Alternating optimization of two players, whatever their objectives are."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Generic
@@ -160,6 +160,21 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         average = self.averaging.copy(network)
         self._averages.append((average, network))
         return average
+
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the networks that are asked after training, by name; an export holds them."""
+        return {"generator": self.averaged}
+
+    def drop_training(self, kept: Collection[str]) -> None:
+        """Drop the networks that training alone needs; the game answers as before.
+
+        Args:
+            kept: names of networks; "discriminator" keeps it, where it does not answer.
+        """
+        self.generator = self.averaged
+        if "discriminator" not in {*kept, *self.answering()}:
+            self.discriminator = None
+        self.players, self._averages = [], []
 
     @cached_property
     def scheduled(self) -> list[Scheduled]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.algorithms.compatibility import check_alone, check_beta
 from gan.algorithms.encoding import EncodingGame
@@ -62,6 +62,10 @@ class VAE(EncodingGame):
         self.beta, self.likelihood = beta, likelihood
         self.loss = NoLoss()
         self.add_network("generator", likelihood)
+
+    def answering(self) -> dict[str, nn.Module]:
+        """Return the averaged networks, and the likelihood."""
+        return {**super().answering(), "likelihood": self.likelihood}
 
     def generator_loss(self, batch: EncodedBatch) -> Terms:  # type: ignore[override]
         """Return both terms."""

@@ -54,9 +54,9 @@ def classify(options: ClassifyOptions) -> None:
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.devices import find_device
     from gan.runs.classification import RunClassifier
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
 
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     classifier = RunClassifier(run, options.checkpoint, find_device(options.device))
     if images is not None:
         predictions = classifier.classify_pictures(images)

@@ -67,9 +67,9 @@ def encode(options: EncodeOptions) -> None:
     from gan.devices import find_device
     from gan.runs.checkpoints import load
     from gan.runs.encoding import SearchedStyles, encoding_of
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
 
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     game = game.to(find_device(options.device))
     opened = source.open(run)

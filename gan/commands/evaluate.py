@@ -14,7 +14,7 @@ from gan.commands.keys import dotted
 from gan.devices import find_device
 from gan.errors import InputError
 from gan.runs.evaluations import Record, Spread, spreads
-from gan.runs.folder import Run
+from gan.runs.folder import Run, open_run
 from gan.settings.composing import compose
 from gan.settings.groups import options as members
 from gan.settings.names import nearest
@@ -198,8 +198,7 @@ def _games(run: Run, options: EvaluateOptions) -> "dict[str, Any]":
     from gan.runs.checkpoints import load_game
 
     names = list(dict.fromkeys(options.checkpoints))
-    existing = [n for n in names if (run.path / "checkpoints" / f"{n}.ckpt").is_file()]
-    return {name: load_game(run, name) for name in existing or names}
+    return {name: load_game(run, name) for name in run.existing(names) or names}
 
 
 def _table(results: Mapping[str, list[Record]], baseline: Mapping[str, float]) -> Table:
@@ -254,7 +253,7 @@ def evaluate(options: EvaluateOptions) -> None:
         compare(options)
         return
     _check_options(options)
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     games = _games(run, options)
     from gan.algorithms.translation import TranslationGame
 

@@ -89,10 +89,10 @@ def _between_images(options: InterpolateOptions, out: Path) -> None:
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.algorithms.interpolation import interpolate_images
     from gan.runs.encoding import load_autoencoder
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
 
     game = load_autoencoder(options.run, options.checkpoint, options.allow_targets)
-    opened = source.open(Run(options.run, options.allow_targets))
+    opened = source.open(open_run(options.run, options.allow_targets))
     rows = len(opened) // 2
     if not rows:
         raise InputError("images: a row leads from one image to another: give two or more")

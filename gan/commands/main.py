@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
+from types import ModuleType
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -31,6 +33,7 @@ GROUPS = {
     "Tell classes apart": ("classify",),
     "Styles of StyleGAN": ("mix", "truncate", "directions"),
     "Measure and compare": ("evaluate", "report", "leaderboard", "dashboard"),
+    "Hand on": ("export", "import"),
     "Lists": ("models",),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
@@ -53,8 +56,8 @@ class Command:
     @classmethod
     def load(cls, name: str) -> "Command":
         """Return the command of the module ``gan.commands.NAME``."""
-        module = import_module(f"gan.commands.{name}")
-        return cls(name, getattr(module, f"{name.capitalize()}Options"), getattr(module, name))
+        module, function = _find(name)
+        return cls(name, getattr(module, f"{name.capitalize()}Options"), function)
 
     def run(self, pairs: list[str]) -> None:
         """Run the command on ``key=value`` pairs.
@@ -112,10 +115,17 @@ def dispatch(arguments: list[str]) -> None:
         Command.load(name).run(given)
 
 
+def _find(name: str) -> tuple[ModuleType, Callable[[Any], None]]:
+    """Return the module of a command and its function; "_" follows a keyword of Python."""
+    identifier = f"{name}_" if iskeyword(name) else name
+    module = import_module(f"gan.commands.{identifier}")
+    return module, getattr(module, identifier)
+
+
 def _summary(name: str) -> tuple[str, str]:
     """Return a command with its summary, the first line of its docstring."""
-    module = import_module(f"gan.commands.{name}")
-    return name, (getattr(module, name).__doc__ or "").splitlines()[0]
+    _, function = _find(name)
+    return name, (function.__doc__ or "").splitlines()[0]
 
 
 def _train(given: list[str]) -> None:

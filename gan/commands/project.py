@@ -102,12 +102,12 @@ def _problem(options: ProjectOptions) -> "tuple[LatentGame, Problem, Tensor | No
     from gan.algorithms.latent import LatentGame
     from gan.devices import find_device
     from gan.runs.checkpoints import load
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
     from gan.runs.observation import Source, read_problem
 
     game = load(options.run, options.checkpoint, options.allow_targets, LatentGame)
     game = game.to(find_device(options.device))
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     given = (options.image, options.index, options.mask, options.hole)
     source = Source(*given, options.data_root)
     label = None if options.label is None else str(options.label)

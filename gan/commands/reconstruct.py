@@ -59,10 +59,10 @@ def reconstruct(options: ReconstructOptions) -> None:
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.pictures import alternate_rows, picture, save_grid
     from gan.runs.encoding import load_autoencoder
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
 
     game = load_autoencoder(options.run, options.checkpoint, options.allow_targets)
-    opened = source.open(Run(options.run, options.allow_targets))
+    opened = source.open(open_run(options.run, options.allow_targets))
     images = opened.read(slice(None))
     own = opened.labels if game.generator.num_classes else None
     found = game.reconstruct(images, own if options.labels is None else as_text(options.labels))

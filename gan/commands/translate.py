@@ -51,10 +51,10 @@ def translate(options: TranslateOptions) -> None:
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.commands.translations import write_translations
     from gan.devices import find_device
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
     from gan.runs.translation import RunTranslation
 
-    run, device = Run(options.run, options.allow_targets), find_device(options.device)
+    run, device = open_run(options.run, options.allow_targets), find_device(options.device)
     translation = RunTranslation(run, options.checkpoint, options.direction, device)
     tiled = translation.in_tiles(options.tile, options.overlap)
     pictures = translation.pictures(images, options.resize)

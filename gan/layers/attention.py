@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
         query = self.query(x).flatten(2)
         key, value = (self._pooled(part(x)).flatten(2) for part in (self.key, self.value))
         weight = torch.softmax(query.transpose(1, 2) @ key, dim=2)  # (B, positions, pooled)
-        attended = (value @ weight.transpose(1, 2)).view(len(x), -1, *x.shape[2:])
+        attended = (value @ weight.transpose(1, 2)).view(x.shape[0], -1, *x.shape[2:])
         mixed: Tensor = x + self.gamma * self.out(attended)
         return mixed
 

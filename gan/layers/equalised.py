@@ -13,7 +13,12 @@ from gan.layers.winograd import SameConv2d
 
 
 def _scaled(x: Tensor, weight: Tensor, gain: float) -> tuple[Tensor, Tensor]:
-    """Return inputs and weights with one of them, the smaller one, multiplied by ``gain``."""
+    """Return inputs and weights with one of them, the smaller one, multiplied by ``gain``.
+
+    In a graph for batches of any size they are the weights.
+    """
+    if torch.compiler.is_exporting():
+        return x, weight * gain
     return (x * gain, weight) if x.numel() < weight.numel() else (x, weight * gain)
 
 

@@ -11,9 +11,36 @@ from gan.layers.winograd import Conv3x3
 NormLayer = Callable[[int], nn.Module]
 
 
-def _upsample(x: Tensor) -> Tensor:
-    """Return feature maps at twice the resolution by nearest-neighbour interpolation."""
-    return interpolate(x, scale_factor=2)
+class NearestUpsampling:
+    """Upsampling by 2 that repeats each pixel."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return feature maps (B, C, 2H, 2W) from (B, C, H, W)."""
+        return interpolate(x, scale_factor=2)
+
+    def convolution(self, before: int, after: int) -> nn.Module:
+        """Return the upsampling and a 3x3 convolution as one layer."""
+        return UpsampledConv2d(before, after)
+
+
+class BilinearUpsampling(NearestUpsampling):
+    """Bilinear upsampling by 2, as in the networks of mimicry (Lee and Town, 2020)."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return feature maps (B, C, 2H, 2W) from (B, C, H, W)."""
+        return interpolate(x, scale_factor=2, mode="bilinear")
+
+    def convolution(self, before: int, after: int) -> nn.Module:
+        """Return the upsampling and a 3x3 convolution as one layer."""
+        return BilinearConv2d(before, after)
+
+
+class BilinearConv2d(Conv3x3):
+    """Bilinear upsampling by 2, then a 3x3 convolution: (B, after, 2H, 2W) of (B, before, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return feature maps at twice the resolution."""
+        return super().forward(interpolate(x, scale_factor=2, mode="bilinear"))
 
 
 class UpBlock(nn.Module):
@@ -27,12 +54,15 @@ class UpBlock(nn.Module):
         after: output channels.
         norm: function of the number of channels that returns a normalisation layer; its
             ``forward`` takes the maps and the condition.
+        bilinear: interpolate bilinearly; otherwise, each pixel is repeated.
     """
 
-    def __init__(self, before: int, after: int, norm: NormLayer) -> None:
+    def __init__(self, before: int, after: int, norm: NormLayer, bilinear: bool = False) -> None:
         super().__init__()
+        self.upsample = BilinearUpsampling() if bilinear else NearestUpsampling()
         self.norms = nn.ModuleList([norm(before), norm(after)])
-        self.branch = nn.ModuleList([UpsampledConv2d(before, after), Conv3x3(after, after)])
+        widen = self.upsample.convolution(before, after)
+        self.branch = nn.ModuleList([widen, Conv3x3(after, after)])
         self.skip = nn.Conv2d(before, after, 1)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -47,7 +77,7 @@ class UpBlock(nn.Module):
         h = widen(relu(first(x, condition), inplace=True))
         h = refine(relu(second(h, condition), inplace=True))
         # 1x1 convolution before upsampling: same result, lower cost
-        mixed: Tensor = h + _upsample(self.skip(x))
+        mixed: Tensor = h + self.upsample(self.skip(x))
         return mixed
 
 

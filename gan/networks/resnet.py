@@ -57,6 +57,8 @@ class ResNetGenerator(Generator):
         width: feature maps at 32 pixels.
         attention: resolution of the feature maps with self-attention, or ``None``.
         spectral: apply spectral normalisation to each weight.
+        bilinear: upsample feature maps bilinearly, as mimicry's networks do; otherwise, each pixel
+            is repeated, as in the papers.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class ResNetGenerator(Generator):
         width: int = 256,
         attention: int | None = None,
         spectral: bool = False,
+        bilinear: bool = False,
     ) -> None:
         super().__init__()
         widths = generator_widths(width, resolution)
         self.build_entry(latent_dim, conditioning, class_norm=True)
         self.first = nn.Linear(self.entry.width, widths[0] * BASE**2)
-        self.blocks = nn.ModuleList(UpBlock(*pair, conditioning.norm) for pair in pairwise(widths))
+        self.blocks = nn.ModuleList(
+            UpBlock(*pair, conditioning.norm, bilinear) for pair in pairwise(widths)
+        )
         self.attention = nn.ModuleList(
             SelfAttention(after) if attention == BASE * 2**stage else nn.Identity()
             for stage, after in enumerate(widths[1:], 1)

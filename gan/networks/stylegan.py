@@ -135,7 +135,7 @@ class StyleGANGenerator(StyleGenerator, Growing):
     def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W); pixels are repeated if the resolution is lower."""
         w = styles.unbind(1)
-        x = self.styled[0](self.constant.expand(len(styles), -1, -1, -1), w[0])
+        x = self.styled[0](self.constant.expand(styles.shape[0], -1, -1, -1), w[0])
         x = before = self.styled[1](self.convolution(x), w[1])
         for stage, block in enumerate(self.blocks[: self.last_stage], 1):
             before, x = x, block(x, w[2 * stage : 2 * stage + 2])

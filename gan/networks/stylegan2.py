@@ -152,7 +152,7 @@ class StyleGAN2Generator(StyleGenerator):
     def compute_images(self, styles: Tensor) -> Tensor:
         """Return unbounded images (B, C, H, W) from styles (B, layers, style_dim)."""
         w = styles.unbind(1)
-        x = self.first(self.constant.expand(len(styles), -1, -1, -1), w[0])
+        x = self.first(self.constant.expand(styles.shape[0], -1, -1, -1), w[0])
         images = self.to_image[0](x, w[1]) if self.skip else None
         for stage, (rise, keep) in enumerate(zip(self.rise, self.keep, strict=True), 1):
             x = keep(rise(x, w[2 * stage - 1]), w[2 * stage])

@@ -18,8 +18,9 @@ from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.clock import ClockState
 from gan.errors import InputError
+from gan.runs import weights
 from gan.runs.classes import FILE, read_class_names
-from gan.runs.folder import Run, names_of
+from gan.runs.folder import Export, Run, names_of, open_run
 from gan.runs.uses import describe
 from gan.settings.trust import build
 from gan.structure import Settings, StructureError, check
@@ -154,6 +155,22 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
     game, path = build(run.config.model, run.allow_targets), run.checkpoint(*names)
     if kind is not None and not isinstance(game, kind):
         raise InputError(f"run={run.path}: {describe(game)}")
+    if isinstance(run, Export):
+        weights.restore(game, path, run.description)
+    else:
+        _restore(game, path)
+    if isinstance(game, LatentGame):
+        game.class_names = _class_names(run, game)
+    ready: Game = game.eval().requires_grad_(False)
+    return ready
+
+
+def _restore(game: TwoPlayerGame[Any], path: Path) -> None:
+    """Load a checkpoint into its game.
+
+    Raises:
+        InputError: if they do not fit together.
+    """
     content = read(path)
     check_weights(path, content, game)
     try:
@@ -163,10 +180,6 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
         raise InputError(
             f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
-    if isinstance(game, LatentGame):
-        game.class_names = _class_names(run, game)
-    ready: Game = game.eval().requires_grad_(False)
-    return ready
 
 
 def _class_names(run: Run, game: LatentGame) -> ClassNames:
@@ -192,4 +205,4 @@ def load(
     kind: type[Game] | None = None,
 ) -> Game:
     """Return the trained game of a run folder; see :func:`gan.load`."""
-    return load_game(Run(run, allow_targets), *names_of(checkpoint), kind=kind)
+    return load_game(open_run(run, allow_targets), *names_of(checkpoint), kind=kind)

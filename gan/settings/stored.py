@@ -98,9 +98,24 @@ def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     Raises:
         InputError: if it is no run folder, or would write elsewhere.
     """
-    resolvers.register()
     path = folder / ".hydra" / "config.yaml"
-    content = documents.read(path)
+    config = revive(path, folder, documents.read(path), cache_dir)
+    return config, resolve(config) | _expressions(folder)
+
+
+def revive(path: Path, folder: Path, content: Any, cache_dir: str) -> DictConfig:
+    """Return the settings of a folder from the content of their file; see :func:`load`.
+
+    Args:
+        path: of the file, for messages.
+        folder: of the run.
+        content: of the file.
+        cache_dir: of this user.
+
+    Raises:
+        InputError: if it is no config of a run, or would write elsewhere.
+    """
+    resolvers.register()
     if not isinstance(content, dict) or not content.keys() >= {"model", "data", "metrics"}:
         raise InputError(f"{path} is no config of a run: name the folder of one")
     place = {"run_dir": str(folder.absolute()), "cache_dir": cache_dir}
@@ -110,11 +125,10 @@ def load(folder: Path, cache_dir: str) -> tuple[DictConfig, dict[str, str]]:
     _check_expressions(path, config)
     try:
         _set_data_caches(config)
-        found = resolve(config)
         _check_folders(path, OmegaConf.to_container(config, resolve=True))
     except OmegaConfBaseException as error:
         raise InputError(f"{path}: a value refers to a setting that is not there") from error
-    return config, found | _expressions(folder)
+    return config
 
 
 def _set_data_caches(config: DictConfig) -> None:
