@@ -154,6 +154,18 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
     game, path = build(run.config.model, run.allow_targets), run.checkpoint(*names)
     if kind is not None and not isinstance(game, kind):
         raise InputError(f"run={run.path}: {describe(game)}")
+    ready: Game = restore(game, path)
+    if isinstance(ready, LatentGame):
+        ready.class_names = _class_names(run, ready)
+    return ready
+
+
+def restore(game: Game, path: Path) -> Game:
+    """Return a game with the weights of a checkpoint, in evaluation mode.
+
+    Raises:
+        InputError: if they do not fit together.
+    """
     content = read(path)
     check_weights(path, content, game)
     try:
@@ -163,10 +175,7 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
         raise InputError(
             f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
-    if isinstance(game, LatentGame):
-        game.class_names = _class_names(run, game)
-    ready: Game = game.eval().requires_grad_(False)
-    return ready
+    return game.eval().requires_grad_(False)
 
 
 def _class_names(run: Run, game: LatentGame) -> ClassNames:
