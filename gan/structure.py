@@ -7,7 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 PLAIN = (str, int, float, bool, NoneType)
 _EXACT = 2**53  # up to here, every whole number is a float
@@ -125,7 +134,9 @@ def check_mapping(
 def _check_type(value: Any, annotation: Any, name: str) -> None:
     """Compare a value with a type or an annotation."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
+    if origin is NotRequired:
+        check(value, arguments[0], name)
+    elif origin is Annotated:
         for part in arguments:
             check(value, part, name)
     elif origin in (Union, UnionType):
@@ -161,9 +172,9 @@ def _check_items(value: Any, kind: Any, arguments: tuple[Any, ...], name: str) -
 
 
 def _optional(annotation: Any) -> set[str]:
-    """Return the fields of a dataclass that have a default."""
+    """Return the fields of a dataclass that have a default, or those that a dict may lack."""
     if not is_dataclass(annotation):
-        return set()
+        return set(annotation.__optional_keys__)
     absent = (MISSING, MISSING)
     return {f.name for f in fields(annotation) if (f.default, f.default_factory) != absent}
 

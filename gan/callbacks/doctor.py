@@ -3,7 +3,7 @@
 import logging
 import math
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pytorch_lightning as pl
 import torch
@@ -22,6 +22,7 @@ from gan.structure import Count
 
 _log = logging.getLogger(__name__)
 _SAMPLES = 64  # samples whose distances are measured
+_CLASSES = 8  # classes within which they are measured
 _KEPT = 20  # readings in the history
 
 
@@ -30,11 +31,40 @@ def mean_distance(images: Tensor) -> float:
     return float(torch.pdist(images.float().flatten(1)).mean())
 
 
+def class_spacing(images: Tensor, labels: Tensor) -> float:
+    """Return the mean Euclidean distance of an image to the nearest other one of its class.
+
+    Args:
+        images: (n, C, H, W).
+        labels: (n,), each class twice or more.
+    """
+    rows, labels = images.float().flatten(1), labels.to(images.device)
+    apart = (labels[:, None] != labels).fill_diagonal_(True)
+    exact = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    return float(exact.masked_fill(apart, math.inf).min(1).values.mean())
+
+
+def some_of_each_class(labels: Tensor) -> Tensor:
+    """Return indices of equally many images of the first classes, of 64 in all or fewer.
+
+    Args:
+        labels: (n,) of the images.
+
+    Returns:
+        Indices (m,), empty if one of the classes has less than two images.
+    """
+    classes = labels.unique()[:_CLASSES]
+    members = [(labels == label).nonzero().flatten() for label in classes]
+    count = min(_SAMPLES // len(classes), *map(len, members))
+    return torch.cat([every[:count] for every in members if count > 1] or [labels[:0]])
+
+
 class _State(TypedDict):
     """The state in a checkpoint."""
 
     readings: list[dict[str, float]]
     diversity: list[float]
+    class_diversity: NotRequired[list[float]]  # absent in earlier versions
     warned: list[str]
     returns: Count
     next: Count
@@ -83,6 +113,7 @@ class Doctor(StepCallback):
         self.symptoms = [symptom() for symptom in SYMPTOMS]
         self._nonfinite, self._next = torch.zeros(()), 1
         self._real_distance = math.nan
+        self._classes, self._real_spacing = torch.zeros(0).long(), math.nan
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Measure the mean distance between real images."""
@@ -91,6 +122,17 @@ class Doctor(StepCallback):
         if source is not None:
             chosen = torch.linspace(0, len(source.split("train")) - 1, _SAMPLES).long()
             self._real_distance = mean_distance(source.batch("train", chosen)[0])
+            self._measure_real_classes(source, pl_module)
+
+    def _measure_real_classes(self, source: Any, game: pl.LightningModule) -> None:
+        """Measure the spacing of real images within classes, if the game knows classes."""
+        labels = source.split("train").labels
+        if labels is None or not getattr(game.generator, "num_classes", 0):
+            return
+        chosen = some_of_each_class(labels)
+        if len(chosen):
+            self._classes = labels[chosen]
+            self._real_spacing = class_spacing(source.batch("train", chosen)[0], self._classes)
 
     def after_step(self, trainer: pl.Trainer, game: TwoPlayerGame, last: bool) -> None:
         """Count a step that is not finite, and make the checks that are due."""
@@ -184,13 +226,17 @@ class Doctor(StepCallback):
         return f"step {game.clock.step}: {report['what']}; {cause}: {remedy}; see {path}{kept}"
 
     def _measure_diversity(self, trainer: pl.Trainer, game: TwoPlayerGame) -> None:
-        """Log the mean distance between samples, divided by that between real images."""
+        """Log distances between samples, and within classes, relative to real images."""
         if not isinstance(game, LatentGame) or math.isnan(self._real_distance):
             return
         diversity = mean_distance(game.generate(game.seed, range(_SAMPLES)))
-        diversity /= self._real_distance
-        self.history.diversity.append(diversity)
-        record = {"diversity": diversity, "images": game.clock.images}
+        found = {"diversity": diversity / self._real_distance}
+        if self._real_spacing > 0:
+            samples = game.generate(game.seed, range(len(self._classes)), self._classes)
+            found["class_diversity"] = class_spacing(samples, self._classes) / self._real_spacing
+        for name, value in found.items():
+            getattr(self.history, name).append(value)
+        record = {**found, "images": game.clock.images}
         for logger in trainer.loggers:
             logger.log_metrics(record, step=game.clock.step)
 
@@ -198,10 +244,8 @@ class Doctor(StepCallback):
         """Warn of new symptoms."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, MetricsCallback):
-                records = (record.items() for record in callback.history)
-                self.history.coverage = [
-                    v for items in records for k, v in items if "coverage" in k
-                ]
+                for name in ("coverage", "class_variety"):
+                    setattr(self.history, name, callback.values(name))
         for symptom in self.symptoms:
             finding = symptom.detect(self.history)
             if finding is None:
@@ -225,6 +269,7 @@ class Doctor(StepCallback):
         return {
             "readings": self.history.readings,
             "diversity": self.history.diversity,
+            "class_diversity": self.history.class_diversity,
             "warned": sorted(self.warned),
             "returns": self.rollback_count,
             "next": self._next,
@@ -232,6 +277,10 @@ class Doctor(StepCallback):
 
     def load_state_dict(self, state_dict: _State) -> None:  # type: ignore[override]
         """Restore the state."""
-        self.history = History(state_dict["readings"], state_dict["diversity"])
+        self.history = History(
+            state_dict["readings"],
+            state_dict["diversity"],
+            class_diversity=state_dict.get("class_diversity", []),
+        )
         self.warned, self.rollback_count = set(state_dict["warned"]), state_dict["returns"]
         self._next = state_dict["next"]

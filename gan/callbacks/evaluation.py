@@ -99,6 +99,15 @@ class MetricsCallback(StepCallback):
         )
         return best
 
+    @property
+    def stale(self) -> int:
+        """Return the number of evaluations since the best one."""
+        return sum(self.monitor in r and r["step"] > self.best["step"] for r in self.history)
+
+    def values(self, name: str) -> list[float]:
+        """Return the values of a metric in the history, under its name without the backbone."""
+        return [v for r in self.history for k, v in r.items() if k.rpartition("/")[2] == name]
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Prepare backbone and statistics of real images before training.
 
@@ -133,13 +142,14 @@ class MetricsCallback(StepCallback):
 
     def _evaluate(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> None:
         """Measure the metrics, append them to the history and log them."""
-        clock, values = game.clock, self._measure(trainer, game)
-        self.history.append({"step": clock.step, "images": clock.images, **values})
+        record = self.record(trainer, game)
+        self.history.append(record)
+        values = {key: value for key, value in record.items() if key not in ("step", "images")}
         dataset: Any = trainer.datamodule  # type: ignore[attr-defined]
         best_step = self.best.get("step")
         measurement = Measurement(
-            clock.step,
-            clock.images,
+            game.clock.step,
+            game.clock.images,
             values,
             self._records(),
             None if best_step is None else int(best_step),
@@ -149,8 +159,13 @@ class MetricsCallback(StepCallback):
         for logger in trainer.loggers:
             log_protocol = getattr(logger, "log_protocol", None)
             if log_protocol is not None:
-                log_protocol(self.stamp, clock.step)
+                log_protocol(self.stamp, game.clock.step)
             _log(logger, measurement)
+
+    def record(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
+        """Return ``step``, ``images`` and the metrics of a game; :meth:`setup` comes before."""
+        values = self._measure(trainer, game)
+        return {"step": game.clock.step, "images": game.clock.images, **values}
 
     def _measure(self, trainer: pl.Trainer, game: TwoPlayerGame[Any]) -> dict[str, float]:
         """Return the metrics of the game's images."""

@@ -18,11 +18,16 @@ class History:
         diversity: mean distance between samples divided by that between real images, at each
             measurement.
         coverage: at each evaluation, if it is measured.
+        class_diversity: distance of samples to the nearest one of their class divided by that of
+            real images, at each measurement.
+        class_variety: the same of features, at each evaluation, if it is measured.
     """
 
     readings: list[dict[str, float]] = field(default_factory=list)
     diversity: list[float] = field(default_factory=list)
     coverage: list[float] = field(default_factory=list)
+    class_diversity: list[float] = field(default_factory=list)
+    class_variety: list[float] = field(default_factory=list)
 
     def values(self, *parts: str) -> Iterator[tuple[str, float]]:
         """Yield the finite readings whose names contain one of ``parts``, oldest first."""
@@ -80,6 +85,34 @@ class ModeCollapse(Symptom):
         return None
 
 
+class ClassCollapse(Symptom):
+    """Samples of one class are copies of a few images.
+
+    Args:
+        least: smallest diversity or variety within classes after ``rounds`` measurements.
+        rounds: measurements at the start in which similar samples are no symptom.
+    """
+
+    name = "collapse within classes"
+    remedy = (
+        "a smaller weight of the classifier, conditioning=projection, augment=diffaugment, or "
+        "regularizers=[r1] with critic_norm=none"
+    )
+
+    def __init__(self, least: float = 0.3, rounds: int = 5) -> None:
+        self.least, self.rounds = least, rounds
+
+    def detect(self, history: History) -> str | None:
+        """Return the latest value that is below the smallest one."""
+        for values in (history.class_diversity, history.class_variety):
+            if len(values) > self.rounds and values[-1] < self.least:
+                return (
+                    f"the nearest sample of the same class is {values[-1]:.2f} times as far as "
+                    "among real images"
+                )
+        return None
+
+
 class DeadDiscriminator(Symptom):
     """The discriminator's loss is zero, so that the generator learns nothing more.
 
@@ -122,7 +155,7 @@ class ExplodingLogits(Symptom):
         return f"the mean logit is {latest:.4g}" if latest > self.bound else None
 
 
-SYMPTOMS = (ModeCollapse, DeadDiscriminator, ExplodingLogits)
+SYMPTOMS = (ModeCollapse, ClassCollapse, DeadDiscriminator, ExplodingLogits)
 
 
 @dataclass(frozen=True)

@@ -125,12 +125,19 @@ class Start:
             config.resume = AUTO if automatic else str(self.folder)
             config.allow_targets = self.line.value("allow_targets") or []
             done = Results.read(self.folder) if automatic else None
-            if done is not None and done.steps >= config.steps:
-                print(f"{self.folder} is finished already")
+            if done is not None and done.finished(config.steps):
+                print(f"{self.folder} is finished already{self._early(done)}")
                 return done.score
             if is_first_process():
                 self._store(config, run.overrides, resumed.expressions, stored.choices(self.folder))
             return _train(config, resumed)
+
+    def _early(self, done: Results) -> str:
+        """Return how a run ended that was stopped early, as the end of a line."""
+        if done.stopped is None:
+            return ""
+        remedy = f"resume={self.folder} stop.patience=null goes on"
+        return f" at step {done.steps}: {done.stopped}: {remedy}"
 
     def _store(
         self,

@@ -26,7 +26,8 @@ from gan.metrics.real_statistics import RealStatistics, compute_all
 
 log = logging.getLogger(__name__)
 
-OTHER = {"train": "test", "test": "train", "validation": "test"}
+TEST, VALIDATION = "test", "validation"
+OTHER = {"train": TEST, TEST: "train", VALIDATION: TEST}
 WITHOUT_FLOAT64 = {"mps"}
 BATCH_SIZES = defaultdict(lambda: 100, cuda=500)  # images per batch, by kind of device
 SEED = "sample_seed"  # key of a stamp
@@ -142,10 +143,23 @@ class Evaluation:
         """
         chosen = self._split
         if chosen is None:
-            chosen = "validation" if has_split(dataset, "validation") else "train"
+            chosen = VALIDATION if has_split(dataset, VALIDATION) else "train"
         if chosen not in OTHER:
             raise InputError(f"evaluation.split={chosen}: give {', '.join(OTHER)}")
         return chosen
+
+    @property
+    def validates(self) -> bool:
+        """Return whether images that are neither of training nor of test choose the best model."""
+        return self.split == VALIDATION
+
+    @property
+    def untouched(self) -> bool:
+        """Return whether there is a test split of other images than those of `split`."""
+        dataset = self._prepared()
+        if not has_split(dataset, TEST):
+            return False
+        return dataset.fingerprint(TEST) != dataset.fingerprint(self.split)
 
     def best_of(self, key: str) -> Callable[..., Any]:
         """Return the function that chooses the best value under a name: `min` or `max`."""

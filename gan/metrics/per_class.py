@@ -1,20 +1,17 @@
 """FID, precision and recall within each class."""
 
-import logging
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from gan.backbones.base import NO_LABEL, Backbone
+from gan.backbones.base import Backbone
 from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
-from gan.metrics.feature_metric import FeatureSetMetric, Role
+from gan.metrics.feature_metric import FeatureSetMetric
 from gan.metrics.frechet import distance_from_root, moments, root
 from gan.metrics.neighbours import overlap, subsample
-
-log = logging.getLogger(__name__)
+from gan.metrics.within_classes import labels_missing, within_classes
 
 
 def frechet_of(x: Tensor, y: Tensor) -> Tensor:
@@ -73,13 +70,7 @@ class PerClass(FeatureSetMetric):
         self, backbone: Backbone, dataset: ImageDataset, labelled: bool
     ) -> str | None:
         """Require labels on both sides."""
-        if not dataset.num_classes:
-            return f"{dataset.name} has no labels"
-        return (
-            None
-            if labelled
-            else "the generated images have no labels, as of an unconditional model"
-        )
+        return labels_missing(dataset, labelled)
 
     def compute(self) -> dict[str, float]:
         """Return the values of every class with enough images.
@@ -87,33 +78,10 @@ class PerClass(FeatureSetMetric):
         Raises:
             InputError: there is no such class.
         """
-        rows = {label: self._values(fakes, reals) for label, fakes, reals in self._classes()}
-        if not rows:
-            raise InputError(
-                f"no class has {self.k + 1} labelled images both generated and real: generate "
-                "with a conditional model of labelled data and raise evaluation.num_fakes, or "
-                "leave per_class out"
-            )
+        rows = {y: self._values(*sides) for y, *sides in within_classes(self, self.k, "per_class")}
         values = {f"{key}/{label}": v for label, row in rows.items() for key, v in row.items()}
         mean = sum(row["intra_fid"] for row in rows.values()) / len(rows)
         return {"intra_fid": mean} | values
-
-    def _classes(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield label, fakes and real images of every class with more than k of both."""
-        sides = [(self.pool(role), self.labels(role)) for role in (Role.FAKE, Role.REAL)]
-        present = {label for _, labels in sides for label in labels.tolist()} - {NO_LABEL}
-        for label in sorted(present):
-            fakes, reals = (pool[labels == label] for pool, labels in sides)
-            if min(len(fakes), len(reals)) > self.k:
-                yield label, fakes, reals
-            else:
-                log.warning(
-                    "per_class leaves class %d out: %d generated and %d real images, needs %d",
-                    label,
-                    len(fakes),
-                    len(reals),
-                    self.k + 1,
-                )
 
     def _values(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
         """Return the values of one class from features (N, F) and (M, F)."""

@@ -23,13 +23,15 @@ class TranslationEvaluation:
 
     Args:
         evaluations: the metrics and their protocol by direction, not prepared.
+        split: of the sources; by default the held-out one.
 
     Attributes:
         sources: held-out images by direction, once it is prepared.
     """
 
-    def __init__(self, evaluations: Mapping[str, Evaluation]) -> None:
+    def __init__(self, evaluations: Mapping[str, Evaluation], split: str | None = None) -> None:
         self.evaluations, self.sources = dict(evaluations), dict[str, Translations]()
+        self.split = split
         if len(evaluations) > 1:
             for direction, evaluation in evaluations.items():
                 evaluation.use_direction(direction)
@@ -53,7 +55,7 @@ class TranslationEvaluation:
         """
         left_out: dict[str, str] = {}
         for direction, evaluation in self.evaluations.items():
-            sources = self.sources[direction] = Translations(dataset, direction)
+            sources = self.sources[direction] = Translations(dataset, direction, self.split)
             evaluation.num_fakes = min(evaluation.num_fakes, len(sources))
             evaluation.extras = sources.extras(game)
             if drop:

@@ -18,6 +18,7 @@ class Translations:
     Args:
         dataset: of the two domains.
         direction: "ab" or "ba".
+        split: of the sources; by default the held-out one.
 
     Attributes:
         source: domain that is translated.
@@ -25,10 +26,10 @@ class Translations:
         split: of the sources.
     """
 
-    def __init__(self, dataset: PairedDataset, direction: str) -> None:
+    def __init__(self, dataset: PairedDataset, direction: str, split: str | None = None) -> None:
         self.dataset, self.direction = dataset, direction
         self.source, self.target = (dataset.domains[name] for name in direction)
-        self.split = held_out_split(self.source)
+        self.split = split or held_out_split(self.source)
 
     def __len__(self) -> int:
         return len(self.source.split(self.split))

@@ -158,15 +158,15 @@ def load_game(run: Run, *names: str, kind: type[Game] | None = None) -> Game:
     if isinstance(run, Export):
         weights.restore(game, path, run.description)
     else:
-        _restore(game, path)
+        restore(game, path)
     if isinstance(game, LatentGame):
         game.class_names = _class_names(run, game)
     ready: Game = game.eval().requires_grad_(False)
     return ready
 
 
-def _restore(game: TwoPlayerGame[Any], path: Path) -> None:
-    """Load a checkpoint into its game.
+def restore(game: Game, path: Path) -> Game:
+    """Return a game with the weights of a checkpoint, in evaluation mode.
 
     Raises:
         InputError: if they do not fit together.
@@ -180,6 +180,7 @@ def _restore(game: TwoPlayerGame[Any], path: Path) -> None:
         raise InputError(
             f"{path} cannot be restored ({_reason(error)}): copy the run folder anew"
         ) from error
+    return game.eval().requires_grad_(False)
 
 
 def _class_names(run: Run, game: LatentGame) -> ClassNames:

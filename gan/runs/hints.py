@@ -26,18 +26,18 @@ def program() -> str:
 SAMPLE = ("sample", "n=64")
 
 
-def next_commands(run: Path, steps: int, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> list[str]:
+def next_commands(run: Path, change: str, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> list[str]:
     """Return commands that use a run, or start others.
 
     Args:
         run: its folder.
-        steps: to which it can be continued.
+        change: setting with which it can be continued, such as "steps=4000".
         uses: commands on such a run, each with its settings besides the run.
     """
     ganymede, folder = program(), _relative(run.absolute())
     return [
         *(f"{ganymede} {name} {shlex.quote(f'run={folder}')} {given}" for name, given in uses),
-        f"{ganymede} train {shlex.quote(f'resume={folder}')} steps={steps}",
+        f"{ganymede} train {shlex.quote(f'resume={folder}')} {change}",
         f"{ganymede} models",
         f"{ganymede} train -m model=dcgan,mlp seed=0,1",
     ]

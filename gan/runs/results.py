@@ -55,6 +55,11 @@ class Results:
             real images; ``None`` in results of version 0.1.
         references: the same metrics of other images in the place of the model's, such as of the
             degraded ones and of classical restorations, by what they are.
+        test: the metrics of the best checkpoint on the test split, which chose nothing: where a
+            validation split chose the checkpoint, or early stopping the length.
+        test_protocols: as `protocols`, of `test`.
+        test_stamp: as `stamp`, of `test`.
+        stopped: why early stopping ended the run, or ``None``.
         seconds_total: run time of the command; ``None`` in results of version 0.1, whose
             ``seconds`` have this meaning.
         parameters: of each network by its letter, such as G and D; empty in results of earlier
@@ -82,6 +87,10 @@ class Results:
     seconds_total: float | None = None
     references: dict[str, dict[str, float]] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
+    test_protocols: dict[str, str] = field(default_factory=dict)
+    test_stamp: dict[str, Any] = field(default_factory=dict)
+    stopped: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":
@@ -97,6 +106,10 @@ class Results:
     def score(self) -> float | None:
         """Return the best value of the monitored metric."""
         return self.best.get(self.monitor) if self.monitor else None
+
+    def finished(self, steps: int) -> bool:
+        """Return whether a run of ``steps`` steps is at its end, or was stopped early."""
+        return self.steps >= steps or self.stopped is not None
 
     @property
     def best_step(self) -> int:
@@ -122,15 +135,22 @@ class Results:
         """
         console = Console(highlight=False)
         console.print(self._summary(), soft_wrap=True)
+        if self.stopped is not None:
+            console.print(f"stopped:    {self.stopped}", markup=False, soft_wrap=True)
         if self.final:
             console.print(self._table())
         pictures = sorted((Path(self.run) / "samples").glob("*.png"))
         if pictures:
             console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
         console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
-        steps = planned if planned > self.steps else 2 * self.steps
-        commands = "\n            ".join(next_commands(Path(self.run), steps, uses))
+        commands = "\n            ".join(next_commands(Path(self.run), self._more(planned), uses))
         console.print(f"next:       {commands}", markup=False, soft_wrap=True)
+
+    def _more(self, planned: int) -> str:
+        """Return the setting with which the run goes on."""
+        if self.stopped is not None:
+            return "stop.patience=null"
+        return f"steps={planned if planned > self.steps else 2 * self.steps}"
 
     def _summary(self) -> str:
         """Return the length of the run in steps, images and time."""
@@ -140,11 +160,15 @@ class Results:
 
     def _table(self) -> Table:
         """Return the last and the best metrics by which models are ranked, or else all."""
-        table = Table()
-        for column in ("metric", *self.references, "last", "best", "unseen reals"):
-            table.add_column(column, justify="left" if column == "metric" else "right")
+        columns = {**self.references, "last": self.final, "best": self.best}
+        columns |= {"best, on test": self.test} if self.test else {}
+        columns |= {"unseen reals": self.baseline}
+        table = Table("metric")
+        for column in columns:
+            table.add_column(column, justify="right")
         for name in sorted(self.protocols.keys() & self.final.keys()):
-            sources = (*self.references.values(), self.final, self.best, self.baseline)
-            table.add_row(name, *(f"{s[name]:.3f}" if name in s else "" for s in sources))
-        table.add_row("step", *[""] * len(self.references), f"{self.steps}", f"{self.best_step}")
+            cells = columns.values()
+            table.add_row(name, *(f"{c[name]:.3f}" if name in c else "" for c in cells))
+        steps = {"last": self.steps, "best": self.best_step, "best, on test": self.best_step}
+        table.add_row("step", *(str(steps.get(column, "")) for column in columns))
         return table

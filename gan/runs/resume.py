@@ -23,6 +23,7 @@ from gan.settings.schema import NESTED
 _FREE = {
     *("steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "trainer", "logger"),
     *("callbacks", "backbone", "metrics", "evaluation", "schedule", "allow_targets", "doctor"),
+    "stop",
 }
 _FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "cache", "changed"}
 # Nodes of the model that repeat a node of the top level.

@@ -15,11 +15,11 @@ from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
 
 from gan.algorithms.precision import scale_losses
-from gan.algorithms.translation import TranslationGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.doctor import Doctor
+from gan.callbacks.early_stopping import EarlyStopping
 from gan.callbacks.estimate import Estimate
 from gan.callbacks.evaluation import MetricsCallback
 from gan.callbacks.overview import Overview, parameters
@@ -27,7 +27,6 @@ from gan.callbacks.pruning import Pruning
 from gan.callbacks.signals import Preemption, Signals
 from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
-from gan.callbacks.translation_metrics import TranslationMetrics
 from gan.devices import hardware
 from gan.errors import InputError
 from gan.layers.checkpointing import blocks, recompute_activations
@@ -36,7 +35,6 @@ from gan.layers.spectral import has_spectral_norm
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.layers.winograd import SameConv2d
 from gan.loggers.table import Table
-from gan.metrics.translation_evaluation import TranslationEvaluation
 from gan.networks.base import Discriminator
 from gan.runs import checkpoints
 from gan.runs.accelerator import make_trainer
@@ -44,6 +42,7 @@ from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
 from gan.runs.folder import Run
 from gan.runs.lock import is_first_process
+from gan.runs.measuring import make_metrics, metrics_on_test
 from gan.runs.results import PACKAGES, Results, commit
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, identity, refuse_changes
 from gan.runs.storage import check_free_space, explain_full_disk
@@ -58,8 +57,8 @@ T = TypeVar("T")
 
 # Order in which callbacks act after a step: the timer of trainer.max_time and signals say whether
 # it is the last, telemetry does not time the others, the doctor keeps non-finite numbers from the
-# metrics, pruning reads these.
-_ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning)
+# metrics, pruning and early stopping read these.
+_ORDER = (Timer, Signals, Telemetry, Doctor, MetricsCallback, Pruning, EarlyStopping)
 _FORMS = ("channels_last", "fold", "winograd", "checkpoint", "compile")  # of accelerator
 _SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
 
@@ -67,17 +66,6 @@ _SMALLER = {"paper": ("small", "tiny"), "small": ("tiny",)}  # sizes of networks
 def _rank(callback: Callback) -> int:
     """Return the position of a callback in the order."""
     return next((i for i, kind in enumerate(_ORDER) if isinstance(callback, kind)), len(_ORDER))
-
-
-def _metrics(config: DictConfig, game: TwoPlayerGame) -> MetricsCallback | None:
-    """Return the evaluation of a game, one in each direction of a translation."""
-    if not config.metrics:
-        return None
-    allowed = list(config.allow_targets)
-    if not isinstance(game, TranslationGame):
-        return MetricsCallback(build(config.evaluation, allowed))
-    evaluations = {d: build(config.evaluation, allowed) for d in game.directions}
-    return TranslationMetrics(TranslationEvaluation(evaluations))
 
 
 def _callbacks(
@@ -88,14 +76,15 @@ def _callbacks(
     chosen = [build(node, allowed) for node in config.callbacks.values()]
     if config.doctor:
         chosen.append(build(config.doctor, allowed))
-    metrics = _metrics(config, game)
+    metrics, stop = make_metrics(config, game), build(config.stop, allowed)
+    stop.watch(metrics)
     for callback in chosen:
         if isinstance(callback, Checkpoints):
             callback.identity = identity(config)
     signals, stopwatch = Signals(), Stopwatch(metrics)
     forms = [name for name in _FORMS if config.accelerator.get(name, False)]
     overview = Overview(config.run_dir, _model(config.run_dir), config.batch_size, changes, forms)
-    own = [signals, stopwatch, overview, *([metrics] if metrics else [])]
+    own = [signals, stopwatch, overview, stop, *([metrics] if metrics else [])]
     chosen = [*own, *chosen, DataIdentity(), Estimate(stopwatch, _hint(config))]
     return [*sorted(chosen, key=_rank), Preemption(signals)]
 
@@ -208,7 +197,7 @@ def _resume(
         return None
     usable = checkpoints.latest(Run(folder))
     if automatic:  # a run that was cut short after its last step does the end again
-        usable = [(path, content) for path, content in usable if _step(content) < config.steps]
+        usable = [(path, c) for path, c in usable if _step(c) < config.steps and not _stopped(c)]
         if not usable:
             return None
     path, content = usable[0]
@@ -226,6 +215,13 @@ def _resume(
 def _step(content: dict[str, Any]) -> int:
     """Return how many steps a checkpoint has behind it."""
     return int(content["clock"]["step"])
+
+
+def _stopped(content: dict[str, Any]) -> bool:
+    """Return whether early stopping ended the run at a checkpoint."""
+    states = content.get("callbacks")
+    state = states.get(EarlyStopping.__qualname__) if isinstance(states, dict) else None
+    return isinstance(state, dict) and state.get("reason") is not None
 
 
 def _check_data(folder: str, content: dict[str, Any], datamodule: Any) -> None:
@@ -264,13 +260,23 @@ def _first(callbacks: list[Callback], kind: type[T]) -> T | None:
     return next((callback for callback in callbacks if isinstance(callback, kind)), None)
 
 
+def _measured_at_the_end(
+    config: DictConfig, game: TwoPlayerGame, metrics: MetricsCallback | None, stop: EarlyStopping
+) -> dict[str, Any]:
+    """Return the entries of the results that are measured after the last step."""
+    if metrics is None:
+        return {"baseline": {}}
+    found = {"baseline": metrics.baseline, "references": metrics.references(game.trainer)}
+    return found | metrics_on_test(config, game, metrics, stop)
+
+
 def results(
     callbacks: list[Callback], game: TwoPlayerGame, config: DictConfig, started: float
 ) -> Results:
     """Return the results of a finished run; ``started`` is when, by ``time.monotonic()``."""
     metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
-    stopwatch = _first(callbacks, Stopwatch)
-    baseline = metrics.baseline if metrics else {}  # which is measured here
+    stopwatch, stop = _first(callbacks, Stopwatch), _first(callbacks, EarlyStopping)
+    measured = _measured_at_the_end(config, game, metrics, stop or EarlyStopping())
     return Results(
         run=str(config.run_dir),
         name=config.name,
@@ -282,8 +288,8 @@ def results(
         monitor=metrics.monitor if metrics else None,
         final=metrics.last if metrics else {},
         best=metrics.best if metrics else {},
-        baseline=baseline,
-        references=metrics.references(game.trainer) if metrics else {},
+        stopped=stop.reason if stop else None,
+        **measured,
         protocols=metrics.protocols if metrics else {},
         stamp=metrics.stamp if metrics else {},
         versions={package: version(package) for package in PACKAGES},

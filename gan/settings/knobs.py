@@ -52,10 +52,15 @@ def described(docstring: str, title: str) -> dict[str, str]:
 
 
 def dotted_knobs() -> list[Knob]:
-    """Return the arguments of data, evaluation, doctor and callbacks that a command may set."""
+    """Return the arguments of data, evaluation, doctor, stop and callbacks that may be set."""
     train = OmegaConf.load(CONF / "train.yaml")
     data = OmegaConf.load(CONF / "data" / "_base.yaml")
-    nodes = {"data": data, "evaluation": train.evaluation, "doctor": train.doctor}
+    nodes = {
+        "data": data,
+        "evaluation": train.evaluation,
+        "doctor": train.doctor,
+        "stop": train.stop,
+    }
     for name in options("callbacks"):
         content = OmegaConf.load(CONF / "callbacks" / f"{name}.yaml")
         nodes[f"callbacks.{name}"] = OmegaConf.select(content, name)

@@ -38,6 +38,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 # Where a setting was not stored yet.
 _BEFORE: dict[str, Any] = {"size": "paper", "task": {}, "mirror": False}
+_STOP = {"_target_": "gan.callbacks.early_stopping.EarlyStopping"}
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 
 
@@ -47,7 +48,7 @@ def migrate_config(config: DictConfig) -> DictConfig:
     Args:
         config: as stored by this or an earlier version; interpolations are kept.
     """
-    content = migrate_settings(OmegaConf.to_container(config, resolve=False))
+    content = {"stop": _STOP, **migrate_settings(OmegaConf.to_container(config, resolve=False))}
     return OmegaConf.create(_split_metrics(content) if "measures" in content else content)
 
 

@@ -36,6 +36,7 @@ class TrainConfig:
     cache_dir: str = MISSING
     clip_norm: Any = MISSING
     doctor: Any = MISSING
+    stop: Any = MISSING
     model: Any = MISSING
     loss: Any = MISSING
     likelihood: Any = MISSING

@@ -111,15 +111,9 @@ class Job:
     @classmethod
     def of(cls, config: DictConfig) -> "Job":
         """Return the job that Hydra composed."""
-        hydra, node = HydraConfig.get(), config.accelerator
-        count = node.devices if isinstance(node.devices, int) and node.devices > 0 else None
-        return cls(
-            Path(hydra.runtime.output_dir),
-            [str(override) for override in hydra.overrides.task],
-            config.steps,
-            0 if node.accelerator == "cpu" else count,
-            _config_flags(hydra),
-        )
+        hydra = HydraConfig.get()
+        folder, given = Path(hydra.runtime.output_dir), hydra.overrides.task
+        return cls(folder, [*map(str, given)], config.steps, gpus(config), _config_flags(hydra))
 
     @property
     def command(self) -> list[str]:
@@ -146,7 +140,7 @@ class Job:
         known, results = Outcome.read(self.folder), Results.read(self.folder)
         if known is not None and known.state in (State.PRUNED, State.DIVERGED):
             return known
-        if results is None or results.steps < self.steps:
+        if results is None or not results.finished(self.steps):
             return None
         if known is not None and known.state == State.FINISHED:
             return known
@@ -224,7 +218,7 @@ class Job:
             reason = f"best {results.monitor} is {score}"
             return replace(outcome, state=State.DIVERGED, reason=reason)
         outcome = replace(outcome, score=score)
-        if results.steps >= self.steps:
+        if results.finished(self.steps):
             return replace(outcome, state=State.FINISHED)
         if pruned.exists():
             return replace(outcome, state=State.PRUNED, reason=read_text(pruned).strip())
@@ -252,6 +246,14 @@ class Share(Job):
             with self._devices() as allocation:
                 self._run_process(self.folder / f"log_{task.number}.txt", allocation)
         return outcome or Outcome(overrides=self.overrides)
+
+
+def gpus(config: DictConfig) -> int | None:
+    """Return how many GPUs a run of a config needs; ``None`` for all."""
+    node = config.accelerator
+    if node.accelerator == "cpu":
+        return 0
+    return node.devices if isinstance(node.devices, int) and node.devices > 0 else None
 
 
 def _config_flags(hydra: Any) -> list[str]:

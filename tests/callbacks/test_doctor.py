@@ -10,8 +10,9 @@ from torch import Tensor
 
 from gan.algorithms.gan import GAN
 from gan.callbacks.checkpoints import Checkpoints
-from gan.callbacks.doctor import Doctor, mean_distance
+from gan.callbacks.doctor import Doctor, class_spacing, mean_distance, some_of_each_class
 from gan.callbacks.symptoms import (
+    ClassCollapse,
     DeadDiscriminator,
     ExplodingLogits,
     History,
@@ -247,3 +248,52 @@ def test_the_likely_cause(history: History, word: str) -> None:
 def test_numbers_out_of_range_are_refused(tmp_path: Path, setting: str) -> None:
     with pytest.raises(InputError, match=rf"doctor\.{setting}=0"):
         Doctor(str(tmp_path), **{setting: 0})  # type: ignore[arg-type]
+
+
+def test_spacing_within_classes() -> None:
+    """Class 0 at 0, 3, 4 and class 1 at 3, 5: nearest of the own class alone."""
+    images = torch.tensor([0.0, 3.0, 3.0, 4.0, 5.0]).view(5, 1, 1, 1)
+    labels = torch.tensor([0, 1, 0, 0, 1])
+    assert class_spacing(images, labels) == pytest.approx((3 + 2 + 1 + 1 + 2) / 5)
+
+
+def test_equally_many_images_of_the_first_classes() -> None:
+    chosen = some_of_each_class(torch.arange(1000) % 20)
+    assert (chosen % 20).bincount().tolist() == [8] * 8
+    assert some_of_each_class(torch.tensor([1, 0, 1, 0, 0])).tolist() == [1, 3, 0, 2]
+    assert len(some_of_each_class(torch.tensor([0, 0, 1]))) == 0
+
+
+@pytest.mark.parametrize(
+    ("diversity", "variety", "found"),
+    [
+        ([0.1] * 5, [], False),
+        ([0.1] * 6, [], True),
+        ([0.9] * 6, [0.1] * 6, True),
+        ([0.9] * 6, [0.5] * 6, False),
+    ],
+)
+def test_collapse_within_classes(diversity: list[float], variety: list[float], found: bool) -> None:
+    history = History(class_diversity=diversity, class_variety=variety)
+    assert (ClassCollapse().detect(history) is not None) == found
+
+
+class OneOfEach(GAN):
+    """A GAN that draws one image of each class, whatever the latents are."""
+
+    def generate(self, seed: int, indices: range, labels: Tensor | None = None) -> Tensor:
+        y = torch.tensor(indices) % self.generator.num_classes if labels is None else labels
+        return y.float().view(-1, 1, 1, 1).div(5).sub(1).expand(-1, 1, 8, 8)
+
+
+def test_one_image_a_class_is_named(tmp_path: Path) -> None:
+    players = game(num_classes=10)
+    players.__class__ = OneOfEach
+    log = run(players, 12, Doctor(str(tmp_path), patience=1, every=2))
+    assert [title for title, _ in log.alerts] == ["collapse within classes"]
+    assert "0.00 times as far as among real images" in log.alerts[0][1]
+    readings = [r for _, r in log.records if "class_diversity" in r]
+    assert [r["class_diversity"] for r in readings] == [0.0] * 6
+    assert min(r["diversity"] for r in readings) > 0.3
+    plain = run(game(), 2, Doctor(str(tmp_path), every=2))
+    assert all("class_diversity" not in record for _, record in plain.records)

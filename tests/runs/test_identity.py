@@ -19,7 +19,7 @@ from tests.conftest import Compose
 
 # The length of the run, where it runs, where its files are, and what it reports.
 FREE = {"steps", "resume", "name", "run_dir", "cache_dir", "accelerator", "trainer", "logger"}
-FREE |= {"callbacks", "backbone", "metrics", "evaluation", "allow_targets", "doctor"}
+FREE |= {"callbacks", "backbone", "metrics", "evaluation", "allow_targets", "doctor", "stop"}
 FREE |= {"schedule"}  # of which the length is a part; the checkpoint compares the rest
 # Of data: the length of the run, and how files are read, which changes no image.
 FREE_DATA = {"steps", "root", "verify", "workers", "memory_limit", "cache", "changed"}
