@@ -21,7 +21,8 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 demo: install ## train a DCGAN on scikit-learn's digits: one to two minutes on two cores
-	$(BIN)/python train.py model=dcgan data=digits experiment=digits
+	$(BIN)/python train.py experiment=digits
+	@echo 'Type next: $(BIN)/python train.py data=mnist    # DCGAN on MNIST, 2,000 steps'
 
 test: install ## run the fast tests
 	$(TESTS)

@@ -118,3 +118,18 @@ class Neighbours(FeatureSetMetric):
             )
         sides = subsample(fakes, count), subsample(reals, count)
         return overlap(*sides, self.precision_k, self.coverage_k)._asdict()
+
+
+class Coverage(Neighbours):
+    """Coverage alone, the value of :class:`Neighbours`, for short tables.
+
+    Args:
+        precision_k: as in :class:`Neighbours`, whose protocol this is.
+        coverage_k: neighbours of coverage.
+    """
+
+    ranking = ("coverage",)
+
+    def compute(self) -> dict[str, float]:
+        """Return coverage."""
+        return {"coverage": super().compute()["coverage"]}

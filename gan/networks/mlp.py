@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -101,7 +102,12 @@ class LeakyMLPGenerator(Generator):
         conditioning: how the label enters.
         hidden: units of each hidden layer.
         slope: of the leaky ReLU for negative inputs.
+
+    Attributes:
+        norm: function of the number of units that returns the layer before each leaky ReLU.
     """
+
+    norm: ClassVar[Callable[[int], nn.Module]] = nn.Identity
 
     def __init__(
         self,
@@ -116,7 +122,7 @@ class LeakyMLPGenerator(Generator):
         self.build_entry(latent_dim, conditioning)
         pixels = nn.Linear(hidden[-1], channels * resolution**2)
         shape = (channels, resolution, resolution)
-        layers = _leaky_layers([self.entry.width, *hidden], slope)
+        layers = _leaky_layers([self.entry.width, *hidden], slope, self.norm)
         self.layers = nn.Sequential(*layers, pixels, nn.Tanh(), nn.Unflatten(1, shape))
         initialize_weights(self, _normal)
 
@@ -124,6 +130,12 @@ class LeakyMLPGenerator(Generator):
         """Return images (B, C, H, W) in [-1, 1]."""
         images: Tensor = self.layers(self.entry(z, y))
         return images
+
+
+class BatchNormMLPGenerator(LeakyMLPGenerator):
+    """:class:`LeakyMLPGenerator` with batch normalisation of each hidden layer."""
+
+    norm = nn.BatchNorm1d
 
 
 class LeakyMLPDiscriminator(Discriminator):
@@ -162,9 +174,11 @@ class LeakyMLPDiscriminator(Discriminator):
         return h
 
 
-def _leaky_layers(widths: Sequence[int], slope: float) -> list[nn.Module]:
-    """Return linear layers from each width to the next, each with leaky ReLU."""
+def _leaky_layers(
+    widths: Sequence[int], slope: float, norm: Callable[[int], nn.Module] = nn.Identity
+) -> list[nn.Module]:
+    """Return linear layers from each width to the next, each with a norm and leaky ReLU."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.LeakyReLU(slope)]
+        layers += [nn.Linear(before, after), norm(after), nn.LeakyReLU(slope)]
     return layers

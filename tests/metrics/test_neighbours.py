@@ -12,7 +12,7 @@ from torch_fidelity.metric_prc import (
 )
 
 from gan.errors import InputError
-from gan.metrics.neighbours import Neighbours, Overlap, overlap, subsample
+from gan.metrics.neighbours import Coverage, Neighbours, Overlap, overlap, subsample
 from tests.metrics.tiny_data import measured
 
 
@@ -120,6 +120,13 @@ def test_density_and_coverage_ball_by_ball(k: int) -> None:
     assert {key: values[key] for key in ("density", "coverage")} == pytest.approx(
         naive(fakes, reals, k), rel=1e-6
     )
+
+
+def test_coverage_alone_is_that_of_the_four_and_has_their_protocol() -> None:
+    fakes, reals = draw(80, 5, 4, 0.5), draw(80, 6, 4)
+    four = measured(Neighbours(2, 4), fakes, real=reals)
+    assert measured(Coverage(2, 4), fakes, real=reals) == {"coverage": four["coverage"]}
+    assert Coverage(2, 4).stamp() == Neighbours(2, 4).stamp()
 
 
 @pytest.mark.parametrize("chunk", [7, 33, 100])

@@ -13,6 +13,7 @@ from gan.networks.base import Discriminator, Generator
 from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan.networks.mlp import (
+    BatchNormMLPGenerator,
     LeakyMLPDiscriminator,
     LeakyMLPGenerator,
     MLPDiscriminator,
@@ -66,6 +67,17 @@ def test_logits_are_not_probabilities(make: Callable[..., Players]) -> None:
     nn.init.constant_(discriminator.head.linear.bias, 50.0)
     images = torch.zeros(2, 1, 16, 16)
     assert (discriminator(images) > 1).all()
+
+
+def test_batch_normalisation_of_tutorials_is_before_each_leaky_relu() -> None:
+    generator = BatchNormMLPGenerator(3, 1, 4, Unconditional(), (5, 6)).double()
+    h = z = torch.randn(7, 3, dtype=torch.float64)
+    first, second, last = (m for m in generator.modules() if isinstance(m, nn.Linear))
+    for linear in (first, second):
+        h = linear(h)
+        h = (h - h.mean(0)) / (h.var(0, unbiased=False) + 1e-5).sqrt()
+        h = torch.maximum(h, 0.2 * h)
+    torch.testing.assert_close(generator(z).flatten(1), last(h).tanh())
 
 
 def test_fully_connected_networks_of_tutorials_have_their_formula() -> None:
