@@ -1,13 +1,16 @@
 """The devices and the precision of training."""
 
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from omegaconf import OmegaConf
 
 from gan.commands.train import train
 from gan.errors import InputError
@@ -78,6 +81,27 @@ def test_machines_that_nothing_has_started_are_refused(
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(InputError, match=words):
         train(config("model=mlp", "data=digits", f"accelerator.num_nodes={nodes}"))
+
+
+def test_a_run_from_before_there_were_several_machines_has_one(config: Compose) -> None:
+    node = config("model=mlp", "data=digits")
+    older = {k: v for k, v in node.accelerator.items() if k != "num_nodes"}
+    assert len(older) < len(node.accelerator)
+    node._set_item_impl("accelerator", OmegaConf.create(older))
+    assert training._trainer(node, [], []).num_nodes == 1
+
+
+def test_what_libraries_warn_of_is_one_line(
+    config: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", None)
+    monkeypatch.setattr(training, "_data", lambda config: 1 / 0)
+    logger = logging.getLogger("pytorch_lightning")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    with pytest.raises(ZeroDivisionError):
+        training.train(config("model=mlp", "data=digits"))
+    assert warnings.formatwarning("no", UserWarning, "library.py", 3) == "warning: no\n"
+    assert logger.level == logging.WARNING
 
 
 @pytest.mark.slow
