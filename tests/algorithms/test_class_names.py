@@ -1,7 +1,9 @@
 import pytest
+import torch
 
 from gan.algorithms.class_names import ClassNames
 from gan.errors import InputError
+from tests.callbacks.stage import game
 
 ANIMALS = ClassNames(("cat", "dog", "emu"))
 
@@ -33,3 +35,12 @@ def test_a_hint_stays_short_with_many_classes() -> None:
 
 def test_a_class_without_a_name_is_called_by_its_number() -> None:
     assert (ANIMALS.name(1), ClassNames().name(1)) == ("dog", "1")
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int32, torch.int64, torch.float64])
+def test_labels_of_any_type_are_numbers_of_classes(kind: torch.dtype) -> None:
+    given = torch.tensor([[2], [0], [1]], dtype=kind)
+    labels = game(num_classes=3).labels_for(3, given)
+    assert labels is not None
+    assert labels.dtype is torch.int64
+    assert labels.tolist() == [2, 0, 1]

@@ -39,6 +39,14 @@ def test_directions_are_right_singular_vectors() -> None:
     torch.testing.assert_close((a @ found.T).norm(dim=0), torch.tensor([7.0, 5, 3]).double())
 
 
+def test_the_entry_of_largest_size_is_positive() -> None:
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        found = semantic_directions(torch.randn(6, 3, generator=draw), 3)
+        largest = found.gather(1, found.abs().argmax(1, keepdim=True))
+        assert (largest > 0).all()
+
+
 @pytest.mark.parametrize("count", [0, 5])
 def test_as_many_directions_as_w_has(count: int) -> None:
     with pytest.raises(InputError, match=f"count={count}: give a number from 1 to 4"):

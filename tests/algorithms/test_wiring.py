@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan import latents
 from gan.algorithms.bigan import BiGAN
 from gan.algorithms.gan import GAN
 from gan.algorithms.latent import LatentGame
@@ -22,6 +25,7 @@ from gan.algorithms.player import Player
 from gan.algorithms.two_player import Terms, TwoPlayerGame
 from gan.algorithms.unrolled import UnrolledGAN
 from gan.augment.base import Augmentation
+from gan.latents import keyed_seed
 from gan.losses.base import AdversarialLoss
 from gan.losses.least_squares import LeastSquares
 from gan.losses.own import OwnLoss
@@ -106,6 +110,7 @@ class Record:
         logits: fake and real ones that the last update of each player passed to the loss.
         gradients: norm of the gradient that each player's optimizer applied last.
         rates: learning rate with which it did so.
+        keys: of random draws, in the order of the draws.
     """
 
     game: TwoPlayerGame[Any]
@@ -118,6 +123,7 @@ class Record:
     logits: dict[str, list[tuple[Tensor, Tensor | None]]] = field(default_factory=dict)
     gradients: dict[str, float] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    keys: list[tuple[int, ...]] = field(default_factory=list)
 
     def watch(self) -> None:
         """Let the parts of the game note what they are given."""
@@ -136,6 +142,11 @@ class Record:
             game.generator.forward = self._labelled(game.generator.forward)  # type: ignore[method-assign]
         for name in ("make_batch", "backpropagate", "configure_optimizers", "updating"):
             setattr(game, name, getattr(self, f"_{name}")(getattr(game, name)))
+
+    def note_key(self, *key: int) -> int:
+        """Note the key of a random generator and return its seed."""
+        self.keys.append(key)
+        return keyed_seed(*key)
 
     def _marking(self) -> Marking:
         self.markings.append(Marking())
@@ -219,7 +230,7 @@ def played(name: str, loss: AdversarialLoss | None = None) -> Record:
     own: Any = game.loss
     record = Record(game, Spy(loss or own))
     record.watch()
-    with formula.fixed_draws():
+    with formula.fixed_draws(), patch.object(latents, "keyed_seed", record.note_key):
         values.train(game, data)
     return record
 
@@ -267,6 +278,16 @@ def test_networks_get_the_labels_of_their_batch(name: str) -> None:
         for given, own in record.labels:
             assert (given is None) == (own is None)
             assert given is None or own is None or torch.equal(given, own[: len(given)])
+
+
+@pytest.mark.parametrize("name", ["model/bigan", *thinned(MODELS, keep=4)])
+def test_each_draw_has_a_key_of_its_own(name: str) -> None:
+    """Keys that differ in zeros at their end give the same numbers; a batch may be made twice."""
+    record = recipe(name)
+    plain = [k for k, _ in groupby(" ".join(map(str, key)).rstrip("0 ") for key in record.keys)]
+    assert len(plain) >= values.STEPS * (record.game.n_critic + 1)
+    assert len(plain) == len(set(plain)), record.keys
+    assert {key[0] for key in record.keys} == {record.game.seed}
 
 
 @EVERY

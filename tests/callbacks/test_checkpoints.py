@@ -6,8 +6,9 @@ import pytorch_lightning as pl
 import torch
 
 from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.telemetry import Telemetry
 from gan.errors import InputError
-from tests.callbacks.stage import game, metrics, run
+from tests.callbacks.stage import Notebook, game, metrics, run
 
 
 def step(path: Path) -> int:
@@ -43,6 +44,23 @@ def test_last_is_written_every_kth_and_the_last_step(
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
     run(game(), 5, Checkpoints(str(tmp_path), every=2))
     assert written == [2, 4, 5]
+
+
+def test_logs_are_saved_before_the_checkpoint_of_their_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int | None] = []
+    known: list[list[int | None]] = []
+    write = pl.Trainer.save_checkpoint
+
+    def noted(self: pl.Trainer, path: Path, *args: Any) -> None:
+        known.append(saved.copy())
+        write(self, path, *args)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
+    monkeypatch.setattr(Notebook, "save", lambda self: saved.extend(self.steps[len(saved) :]))
+    run(game(), 3, Telemetry(every=1), Checkpoints(str(tmp_path), every=1))
+    assert known == [[1], [1, 2], [1, 2, 3]]
 
 
 def test_the_best_is_remembered_over_a_resume(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from gan.callbacks.symptoms import (
     ExplodingLogits,
     History,
     ModeCollapse,
+    Symptom,
     likely_cause,
 )
 from gan.errors import DivergedError, InputError
@@ -164,6 +165,16 @@ def test_rollbacks_are_counted(tmp_path: Path) -> None:
     assert doctor.rollback_count == 2
 
 
+def test_each_rollback_has_the_whole_patience(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    doctor = Doctor(str(tmp_path), patience=4, rollback=True, rollbacks=2)
+    with pytest.raises(DivergedError, match=r"^step 22: .* for 4 steps"):
+        run(fragile(FOREVER[10:]), 40, doctor, Checkpoints(str(tmp_path / "checkpoints"), every=5))
+    found = [message.partition(":")[0] for message in caplog.messages if "back to" in message]
+    assert found == ["step 14", "step 18"]
+
+
 def test_collapse_is_warned_of_once_until_it_has_gone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -242,6 +253,19 @@ def test_the_likely_cause(history: History, word: str) -> None:
     evidence, remedy = likely_cause(history)
     assert word in evidence
     assert remedy
+
+
+@pytest.mark.parametrize(
+    ("symptom", "sick"),
+    [
+        (DeadDiscriminator(checks=2), {"discriminator/adversarial": 0.0}),
+        (ExplodingLogits(), {"logits/real": -5000.0}),
+    ],
+)
+def test_a_symptom_is_of_the_latest_readings(symptom: Symptom, sick: dict[str, float]) -> None:
+    well = {"discriminator/adversarial": 1.0, "logits/real": 1.0}
+    assert symptom.detect(History([well | sick] * 2 + [well] * 2)) is None
+    assert symptom.detect(History([well] * 2 + [well | sick] * 2)) is not None
 
 
 @pytest.mark.parametrize("setting", ["patience", "every", "rollbacks"])

@@ -11,12 +11,14 @@ from torch import Tensor
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
+from gan.callbacks.translation_metrics import TranslationMetrics
 from gan.metrics.evaluation import OTHER, Evaluation
 from gan.metrics.feature_metric import Role
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.memorisation import Memorisation
 from gan.settings.trust import build
-from tests.callbacks.stage import game
+from tests.algorithms.translating import conditional
+from tests.callbacks.stage import Scripted, game
 from tests.conftest import Compose
 from tests.golden import cases, formula
 from tests.metrics.tiny_data import Corners, TinyDataset, stripes
@@ -150,3 +152,17 @@ def test_images_without_labels_are_of_the_classes_in_turn() -> None:
     told = players.generate(1, range(4, 8), torch.tensor([1, 2, 0, 1]))
     assert torch.equal(alike[0], told)
     assert not torch.allclose(told, players.generate(1, range(4, 8), torch.zeros(4).long()))
+
+
+@pytest.mark.parametrize(("count", "lines"), [(24, ["24 images of a/test are measured"]), (25, [])])
+def test_fewer_sources_than_asked_for_are_reported(
+    count: int, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Sources(list[int]):
+        source = SimpleNamespace(name="a/test")
+
+    translation: Any = SimpleNamespace(evaluations={"ab": Scripted()}, prepare=lambda *_: {})
+    translation.sources = {"ab": Sources(range(count))}
+    place: Any = SimpleNamespace(datamodule=None, strategy=SimpleNamespace(root_device="cpu"))
+    TranslationMetrics(translation).setup(place, conditional(), "fit")
+    assert [record.getMessage() for record in caplog.records] == lines

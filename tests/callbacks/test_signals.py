@@ -57,3 +57,16 @@ def test_the_run_ends_after_the_step_with_a_checkpoint(
 def test_a_run_that_is_finished_is_not_queued_again(tmp_path: Path, number: signal.Signals) -> None:
     assert stopped(tmp_path, number, step=4) == 0
     assert torch.load(tmp_path / "last.ckpt")["clock"]["step"] == 4
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_the_second_signal_goes_to_the_handler_from_before(number: signal.Signals) -> None:
+    def end(*_: Any) -> None:
+        raise InterruptedError
+
+    before = signal.signal(number, end)
+    try:
+        with pytest.raises(InterruptedError):
+            run(game(), 4, Signals(), Sending(number, 2), Sending(number, 2))
+    finally:
+        signal.signal(number, before)

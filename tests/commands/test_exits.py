@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from gan.commands.exits import exit_on_preemption, report_errors
-from gan.errors import REFUSED, REQUEUE, InputError
+from gan.errors import DIVERGED, INTERRUPTED, REFUSED, REQUEUE, DivergedError, InputError
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
@@ -37,3 +37,20 @@ def test_without_a_signal(capsys: pytest.CaptureFixture[str]) -> None:
         report_errors(refuse)
     assert end.value.code == REFUSED
     assert capsys.readouterr().err == "ganymede: steps=0: give a number from 1\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(InputError("no"), 2), (DivergedError("no"), 3), (RuntimeError("no"), None)],
+)
+def test_the_status_of_each_error(error: Exception, status: int | None) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises((SystemExit, RuntimeError)) as end:
+        report_errors(fail)
+    assert getattr(end.value, "code", None) == status
+
+
+def test_statuses_that_schedulers_and_scripts_know() -> None:
+    assert (REFUSED, DIVERGED, REQUEUE, INTERRUPTED) == (2, 3, 75, 128 + signal.SIGINT)

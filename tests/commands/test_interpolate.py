@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,9 +8,11 @@ from PIL import Image
 from gan.algorithms.interpolation import interpolate, walk
 from gan.algorithms.styles import Styles, truncating
 from gan.commands.main import dispatch
+from gan.commands.real_images import ImageSource
 from gan.errors import InputError
 from gan.networks.style import StyleGenerator
 from gan.runs.checkpoints import load
+from tests.callbacks.stage import game
 from tests.commands.test_cli import MLP, TINY, cli
 from tests.commands.test_mix import STYLED, TOLD, trained
 
@@ -29,6 +32,32 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("interpolate") / "run"
     assert cli(*TINY, *MLP, "steps=1", f"hydra.run.dir={run}") == 0
     return run
+
+
+def test_a_row_between_real_images_has_the_label_of_its_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: list[Any] = []
+
+    class Opened(list[int]):
+        labels = torch.tensor([3, 1, 4, 1, 5])
+
+        def read(self, rows: slice) -> torch.Tensor:
+            return torch.zeros(len(self[rows]), 1, 8, 8)
+
+    def walk(*values: Any) -> torch.Tensor:
+        given.append(values[-1])
+        return torch.zeros(2, 3, 1, 8, 8)
+
+    monkeypatch.setattr("gan.commands.interpolate.check_run", lambda *_: None)
+    monkeypatch.setattr("gan.runs.folder.Run", lambda *_: None)
+    monkeypatch.setattr("gan.runs.encoding.load_autoencoder", lambda *_: game(num_classes=10))
+    monkeypatch.setattr("gan.algorithms.interpolation.interpolate_images", walk)
+    monkeypatch.setattr(ImageSource, "open", lambda self, run: Opened(range(5)))
+    common = ["interpolate", "run=x", "rows=2", "split=test", "gif=false"]
+    for labels in ([], ["labels=[7,8]"]):
+        dispatch([*common, f"out={tmp_path / 'way.png'}", *labels])
+    assert [labels.tolist() for labels in given] == [[3, 4], [7, 8]]
 
 
 def test_a_picture_and_an_animation(

@@ -63,6 +63,13 @@ def levels(module: HuggingFace, split: str) -> list[int]:
     return [int(i) for i in images[:, 0, 0, 0].tolist()]
 
 
+def test_the_name_is_that_of_the_hub(tmp_path: Path) -> None:
+    assert build(None, name="user/set").name == "huggingface/user/set"
+    assert build(tmp_path).name == "huggingface"
+    assert build(None, name="user/set").root == Path("user/set")
+    assert build(tmp_path, name="user/set").root == tmp_path
+
+
 @pytest.mark.parametrize(("memory_limit", "kind"), [(0, FileSplit), (10**6, TensorSplit)])
 def test_a_saved_data_set(root: Path, memory_limit: int, kind: type) -> None:
     module = build(root, memory_limit=memory_limit)

@@ -110,6 +110,17 @@ def test_streaming_equals_memory(source: str, workers: int, request: pytest.Fixt
     assert torch.get_rng_state().equal(before)
 
 
+@pytest.mark.parametrize(("channels", "resolution"), [(1, 5), (3, 8)])
+def test_the_limit_of_memory_is_in_bytes(classes: Path, channels: int, resolution: int) -> None:
+    shape = {"channels": channels, "resolution": resolution}
+    size = len(build(classes).split("train")) * channels * resolution**2
+    limits = (size, size - 1)
+    held, streamed = (build(classes, memory_limit=n, **shape).split("train") for n in limits)
+    assert isinstance(held, TensorSplit)
+    assert held.images(torch.arange(len(held))).nbytes == size
+    assert isinstance(streamed, FileSplit)
+
+
 def test_the_fingerprint_of_a_streamed_folder_changes_with_a_file(classes: Path) -> None:
     before = build(classes, memory_limit=0).fingerprint("train")
     assert build(classes, memory_limit=0).fingerprint("train") == before

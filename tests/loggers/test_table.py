@@ -145,3 +145,15 @@ def test_the_protocol_is_in_the_row_of_its_values(path: Path) -> None:
     assert names[0] == ""
     assert names[1] == protocol(stamp)
     assert names[2] not in ("", names[1])
+
+
+def test_a_table_that_is_saved_is_not_written_again(tmp_path: Path) -> None:
+    table = Table(tmp_path / "metrics.csv")
+    table.log_metrics({"loss": 1.0}, 1)
+    table.save()
+    table.path.unlink()
+    table.save()
+    assert not table.path.exists()
+    table.log_metrics({"loss": 2.0}, 2)
+    table.save()
+    assert len(table.path.read_text().splitlines()) == 3

@@ -131,6 +131,20 @@ def test_equal_distributions_have_a_standard_error() -> None:
     assert float(variance(spreads, 10, 20)) == pytest.approx(2 / 90 + 2 / 380 + 4 / 200)
 
 
+def test_standard_error_tells_fakes_from_reals() -> None:
+    """Of few fakes that spread widely and many reals: V(N, M) with N fakes and M reals."""
+    fakes, reals, subsets = 2 * draw(12, 0), draw(40, 1), 6
+    choose, spreads = np.random.RandomState(2020), []
+    for _ in range(subsets):
+        x, y = (pool[choose.choice(len(pool), 12, replace=False)] for pool in (fakes, reals))
+        spreads.append(Discrepancy(x, y).spreads())
+    x, y, xx, yy, xy = torch.stack(spreads).mean(0).tolist()
+    of_all = 4 * x / 12 + 4 * y / 40 + xx / 66 + yy / 780 + xy / 120
+    of_one = 4 * x / 12 + 4 * y / 12 + xx / 66 + yy / 66 + xy / 36
+    found = measured(KernelDistance(subsets, 12), fakes, real=reals)["kid_se"]
+    assert found**2 == pytest.approx((of_all * (subsets - 1) + of_one) / subsets, rel=1e-9)
+
+
 def test_subsets_shrink_to_the_images_there_are() -> None:
     x, y = draw(20, 6, 0.5), draw(30, 7)
     few, whole = measured(KernelDistance(5), x, real=y), measured(KernelDistance(5, 20), x, real=y)

@@ -1,5 +1,8 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
+from inspect import isclass, signature
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from gan.conditioning.base import Conditioning, EmbeddedEntry, Unconditional
 from gan.conditioning.projection import Projection, ProjectionHead
 from gan.layers.maxout import Maxout
 from gan.layers.norm import LayerNorm2d
+from gan.networks import __file__ as networks
 from gan.networks.base import Discriminator, Generator
 from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
@@ -255,3 +259,27 @@ def test_conditional_networks_need_labels(make: Callable[..., Players]) -> None:
 def test_conditioning_without_labels_is_refused() -> None:
     with pytest.raises(ValueError, match="conditioning=none"):
         Projection(0)
+
+
+LISTS = [
+    (kind, name)
+    for path in sorted(Path(str(networks)).parent.glob("[!_]*.py"))
+    for kind in vars(import_module(f"gan.networks.{path.stem}")).values()
+    if isclass(kind) and kind.__module__ == f"gan.networks.{path.stem}"
+    for name, parameter in signature(kind).parameters.items()
+    if name in ("hidden", "units") and parameter.annotation == Sequence[int]
+]  # networks with a list of widths, and the name of the list
+
+
+def test_layers_may_have_unequal_widths() -> None:
+    """The k-th layer has the k-th width, and the image or the logits follow the last."""
+    assert len(LISTS) >= 6
+    for kind, name in LISTS:
+        given = {"latent_dim": 6, "channels": 1, "resolution": 4, "classes": 3, "pieces": 1}
+        given |= {"conditioning": Unconditional(), name: (9, 7, 5)}
+        network = kind(**{k: v for k, v in given.items() if k in signature(kind).parameters})
+        made = isinstance(network, Generator)
+        out = network.eval()(torch.randn(2, 6) if made else torch.randn(2, 1, 4, 4))
+        assert out.shape == ((2, 1, 4, 4) if made else (2, *out.shape[1:]))
+        rows = [len(weight) for weight in network.state_dict().values() if weight.dim() == 2]
+        assert [n for n in rows if n in (9, 7, 5)] == [9, 7, 5], kind

@@ -1,9 +1,11 @@
 """The devices and the precision of training."""
 
+import logging
 import os
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,13 +13,15 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from omegaconf import OmegaConf
 
 from gan.commands.train import train
 from gan.errors import InputError
 from gan.layers.folding import FoldedConv2d
 from gan.layers.winograd import SameConv2d
-from gan.runs import accelerator
-from gan.runs.accelerator import SrunEnvironment
+from gan.loggers.table import Table
+from gan.runs import accelerator, training
+from gan.runs.accelerator import SrunEnvironment, make_trainer
 from gan.tasks import Task, current_task
 from tests.configs import ROOT
 from tests.conftest import Compose
@@ -186,6 +190,27 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
     command = [sys.executable, *RUN, f"hydra.run.dir={run}"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
     return weights(run)
+
+
+def test_a_run_from_before_there_were_several_machines_has_one(config: Compose) -> None:
+    node = config("model=mlp", "data=digits")
+    older = {k: v for k, v in node.accelerator.items() if k != "num_nodes"}
+    assert len(older) < len(node.accelerator)
+    node._set_item_impl("accelerator", OmegaConf.create(older))
+    assert make_trainer(node, [], Table(Path(node.run_dir) / "metrics.csv")).num_nodes == 1
+
+
+def test_what_libraries_warn_of_is_one_line(
+    config: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warnings, "formatwarning", None)
+    monkeypatch.setattr(training, "_data", lambda config: 1 / 0)
+    logger = logging.getLogger("pytorch_lightning")
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    with pytest.raises(ZeroDivisionError):
+        training.train(config("model=mlp", "data=digits"))
+    assert warnings.formatwarning("no", UserWarning, "library.py", 3) == "warning: no\n"
+    assert logger.level == logging.WARNING
 
 
 @pytest.mark.slow

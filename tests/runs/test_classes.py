@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 from gan.errors import InputError
+from gan.runs.checkpoints import _class_names
 from gan.runs.classes import read_class_names
+from gan.runs.folder import Run
+from tests.callbacks.stage import game
 
 
 def test_names_in_the_order_of_their_labels(tmp_path: Path) -> None:
@@ -30,3 +33,17 @@ def test_garbage_is_refused(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "classes.json").write_text(text)
     with pytest.raises(InputError, match=rf"classes\.json.*{words}"):
         read_class_names(tmp_path)
+
+
+@pytest.mark.parametrize(("known", "count"), [(0, 2), (3, 2), (3, 3), (3, 4)])
+def test_names_are_those_of_the_classes_that_the_model_knows(
+    known: int, count: int, tmp_path: Path
+) -> None:
+    run, names = Run.__new__(Run), tuple("abcd"[:count])
+    run.path = tmp_path
+    (tmp_path / "classes.json").write_text(json.dumps(names))
+    if known and known != count:
+        with pytest.raises(InputError, match=f"it names {count} classes and the model has {known}"):
+            _class_names(run, game(known))
+    else:
+        assert _class_names(run, game(known)).names == (names if known else ())

@@ -2,17 +2,30 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import gan
 from gan.algorithms.translation import TranslationGame
 from gan.commands.train import train
 from gan.errors import InputError
+from gan.runs import translation
 from gan.runs.folder import Run
 from gan.runs.translation import RunTranslation
 from tests.conftest import Compose
 
 NETWORKS = ["model.generator.width=4", "model.generator.blocks=1", "model.discriminator.width=4"]
 NETWORKS += ["model.discriminator.hidden=8", "model.perceptual=null"]
+
+
+@pytest.mark.parametrize("direction", ["ab", "ba"])
+def test_pictures_are_read_as_those_of_their_domain(
+    direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translation, "find_pictures", lambda *given: given)
+    one = RunTranslation.__new__(RunTranslation)
+    one._config, one._direction, one.side = OmegaConf.create(), direction, 8
+    assert one.pictures(Path("x"), resize=True)[1:] == (Path("x"), 8, direction[0])
+    assert one.pictures(Path("x"), resize=False)[1:] == (Path("x"), None, direction[0])
 
 
 @pytest.fixture

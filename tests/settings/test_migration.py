@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from gan.settings.migration import (
     migrate_overrides,
     migrate_settings,
 )
+from gan.settings.stored import load
 from gan.settings.validation import validate
 
 # As an earlier version stored it.
@@ -161,3 +163,12 @@ def test_networks_keep_the_filters_that_they_were_trained_with(
     for player, arguments in before.items():
         assert {key: node.model[player][key] for key in arguments} == arguments
     assert differences(migrate_settings(identity(OmegaConf.create(today))), identity(node)) == {}
+
+
+def test_settings_of_hydra_in_a_stored_config_are_left_out(tmp_path: Path) -> None:
+    content = {"hydra": {"run": {"dir": "${now:%H}"}}, "model": {}, "data": {}, "metrics": {}}
+    (tmp_path / ".hydra").mkdir()
+    OmegaConf.save(OmegaConf.create(content), tmp_path / ".hydra" / "config.yaml")
+    config, expressions = load(tmp_path, "cache")
+    assert "hydra" not in config
+    assert (config.run_dir, config.cache_dir, expressions) == (str(tmp_path), "cache", {})

@@ -20,6 +20,7 @@ from gan.settings.types import (
     Truth,
     WholeNumber,
 )
+from gan.settings.validation import _signature_of
 from tests.configs import ROOT
 
 TARGETS = sorted(
@@ -171,3 +172,16 @@ def test_a_changed_file_is_read_anew(package: Path) -> None:
         find("ownpackage.Own")
     (package / "__init__.py").write_text("class Own: ...\n")
     assert find("ownpackage.Own").is_class
+
+
+def test_what_only_an_import_shows_is_imported(package: Path) -> None:
+    (package / "__init__.py").write_text(
+        "class Closed:\n    def __init__(self, size, rate=0.1, *, label=None): ...\n"
+        "class Open:\n    def __init__(self, **rest): ...\n"
+        "Made = [Closed][0]\nOther = [Open][0]\n"
+    )
+    names = ("ownpackage.Made", "ownpackage.Other")
+    made, other = (_signature_of("it", name, ["ownpackage"]) for name in names)
+    assert made == Signature(dict.fromkeys(("size", "rate", "label"), ANYTHING), open=False)
+    assert other == Signature({}, open=True)
+    sys.modules.pop("ownpackage")

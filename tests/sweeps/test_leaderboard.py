@@ -5,6 +5,7 @@ import pytest
 
 from gan.commands.main import dispatch
 from gan.errors import InputError
+from gan.sweeps.callback import Sweep, write_leaderboard
 from gan.sweeps.job import State
 from gan.sweeps.leaderboard import Leaderboard
 from tests.sweeps.launching import fid, folder
@@ -74,3 +75,18 @@ def test_values_under_different_protocols_share_no_column(tmp_path: Path) -> Non
 def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no job\.json"):
         dispatch(["leaderboard", f"sweep={tmp_path}"])
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_status_of_a_sweep(state: State, tmp_path: Path) -> None:
+    """1 where a job failed; that one diverged or was pruned is an outcome of a search."""
+    folder(tmp_path, "loss=hinge", "steps=10", "seed=0", **fid(5.0))
+    folder(tmp_path, "loss=wgan", "steps=10", "seed=0", state=state)
+    status: object = 0
+    try:
+        with write_leaderboard():
+            Sweep.folder = tmp_path
+    except SystemExit as end:
+        status = end.code
+    assert status == (1 if state == State.FAILED else 0)
+    assert len(table(tmp_path)) == 2
