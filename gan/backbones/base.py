@@ -57,7 +57,7 @@ class Backbone(nn.Module, ABC):
         resize: how images are resized to the resolution of the network, for the stamp.
         has_logits: whether there are class scores.
         predicts_labels: whether the classes are those of the data set.
-        bfloat16: whether convolutions and matrix products are computed in bfloat16 (autocast).
+        in_bfloat16: whether convolutions and matrix products are computed in bfloat16 (autocast).
         weights_hash: SHA-256 of the weights; empty before `prepare`.
 
     Raises:
@@ -69,7 +69,7 @@ class Backbone(nn.Module, ABC):
     resize: str
     has_logits: bool = True
     predicts_labels: bool = False
-    bfloat16: bool = False
+    in_bfloat16: bool = False
 
     def __init__(self, weights: str | None = None, weights_hash: str | None = None) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Backbone(nn.Module, ABC):
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return pooled features (B, F) and logits (B, K).
 
-        `forward` calls it without gradients, and without autocast unless `bfloat16`.
+        `forward` calls it without gradients, and without autocast unless `in_bfloat16`.
 
         Args:
             images: output of `quantize`; for most backbones uint8 (B, C, H, W).
@@ -114,7 +114,7 @@ class Backbone(nn.Module, ABC):
         """
         if not images.is_floating_point():
             raise TypeError(f"{self.name} backbone reads images in [-1, 1], not {images.dtype}")
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.in_bfloat16):
             pool, logits = self.extract(self.quantize(images))
         if labels is None:
             labels = torch.full((len(images),), NO_LABEL)
@@ -127,7 +127,7 @@ class Backbone(nn.Module, ABC):
             "weights_hash": self.weights_hash,
             "resize": self.resize,
         }
-        return stamp | ({"precision": "bfloat16"} if self.bfloat16 else {})
+        return stamp | ({"precision": "bfloat16"} if self.in_bfloat16 else {})
 
     def freeze(self, device: torch.device) -> None:
         """Move, freeze and hash the weights at the end of `prepare`.

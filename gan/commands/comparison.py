@@ -181,7 +181,7 @@ def _measure(
 
     start = time.perf_counter()
     evaluation.prepare(reals, find_device(options.device))
-    values = evaluation.measure(fakes.reals(_SPLIT, options.batch_size))
+    values = evaluation.measure(fakes.reals(_SPLIT, evaluation.batch_size))
     stamp: dict[str, Any] = {**evaluation.stamp()}
     if options.resolution is not None:
         stamp["images"] = f"resized to {options.resolution} pixels"

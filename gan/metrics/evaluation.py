@@ -75,7 +75,7 @@ class Evaluation:
         min_fakes: int = 1000,
         bfloat16: bool = False,
     ) -> None:
-        backbone.bfloat16 = bfloat16
+        backbone.in_bfloat16 = bfloat16
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.model_metrics = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric)}
         self.every, self.num_fakes, self._batch_size = every, num_fakes, batch_size
@@ -177,7 +177,7 @@ class Evaluation:
             InputError: the weights of the backbone are not available, a split is absent, or a
                 metric cannot be computed.
         """
-        if self.backbone.bfloat16 and device.type == "cpu" and lacks_bfloat16():
+        if self.backbone.in_bfloat16 and device.type == "cpu" and lacks_bfloat16():
             raise InputError(
                 "evaluation.bfloat16=true: this CPU has no instructions for bfloat16, and the "
                 "features would take longer: set it to false"

@@ -65,7 +65,7 @@ class RealStatistics:
     def path(self, split: str, *parts: str) -> Path:
         """Return the file of what depends on the images of a split, the features and `parts`."""
         backbone = self.features.backbone
-        precision = ["bfloat16"] if backbone.bfloat16 else []
+        precision = ["bfloat16"] if backbone.in_bfloat16 else []
         features = (backbone.name, backbone.weights_hash, backbone.resize, *precision)
         name = cache.key([VERSION, self.dataset.fingerprint(split), split, *features, *parts])
         return self.folder / f"reals-{backbone.name}-{name}.pt"

@@ -2,6 +2,8 @@
 
 import os
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -95,7 +97,7 @@ def make_trainer(config: DictConfig, callbacks: list[Callback], table: Logger) -
         raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
     _check_precision(node)
     _check_nodes(node)
-    try:
+    with _refusals():
         trainer = pl.Trainer(
             **{key: node[key] for key in ("accelerator", "devices", "strategy", "precision")},
             **{"num_nodes": node.get("num_nodes", 1), "plugins": _plugins(), **flags},
@@ -104,11 +106,18 @@ def make_trainer(config: DictConfig, callbacks: list[Callback], table: Logger) -
             logger=[table],
             default_root_dir=config.run_dir,
         )
+    _check_processes(trainer)
+    return trainer
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what Lightning says of settings that it refuses into one line."""
+    try:
+        yield
     except (MisconfigurationException, ValueError, TypeError, AttributeError) as error:
         reason = textwrap.shorten(str(error), 180, placeholder=" ...")
         raise InputError(f"accelerator and trainer: Lightning refuses them: {reason}") from error
-    _check_processes(trainer)
-    return trainer
 
 
 def _plugins() -> list[Any]:

@@ -49,7 +49,7 @@ def test_the_generator_is_given_the_labels_that_are_told() -> None:
     where: Any = SimpleNamespace(global_rank=0, world_size=1, datamodule=digits(1))
     labels = [y for _, y in metrics()._fakes(where, players)]
     assert [len(y) for y in told] == [10, 10, 5]
-    assert all(torch.equal(a, b) for a, b in zip(labels, told, strict=True))
+    assert [y.tolist() for y in labels if y is not None] == [y.tolist() for y in told]
     assert len(torch.unique(torch.cat(told))) > 5
 
 
