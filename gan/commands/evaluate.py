@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gan.metrics.evaluation import Evaluation
 
 FOR_IMAGES = ("real", "fake", "resolution", "out")  # settings without a run
+_CONTAINED = {"coverage"}  # metrics whose values another one has as well
 _CLASS = re.compile(r"/\d+$")  # end of the name of a value within a class
 
 
@@ -129,7 +130,8 @@ def compose_protocol(
         cache: folder of weights and statistics.
         backbone: that is taken if the options name none; without it, the domain's.
     """
-    metrics = members("metrics") if options.metrics is None else options.metrics
+    every = [name for name in members("metrics") if name not in _CONTAINED]
+    metrics = every if options.metrics is None else options.metrics
     overrides = [f"metrics=[{','.join(metrics)}]", f"backbone={options.backbone or 'domain'}"]
     config = compose(overrides, "evaluate")
     OmegaConf.set_struct(config, False)
