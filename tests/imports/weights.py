@@ -35,7 +35,7 @@ def _tensor(name: str, shape: Sequence[int], phase: int) -> Tensor:
         return 0.3 * values
     if name.startswith(("mapping", "synthesis")):
         return values
-    return values * (3 / math.prod(shape[1:])) ** 0.5
+    return values * math.sqrt(3 / math.prod(shape[1:]))
 
 
 def weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
