@@ -166,7 +166,7 @@ def test_sampling_is_part_of_the_protocol(run: Path, tmp_path: Path) -> None:
     assert len({r["values"]["domain/fid"] for r in records}) == 4
     game = apply_sampling(gan.load(copy, "last"), Sampling(0.3, 2))
     assert digest(game.averaged.state_dict())[:16] == records[3]["weights"]
-    (row,) = entries(str(copy))[-1:]
+    (row,) = entries([copy])[0][-1:]
     assert row.stamps[records[3]["protocols"]["domain/fid"]]["truncation"] == 0.3
 
 

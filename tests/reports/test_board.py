@@ -85,7 +85,7 @@ def test_the_order_of_stored_settings_does_not_matter(tmp_path: Path) -> None:
     for seed in (10, 9):
         made_up.run(tmp_path / str(seed), seed=seed)
     config = tmp_path / "9" / ".hydra" / "config.yaml"
-    first, *others = config.read_text().splitlines(keepends=True)
-    config.write_text("".join([*others, first]))
+    size, steps, *others = config.read_text().splitlines(keepends=True)
+    config.write_text("".join([size, *others, steps]))
     (group,) = group_by_settings([RunSummary.read(run) for run in find_runs(str(tmp_path))])
     assert [run.seed for run in group.runs] == ["9", "10"]

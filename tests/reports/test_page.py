@@ -80,9 +80,15 @@ def test_damaged_and_failed_runs_are_shown_with_their_reasons(
     (made_up.run(runs / "garbled", model="mlp") / "results.json").write_text("{")
     (runs / "failed").mkdir()
     Outcome(State.FAILED, "CUDA out of memory").save(runs / "failed")
+    Outcome(State.PRUNED, "median").save(made_up.run(runs / "pruned", steps=90))
     (made_up.run(runs / "picture", seed=1) / "samples" / "step_00000050.png").write_text("none")
     text = report(runs, out)
-    for reason in ("is no result of a run", "CUDA out of memory", "is no whole picture"):
+    for reason in (
+        "is no result of a run",
+        "CUDA out of memory",
+        "is no whole picture",
+        "training, pruned",
+    ):
         assert reason in text
     assert "left out: " in capsys.readouterr().out
 
