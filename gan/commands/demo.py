@@ -1,6 +1,7 @@
 """A page in the browser on which a run can be tried."""
 
 import os
+import signal
 import tempfile
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ def demo(options: DemoOptions) -> None:
         page = build_page(model, panels_of(model))
         address = serve(page, options.port, options.browser)
         print(model.title, address, "Ctrl-C ends the page", sep="\n", flush=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does
         page.block_thread()
 
 

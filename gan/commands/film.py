@@ -31,7 +31,7 @@ class FilmOptions:
         seconds: instead, length of the film without the time of its last frame.
         hold: seconds that the last frame stays.
         frames: at most, spread evenly over the pictures; the first and the last are kept.
-        width: of the film in pixels, at most.
+        width: of the film in pixels, at most; larger pictures are reduced by a whole factor.
     """
 
     run: str = MISSING
@@ -39,8 +39,8 @@ class FilmOptions:
     fps: float | None = None
     seconds: float | None = None
     hold: float = 2.0
-    frames: int = 100
-    width: int = 640
+    frames: int = 60
+    width: int = 720
 
 
 @dataclass(frozen=True)
@@ -133,18 +133,24 @@ def _frames(pictures: Sequence[tuple[int, Image.Image]], width: int) -> Iterator
     """Yield pictures of one size, each above its step and a bar of the time of training."""
     wide = max(image.width for _, image in pictures)
     high = max(image.height for _, image in pictures)
-    shrink = min(1.0, width / wide)
-    size = (round(shrink * wide), max(1, round(shrink * high)))
+    factor = -(-wide // width)  # whole: pixels of samples are repeated, which it undoes
+    size = (-(-wide // factor), -(-high // factor))
     last = max(pictures[-1][0], 1)
     for step, image in pictures:
-        method = Image.Resampling.NEAREST if shrink == 1 else Image.Resampling.BOX
         frame = Image.new("RGB", (size[0], size[1] + _FONT + 2 * _GAP), _PAPER)
-        frame.paste(ImageOps.pad(image, size, method, _PAPER), (0, 0))
+        frame.paste(_fit(image.reduce(factor), size), (0, 0))
         pen = ImageDraw.Draw(frame)
         pen.rectangle((0, size[1], step / last * size[0], size[1] + 2), fill=_BAR)
         font = ImageFont.load_default(_FONT)
         pen.text((_GAP, size[1] + _GAP), f"step {step:,}", _INK, font)
         yield frame
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return a picture in the middle of a white one of a size, its pixels repeated or left out."""
+    if image.size == size:
+        return image
+    return ImageOps.pad(image, size, Image.Resampling.NEAREST, _PAPER)
 
 
 def _durations(options: FilmOptions, count: int) -> list[int]:

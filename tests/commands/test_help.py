@@ -52,6 +52,7 @@ def test_every_module_of_a_command_is_listed() -> None:
         "comparison",
         "translations",
         "confusion",
+        "generated",
         "real_images",
     }
     assert {name.rstrip("_") for name in modules - shared} == set(COMMANDS)
