@@ -18,11 +18,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -83,9 +84,9 @@ class Selection:
         Raises:
             InputError: if an argument is no ``KEY=VALUE``, or a value is of another kind.
         """
-        own, settings = {}, []
-        kinds = {"models": _names, "data": _names, "size": str, "seeds": _numbers}
-        kinds |= {"minutes": float, "out": Path}
+        own, settings = dict[str, Any](), list[str]()
+        kinds: dict[str, Callable[[str], Any]] = {"models": _names, "data": _names, "size": str}
+        kinds |= {"seeds": _numbers, "minutes": float, "out": Path}
         for argument in arguments:
             key, equals, value = argument.partition("=")
             if not equals:

@@ -19,6 +19,7 @@ from gan.runs import training
 from gan.runs.checkpoints import load
 from gan.runs.results import Results
 from gan.sweeps.job import Outcome, State
+from gan.sweeps.signals import FORWARDER
 from tests.conftest import composing
 
 MLP = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "data=digits"]
@@ -45,7 +46,11 @@ def add(out: Path, run: Path, seed: int, fid: float, *more: str, **changes: Any)
     shutil.copytree(run, folder)
     results = Results.read(folder)
     assert results is not None
-    given = {"protocols": {"domain/fid": "aaaa"}, "stamp": STAMP, "final": {"domain/fid": fid}}
+    given: dict[str, Any] = {
+        "protocols": {"domain/fid": "aaaa"},
+        "stamp": STAMP,
+        "final": {"domain/fid": fid},
+    }
     replace(results, run=str(folder), hardware="a CPU", **(given | changes)).save()
     Outcome(State.FINISHED, seconds=90.0, overrides=overrides(seed, *more)).save(folder)
     return folder
@@ -176,11 +181,14 @@ def test_what_does_not_compose_has_failed(tmp_path: Path) -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Return the runs that would be made."""
     runs: list[str] = []
-    monkeypatch.setattr(
-        gallery, "train", lambda given, _: runs.append(given[-1]) or Outcome(State.FINISHED)
-    )
+
+    def note(given: list[str], _: Path) -> Outcome:
+        runs.append(given[-1])
+        return Outcome(State.FINISHED)
+
+    monkeypatch.setattr(gallery, "train", note)
     yield runs
-    gallery.FORWARDER.restore()
+    FORWARDER.restore()
 
 
 def test_without_time_only_the_page_is_written(made: list[str], tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def some_of_each_class(labels: Tensor) -> Tensor:
     Returns:
         Indices (m,), empty if one of the classes has less than two images.
     """
-    classes = labels.unique()[:_CLASSES]
+    classes = sorted(set(labels.tolist()))[:_CLASSES]
     members = [(labels == label).nonzero().flatten() for label in classes]
     count = min(_SAMPLES // len(classes), *map(len, members))
     return torch.cat([every[:count] for every in members if count > 1] or [labels[:0]])

@@ -36,7 +36,8 @@ class EarlyStopping(StepCallback):
     def __init__(self, patience: int | None = None) -> None:
         if patience is not None and patience < 1:
             raise InputError(f"stop.patience={patience}: give a number of evaluations from 1")
-        self.patience, self.reason = patience, None
+        self.patience = patience
+        self.reason: str | None = None
         self.metrics: MetricsCallback | None = None
 
     def watch(self, metrics: MetricsCallback | None) -> None:

@@ -1,5 +1,6 @@
 """What a run measures: in training, and at its end on images that chose nothing."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def metrics_on_test(
 
 def _measured_on_test(config: DictConfig, game: TwoPlayerGame) -> MetricsCallback:
     """Return the evaluation of the best checkpoint on the test split."""
-    changed = OmegaConf.create(OmegaConf.to_container(config, resolve=False))
+    changed = deepcopy(config)
     OmegaConf.update(changed, "evaluation.split", TEST, force_add=True)
     measured = make_metrics(changed, game, sources=TEST)
     assert measured is not None

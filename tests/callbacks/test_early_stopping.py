@@ -9,6 +9,7 @@ from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.early_stopping import EarlyStopping
 from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError
+from gan.runs import training
 from tests.callbacks.stage import game, metrics, run
 
 
@@ -62,6 +63,8 @@ def test_the_last_checkpoint_is_written_and_says_why(tmp_path: Path) -> None:
     assert content["clock"]["step"] == 4
     assert content["callbacks"]["EarlyStopping"] == {"reason": reason}
     assert torch.load(tmp_path / "best.ckpt")["clock"]["step"] == 2
+    assert training._stopped(content)  # resume=auto goes on from the one before
+    assert not training._stopped(torch.load(tmp_path / "previous.ckpt"))
 
 
 def weights(players: GAN) -> torch.Tensor:
