@@ -29,8 +29,10 @@ SETTINGS = {"models": MODELS, "resolution": "32", "size": "paper"}
 NUMBERS = {"batch": 64.0, "tflops": 100.0, "memory": 1500.0, "link": 200.0, "network": 25.0}
 NUMBERS |= {"gpus": 8.0, "latency": 30.0, "far": 100.0}
 COUNTED = 4  # images of the batch whose operations are counted
-HEADS = ("model", "G + D, million", "updates of D", "MB a step", "TFLOP a step", "compute, ms")
-HEADS += ("8 GPUs: exchange, ms", "efficiency", "64 GPUs: exchange, ms", "efficiency")
+HEADS = (
+    *("model", "G + D, million", "updates of D", "MB a step", "TFLOP a step", "compute, ms"),
+    *("8 GPUs: exchange, ms", "efficiency", "64 GPUs: exchange, ms", "efficiency"),
+)
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins.environments import (
-    LightningEnvironment,
-    SLURMEnvironment,
-    TorchElasticEnvironment,
-)
 
 from gan.algorithms.strategy import PlayerwiseDDP
 from gan.devices import lacks_bfloat16
@@ -93,8 +91,7 @@ def make_trainer(config: DictConfig, callbacks: list[Callback], table: Logger) -
     """
     allowed = list(config.allow_targets)
     node, flags = build(config.accelerator, allowed), build(config.trainer, allowed)
-    if node["accelerator"] == "gpu" and not torch.cuda.is_available():
-        raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
+    _check_gpu(node)
     _check_precision(node)
     _check_nodes(node)
     with _refusals():
@@ -129,6 +126,12 @@ def _plugins() -> list[Any]:
         return []
     task = current_task()
     return [LightningEnvironment() if task is None else SrunEnvironment(task)]
+
+
+def _check_gpu(node: dict[str, Any]) -> None:
+    """Refuse a GPU where there is none."""
+    if node["accelerator"] == "gpu" and not torch.cuda.is_available():
+        raise InputError("accelerator: no GPU was found here: choose accelerator=cpu or auto")
 
 
 def _check_nodes(node: dict[str, Any]) -> None:

@@ -164,8 +164,9 @@ def by_torchrun(port: int, node: int) -> tuple[list[str], dict[str, str]]:
 def by_srun(port: int, node: int) -> tuple[list[str], dict[str, str]]:
     """Return the same for one task a machine."""
     task = {"PROCID": node, "LOCALID": 0, "NODEID": node, "STEP_NUM_TASKS": 2, "STEP_NUM_NODES": 2}
-    task |= {"JOB_ID": port - 15000, "STEP_ID": 0, "STEP_NODELIST": "localhost"}
-    return [], {f"SLURM_{name}": str(value) for name, value in task.items()}
+    task |= {"JOB_ID": port - 15000, "STEP_ID": 0}
+    variables = {f"SLURM_{name}": str(value) for name, value in task.items()}
+    return [], {**variables, "SLURM_STEP_NODELIST": "localhost"}
 
 
 def free_port() -> int:
