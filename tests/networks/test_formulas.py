@@ -144,6 +144,22 @@ def test_residual_discriminators_with_attention(
     assert torch.allclose(network(images, Y), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("down", [False, True])
+def test_a_block_of_a_normalised_discriminator(down: bool) -> None:
+    block = DownBlock(4, 6, down, nn.BatchNorm2d).double()
+    formula.fill(block)
+    entry, one, second, _, two = block.branch
+
+    def scaled(norm: nn.Module, maps: Tensor) -> Tensor:
+        gain, bias = (norm.get_parameter(name)[:, None, None] for name in ("weight", "bias"))
+        return normalised(maps) * gain + bias
+
+    x = formula.waves((3, 4, 8, 8))
+    h = relu(scaled(entry.get_submodule("0"), x))
+    h = conv(two, relu(scaled(second, conv(one, h)))) + conv(block.skip, x)
+    assert torch.allclose(block(x), avg_pool2d(h, 2) if down else h, atol=1e-10)
+
+
 def norms(network: nn.Module) -> dict[str, float]:
     """Return the spectral norm of each weight, of a convolution as a matrix of its outputs."""
     for _ in range(200):

@@ -15,7 +15,12 @@ from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANGenerator
 from gan.networks.infogan import InfoGANDiscriminator, InfoGANGenerator
 from gan.networks.mlp import MLPGenerator
-from gan.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from gan.networks.resnet import (
+    ResNetDiscriminator,
+    ResNetGenerator,
+    discriminator_widths,
+    generator_widths,
+)
 from gan.networks.sndcgan import SNDCGANDiscriminator, SNDCGANGenerator
 
 Players = tuple[Generator, Discriminator]
@@ -60,6 +65,20 @@ def test_shapes_and_range(
     assert images.abs().max() <= 1
     assert discriminator(images, y).shape == (4,)
     assert discriminator.features(images).shape == (4, discriminator.head.width)
+
+
+@pytest.mark.parametrize(
+    ("side", "up", "down", "halves"),
+    [
+        (32, [256] * 4, [128] * 4, 2),
+        (64, [1024, 512, 256, 128, 64], [64, 128, 256, 512, 1024], 5),
+        (128, [1024, 1024, 512, 256, 128, 64], [64, 128, 256, 512, 1024, 1024], 5),
+    ],
+)
+def test_sngan_channels(side: int, up: list[int], down: list[int], halves: int) -> None:
+    """Those of mimicry's SNGAN at three sizes (Miyato et al., 2018, tables 3 to 5)."""
+    assert generator_widths(256, side) == up
+    assert discriminator_widths(128, side) == (down, [k < halves for k in range(len(down))])
 
 
 def test_sngan_parameter_count() -> None:
