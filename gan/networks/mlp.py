@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -104,10 +103,10 @@ class LeakyMLPGenerator(Generator):
         slope: of the leaky ReLU for negative inputs.
 
     Attributes:
-        norm: function of the number of units that returns the layer before each leaky ReLU.
+        norm: class of the layer before each leaky ReLU, made from the number of units.
     """
 
-    norm: ClassVar[Callable[[int], nn.Module]] = nn.Identity
+    norm: type[nn.Module] = nn.Identity
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,8 +25,8 @@ def test_pictures_are_read_as_those_of_their_domain(
     monkeypatch.setattr(translation, "find_pictures", lambda *given: given)
     one = RunTranslation.__new__(RunTranslation)
     one._config, one._direction, one.side = OmegaConf.create(), direction, 8
-    assert one.pictures(Path("x"), resize=True)[1:] == (Path("x"), 8, direction[0])
-    assert one.pictures(Path("x"), resize=False)[1:] == (Path("x"), None, direction[0])
+    found: list[Any] = [one.pictures(Path("x"), resize=resize) for resize in (True, False)]
+    assert [given[1:] for given in found] == [(Path("x"), side, direction[0]) for side in (8, None)]
 
 
 @pytest.fixture
