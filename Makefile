@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-slurm lint check format bench bench-gpu clean
+.PHONY: help install demo docs test test-slow test-slurm lint check format bench bench-gpu clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,6 +23,9 @@ $(VENV)/.installed: pyproject.toml
 demo: install ## train a DCGAN on scikit-learn's digits: one to two minutes on two cores
 	$(BIN)/python train.py experiment=digits
 	@echo 'Type next: $(BIN)/python train.py data=mnist    # DCGAN on MNIST, 2,000 steps'
+
+docs: install ## build the site, docs/_build/html: five minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
 
 test: install ## run the fast tests
 	$(TESTS)
@@ -52,5 +55,5 @@ bench-gpu: install ## the same on a GPU, at the sizes of the papers
 	$(BIN)/python -m benchmarks.selection size=paper accelerators=gpu,gpu_amp,fast batch=64 out=bench-gpu
 
 clean: ## remove caches and builds, not runs or data
-	rm -rf .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info docs/_build docs/api docs/models
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

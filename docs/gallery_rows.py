@@ -1,0 +1,56 @@
+"""The rows of a gallery, read from the page that `python -m benchmarks.gallery` writes."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = "README.md"
+_ROW = re.compile(r"^\| `(?P<model>\w+)` \| !\[[^]]*\]\((?P<strip>[^)]+)\) \| (?P<cells>.*) \|$")
+_SHOWN = ("fid", "coverage", "minutes", "images", "command")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model on a data set.
+
+    Attributes:
+        model: its name.
+        data: the data set's.
+        strip: the picture of its samples.
+        cells: the other columns by name.
+    """
+
+    model: str
+    data: str
+    strip: Path
+    cells: dict[str, str]
+
+
+def read(folder: Path) -> list[Row]:
+    """Return the rows of a gallery, none where there is no page."""
+    page = folder / PAGE
+    return list(_rows(page.read_text().splitlines(), folder)) if page.exists() else []
+
+
+def _rows(lines: Iterable[str], folder: Path) -> Iterator[Row]:
+    """Yield the rows of a page; a data set is a heading, and its columns are a table's head."""
+    data, columns = "", list[str]()
+    for line in lines:
+        if line.startswith("## "):
+            data = line.removeprefix("## ")
+        elif line.startswith("| model | samples |"):
+            columns = line.strip("| ").split(" | ")[2:]
+        elif found := _ROW.match(line):
+            cells = dict(zip(columns, found["cells"].split(" | "), strict=False))
+            yield Row(found["model"], data, folder / found["strip"], cells)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return rows as a table in Markdown, whose strips lie in ``strips`` beside the page."""
+    lines = ["| data | samples | " + " | ".join(_SHOWN) + " |", "|---" * (2 + len(_SHOWN)) + "|"]
+    for row in rows:
+        cells = [row.cells.get(name, "") for name in _SHOWN]
+        strip = f"![{row.model} on {row.data}](strips/{row.strip.name})"
+        lines.append(f"| {' | '.join([row.data, strip, *cells])} |")
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""What the site is made of beside its pages: generated pages, and where links lead."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from docs import api_pages, gallery_rows, model_pages
+
+# Where a gallery lies whose rows the pages of the models show.
+GALLERY = Path(os.environ.get("GANYMEDE_GALLERY", "benchmarks/results/gallery"))
+# Files beside `docs/`, and the pages that include them.
+INCLUDED = {
+    "../benchmarks/README.md": "measurements.md",
+    "../CONTRIBUTING.md": "contributing.md",
+    "../CHANGELOG.md": "changelog.md",
+    "../docs/": "",
+    "(docs/": "(",
+}
+# What annotations name and this site does not hold.
+FOREIGN = [("py:.*", r".*")]
+
+
+def write_pages(docs: Path) -> None:
+    """Write the pages of the models and of the API where what they state has changed."""
+    gallery = docs.parent / GALLERY
+    code = [*docs.glob("*.py"), docs.parent / "pyproject.toml"]
+    stated = [*docs.parent.glob("conf/**/*.yaml"), docs / "published.yaml", *gallery.glob("*.md")]
+    if _is_older(docs / "models" / "index.md", [*code, *stated]):
+        _write(docs / "models", "md", model_pages.pages(gallery))
+        _copy_strips(gallery, docs / "models" / "strips")
+    if _is_older(docs / "api" / "index.rst", code):
+        _write(docs / "api", "rst", api_pages.pages())
+
+
+def _is_older(page: Path, sources: Iterable[Path]) -> bool:
+    """Return whether a page is missing, or older than one of its sources."""
+    written = page.stat().st_mtime if page.exists() else 0.0
+    return any(path.stat().st_mtime > written for path in sources)
+
+
+def _write(folder: Path, suffix: str, pages: Iterable[tuple[str, str]]) -> None:
+    """Write pages into a new folder, that of all pages last."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in sorted(pages, key=lambda page: page[0] == "index"):
+        (folder / f"{name}.{suffix}").write_text(text)
+
+
+def _copy_strips(gallery: Path, folder: Path) -> None:
+    """Copy the pictures of a gallery."""
+    for row in gallery_rows.read(gallery):
+        folder.mkdir(exist_ok=True)
+        shutil.copy(row.strip, folder)
+
+
+def point_inside(app: Any, name: str, source: list[str]) -> None:
+    """Let links to files beside `docs/` lead to the pages that include them."""
+    for path, page in INCLUDED.items():
+        source[0] = source[0].replace(path, page)
+
+
+def find_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """Return a link to the one object of a name, where a docstring gives no module."""
+    domain = env.get_domain("py")
+    name = node.get("reftarget", "").rpartition(".")[2]
+    found = [key for key in domain.objects if key.rpartition(".")[2] == name]
+    if node.get("refdomain") != "py" or len(found) != 1:
+        return None
+    return domain.resolve_xref(
+        env, node["refdoc"], app.builder, "obj", found[0], node, content
+    )
