@@ -54,9 +54,9 @@ def _images_at_once(x: Tensor) -> int:
 def _input_blocks(x: Tensor) -> Iterator[Tensor]:
     """Yield the transformed tiles of blocks of images (B, C, H, W), each (36, tiles, C)."""
     transform, channels = _both_ways(_INPUT, x), x.shape[1]
-    padded = pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
-    for images in torch.split(padded, _images_at_once(x)):
-        tiles = images.unfold(1, TILE, STEP).unfold(2, TILE, STEP).permute(4, 5, 0, 1, 2, 3)
+    for images in torch.split(x.permute(0, 2, 3, 1), _images_at_once(x)):
+        padded = pad(images, (0, 0, 1, 1, 1, 1))
+        tiles = padded.unfold(1, TILE, STEP).unfold(2, TILE, STEP).permute(4, 5, 0, 1, 2, 3)
         yield (transform @ tiles.reshape(TILE**2, -1)).view(TILE**2, -1, channels)
 
 
