@@ -1,6 +1,6 @@
 """Precision, recall, density and coverage of two sets of features."""
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class Neighbours(FeatureSetMetric):
         InputError: fewer than one neighbour.
     """
 
-    ranking = ("precision", "recall", "density", "coverage")
+    ranking: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
     higher_is_better = True
 
     def __init__(self, precision_k: int = 3, coverage_k: int = 5) -> None:

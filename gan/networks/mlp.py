@@ -104,10 +104,10 @@ class LeakyMLPGenerator(Generator):
         slope: of the leaky ReLU for negative inputs.
 
     Attributes:
-        norm: function of the number of units that returns the layer before each leaky ReLU.
+        norm: layer of a number of units, before each leaky ReLU.
     """
 
-    norm: ClassVar[Callable[[int], nn.Module]] = nn.Identity
+    norm: ClassVar[type[nn.Module]] = nn.Identity
 
     def __init__(
         self,
