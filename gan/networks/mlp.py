@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -103,10 +104,10 @@ class LeakyMLPGenerator(Generator):
         slope: of the leaky ReLU for negative inputs.
 
     Attributes:
-        norm: class of the layer before each leaky ReLU, made from the number of units.
+        norm: layer of a number of units, before each leaky ReLU.
     """
 
-    norm: type[nn.Module] = nn.Identity
+    norm: ClassVar[type[nn.Module]] = nn.Identity
 
     def __init__(
         self,
