@@ -3,6 +3,7 @@ from functools import partial
 from importlib import import_module
 from inspect import isclass, signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -263,9 +264,11 @@ def test_layers_may_have_unequal_widths() -> None:
     """The k-th layer has the k-th width, and the image or the logits follow the last."""
     assert len(LISTS) >= 6
     for kind, name in LISTS:
-        given = {"latent_dim": 6, "channels": 1, "resolution": 4, "classes": 3, "pieces": 1}
-        given |= {"conditioning": Unconditional(), name: (9, 7, 5)}
-        network = kind(**{k: v for k, v in given.items() if k in signature(kind).parameters})
+        given: dict[str, Any] = {"latent_dim": 6, "channels": 1, "resolution": 4, "classes": 3}
+        given |= {"pieces": 1, "conditioning": Unconditional(), name: (9, 7, 5)}
+        network: nn.Module = kind(
+            **{k: v for k, v in given.items() if k in signature(kind).parameters}
+        )
         made = isinstance(network, Generator)
         out = network.eval()(torch.randn(2, 6) if made else torch.randn(2, 1, 4, 4))
         assert out.shape == ((2, 1, 4, 4) if made else (2, *out.shape[1:]))

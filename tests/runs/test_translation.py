@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,8 +25,9 @@ def test_pictures_are_read_as_those_of_their_domain(
     monkeypatch.setattr(translation, "find_pictures", lambda *given: given)
     one = RunTranslation.__new__(RunTranslation)
     one._config, one._direction, one.side = OmegaConf.create(), direction, 8
-    assert one.pictures(Path("x"), resize=True)[1:] == (Path("x"), 8, direction[0])
-    assert one.pictures(Path("x"), resize=False)[1:] == (Path("x"), None, direction[0])
+    for resize, side in ((True, 8), (False, None)):
+        found: Any = one.pictures(Path("x"), resize)
+        assert found[1:] == (Path("x"), side, direction[0])
 
 
 @pytest.fixture
