@@ -1,10 +1,14 @@
 """Every recipe against docs/published.yaml and docs/recipes.md."""
 
 import pytest
+import torch
+import yaml
 
 from benchmarks import recipes
-from benchmarks.recipes import COMPARED, TABLE, cells, known, published, rows
-from tests.configs import thinned
+from benchmarks.initialisation import initialisation
+from benchmarks.recipes import COMPARED, PLAYERS, TABLE, cells, config_of, known, published, rows
+from gan.settings.trust import build
+from tests.configs import ROOT, options, thinned
 
 OWN = {"cifar10_dcgan_hinge", "digits", "grid", "mnist_dcgan", "mnist_mlp", "ring", "stacked_mnist"}
 
@@ -33,6 +37,22 @@ def test_the_tables_are_those_of_the_recipes(name: str) -> None:
     lines = TABLE.read_text().splitlines()
     for row in rows(name):
         assert row in lines, "python -m benchmarks.recipes writes docs/recipes.md anew"
+
+
+OTHERS = [
+    (name, key)
+    for name in options("model")
+    for content in [yaml.safe_load((ROOT / f"conf/model/{name}.yaml").read_text())]
+    for key, node in content.get("model", {}).items()
+    if key not in PLAYERS and "gan.networks." in str(node)
+]  # networks that are not in the table
+
+
+def test_all_other_networks_start_in_the_form_of_dcgan() -> None:
+    assert ("cut", "projector") in OTHERS
+    for name, key in OTHERS:
+        torch.manual_seed(0)
+        assert initialisation(build(config_of(name, "tiny").model[key])) == "N(0, 0.02)", name
 
 
 def test_the_tables_hold_nothing_else() -> None:

@@ -268,6 +268,19 @@ def test_a_symptom_is_of_the_latest_readings(symptom: Symptom, sick: dict[str, f
     assert symptom.detect(History([well] * 2 + [well | sick] * 2)) is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [("lr/generator", 0.01), ("logits/fake", 1000.0), ("loss_scale/generator", 1)],
+)
+def test_a_cause_begins_at_its_bound(name: str, bound: float) -> None:
+    def found(value: float) -> bool:
+        cause, _ = likely_cause(History([{"logits/real": 1.0, name: value}]))
+        return cause != "no reading before gave a sign"
+
+    beyond, within = bound * 1.0005, bound * 0.9995
+    assert (found(beyond), found(within)) == ((False, True) if bound == 1 else (True, False))
+
+
 @pytest.mark.parametrize("setting", ["patience", "every", "rollbacks"])
 def test_numbers_out_of_range_are_refused(tmp_path: Path, setting: str) -> None:
     with pytest.raises(InputError, match=rf"doctor\.{setting}=0"):

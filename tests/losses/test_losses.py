@@ -132,6 +132,7 @@ def test_losses_are_means_over_the_batch(loss: AdversarialLoss) -> None:
     pairs = torch.cat([real, real]), torch.cat([fake, fake])
     assert torch.allclose(loss.discriminator(*pairs), loss.discriminator(real, fake))
     assert torch.allclose(loss.generator(*pairs[::-1]), loss.generator(fake, real))
+    assert torch.allclose(loss.joint(*pairs[::-1]), loss.joint(fake, real))
 
 
 def test_saturation_of_minimax() -> None:
