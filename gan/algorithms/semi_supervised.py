@@ -102,13 +102,15 @@ class SemiSupervised(GAN):
         return super().training_step(batches, batch_idx)
 
     def _initialize(self, batch: FewLabelsBatch) -> None:
-        """Initialise the networks, and start their averages there."""
-        given = batch.real if self.loss.adversarial else batch.labelled
-        initialize_from_data(self.discriminator, given)
-        if self.loss.adversarial:
-            initialize_from_data(self.generator, batch.z)
-        self.averaged.load_state_dict(self.generator.state_dict())
-        self.classifier.load_state_dict(self.discriminator.state_dict())
+        """Initialise networks that inherit no weights, and start their averages there."""
+        if "discriminator" not in self.inherited:
+            given = batch.real if self.loss.adversarial else batch.labelled
+            initialize_from_data(self.discriminator, given)
+            self.classifier.load_state_dict(self.discriminator.state_dict())
+        if "generator" not in self.inherited:
+            if self.loss.adversarial:
+                initialize_from_data(self.generator, batch.z)
+            self.averaged.load_state_dict(self.generator.state_dict())
 
     def discriminator_loss(self, batch: LatentBatch) -> Terms:
         """Return the class term, and with an adversarial loss the others."""

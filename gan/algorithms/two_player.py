@@ -27,6 +27,7 @@ from gan.clock import Clock, Scheduled
 from gan.errors import InputError
 from gan.latents import keyed_seed
 from gan.layers.precision import full_precision
+from gan.networks.base import Discriminator
 from gan.regularizers.base import Regularizer
 from gan.schedules import Constant, Schedule
 
@@ -83,6 +84,8 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         log_due: gradient norms are wanted in the readings of this step, which are then averaged
             over all processes.
         readings: values to log of the latest step, by log name.
+        inherited: names of the networks that start from the weights of another run.
+        frozen_layers: of the discriminators, which training leaves as they are.
         nonfinite: numbers that ``nan_to_num`` has replaced in each player's gradients, (2,).
     """
 
@@ -115,6 +118,8 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.register_load_state_dict_pre_hook(_load_earlier_version)  # type: ignore[no-untyped-call]
         self.clock, self.turn, self.log_due = Clock(), 0, True
         self.readings: Readings = {}
+        self.inherited: frozenset[str] = frozenset()
+        self.frozen_layers: list[nn.ModuleList] = []
         self._random: list[list[Tensor]] = []
         self.players = self._make_players(schedule or {}, clip_norm or {}, beta2 or {})
         self.active = self.players[0]
@@ -164,6 +169,38 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def answering(self) -> dict[str, nn.Module]:
         """Return the networks that are asked after training, by name; an export holds them."""
         return {"generator": self.averaged}
+
+    def weighted(self) -> dict[str, nn.Module]:
+        """Return the networks, and their averages, by name; one that is its own average once."""
+        return {name: child for name, child in self.named_children() if [*child.parameters()]}
+
+    def freeze_discriminator(self, count: int) -> None:
+        """Leave the layers of each discriminator that are nearest the image as they are.
+
+        FreezeD (Mo et al., 2020): their weights get no gradients and are in no update; the vectors
+        of spectral norms and running statistics stay too. As in the authors' code, batch
+        normalisation in them normalises by the batch. Layers are those of
+        :meth:`~gan.networks.base.Discriminator.layers_from_image`.
+
+        Args:
+            count: number of layers, from 1.
+
+        Raises:
+            InputError: if a discriminator has fewer, or none is trained.
+        """
+        if not self.opponents:
+            raise InputError(
+                f"freeze.discriminator={count}: this run trains no discriminator: leave it out"
+            )
+        trained = self.opponents[0].network.modules()
+        layers = [m.layers_from_image() for m in trained if isinstance(m, Discriminator)]
+        most = min(map(len, layers), default=0)
+        if not 0 < count <= most:
+            raise InputError(
+                f"freeze.discriminator={count}: the discriminator has {most} layers before its "
+                f"head: give a number from 0 to {most}"
+            )
+        self.frozen_layers = [layer for every in layers for layer in every[:count]]
 
     def drop_training(self, kept: Collection[str]) -> None:
         """Drop the networks that training alone needs; the game answers as before.
@@ -239,6 +276,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
 
     def training_step(self, batches: Sequence[Any], batch_idx: int) -> dict[str, Any]:
         """Run one step on ``n_critic`` batches and return the values to log."""
+        with frozen(nn.ModuleList(self.frozen_layers)):
+            return self._step(batches)
+
+    def _step(self, batches: Sequence[Any]) -> dict[str, Any]:
+        """Update both players, the clock and the averages; return the values to log."""
         self.readings, seen = {}, 0
         for module in self.scheduled:
             module.set_progress(self.clock.images)

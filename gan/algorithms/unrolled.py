@@ -58,7 +58,9 @@ class UnrolledGAN(GAN):
     def discriminate_fakes(self, fake: Tensor, batch: LatentBatch) -> tuple[Tensor, Tensor]:
         """Return the logits and features h of D after K further updates."""
         network = _LogitsAndFeatures(self.discriminator)
-        weights = {n: w.detach().requires_grad_() for n, w in network.named_parameters()}
+        fixed = {id(w) for layer in self.frozen_layers for w in layer.parameters()}
+        moving = {n: w for n, w in network.named_parameters() if id(w) not in fixed}
+        weights = {n: w.detach().requires_grad_() for n, w in moving.items()}
         with torch.compiler.set_stance("force_eager"):  # D's gradient is differentiated
             for _ in range(self.unroll):
                 weights = self._update_weights(network, weights, batch, fake)

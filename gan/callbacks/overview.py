@@ -74,6 +74,7 @@ class Overview(Callback):
         changes: what differs from the run that is resumed, a phrase each.
         forms: how the networks are to be computed, by the names of the settings; those that change
             nothing on the device, or in these networks, are not printed.
+        origin: where the weights of a new run are from, in lines.
     """
 
     def __init__(
@@ -83,9 +84,10 @@ class Overview(Callback):
         batch_size: int,
         changes: Sequence[str] = (),
         forms: Sequence[str] = (),
+        origin: Sequence[str] = (),
     ) -> None:
         self.folder, self.model, self.forms = folder, model, forms
-        self.batch_size, self.changes = batch_size, changes
+        self.batch_size, self.changes, self.origin = batch_size, changes, origin
         self._printed = False
 
     def on_train_batch_start(
@@ -118,6 +120,8 @@ class Overview(Callback):
                 yield f"domain {side.upper()}", _data(domain)
         for phrase in data.found:
             yield "", phrase
+        for number, line in enumerate(self.origin):
+            yield "init" * (number == 0), line
         yield "training", self._length(trainer, game)
         yield "measuring", _measuring(trainer)
         processes = _counted(trainer.world_size, "process")

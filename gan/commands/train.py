@@ -16,7 +16,7 @@ from gan.commands.exits import report_errors
 from gan.errors import InputError
 from gan.runs.cleanup import Cleanup
 from gan.runs.data import check_settings, count_classes
-from gan.runs.folder import Run, holds_run
+from gan.runs.folder import Run, holds_run, names_of, open_run
 from gan.runs.lock import is_first_process, locked
 from gan.runs.results import Results
 from gan.runs.resume import AUTO, Resumption, has_checkpoint, make_root_absolute, resume
@@ -55,6 +55,19 @@ def _check(config: DictConfig) -> None:
     with reading_settings():
         check_settings(config)
         count_classes(config)
+    _check_source(config)
+
+
+def _check_source(config: DictConfig) -> None:
+    """Refuse a source that has no weights, and frozen layers without a source."""
+    layers = config.freeze.discriminator
+    if config.init is not None:
+        open_run(config.init, list(config.allow_targets)).checkpoint(*names_of(None))
+    elif layers:
+        raise InputError(
+            f"freeze.discriminator={layers}: layers are frozen as they are in a trained model: add "
+            "init=RUN, or leave it out"
+        )
 
 
 def _train(config: DictConfig, resumed: Resumption | None = None) -> float | None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gan.conditioning.base import Conditioning, Head
 from gan.layers.minibatch import Alone
+from gan.layers.order import layers_in_order
 
 BASE = 4  # height and width of the smallest feature maps
 
@@ -190,6 +191,15 @@ class Discriminator(nn.Module, ABC):
 
         The features of an image do not depend on the other images.
         """
+
+    def layers_from_image(self) -> list[nn.ModuleList]:
+        """Return the layers of :meth:`body`, the one nearest the image first.
+
+        See :func:`~gan.layers.order.layers_in_order`. They are taken in the order in which they
+        were built; a network that computes them in another order overrides this.
+        """
+        last = (self.minibatch, self.head)
+        return layers_in_order([child for child in self.children() if child not in last])
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features h, (B, head.width), of images (B, C, H, W)."""

@@ -3,8 +3,9 @@
 from abc import abstractmethod
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gan.layers.order import layers_in_order
 from gan.networks.base import Discriminator, Encoder
 
 
@@ -40,8 +41,10 @@ class JointDiscriminator(Discriminator):
     Attributes:
         shape: of the images, (C, H, W).
         latent_dim: dimension of the latents.
+        image: the layers on images alone.
     """
 
+    image: nn.Module
     shape: tuple[int, int, int]
     latent_dim: int
 
@@ -49,6 +52,10 @@ class JointDiscriminator(Discriminator):
         """Return the images (B, C, H, W) and the latents (B, dim) of pairs (B, C H W + dim)."""
         pixels, z = torch.split(pairs, [pairs.shape[1] - self.latent_dim, self.latent_dim], 1)
         return pixels.reshape(-1, *self.shape), z
+
+    def layers_from_image(self) -> list[nn.ModuleList]:
+        """Return the layers on images alone; those that follow depend on the latent too."""
+        return layers_in_order([self.image])
 
     @abstractmethod
     def join(self, images: Tensor, z: Tensor) -> Tensor:

@@ -201,6 +201,11 @@ class StyleGANDiscriminator(Discriminator, Growing):
         self.build_head(widths[0], conditioning)
         self.head.replace_linear(EqualisedLinear)
 
+    def layers_from_image(self) -> list[nn.ModuleList]:
+        """Return the layers on images of all resolutions as one, the blocks, and the last layers."""
+        layers = [self.from_image, *([block] for block in reversed(self.blocks)), [self.last]]
+        return [nn.ModuleList(layer) for layer in layers]
+
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W), downscaled to the present resolution."""
         images = downscale(x, 1 << (len(self.blocks) - self.last_stage))

@@ -26,6 +26,7 @@ class WeightClip(Regularizer):
 
     @torch.no_grad()
     def project(self, discriminator: nn.Module) -> None:
-        """Clamp weights and biases in place."""
+        """Clamp weights and biases in place, but for frozen ones."""
         for parameter in discriminator.parameters():
-            parameter.clamp_(-self.bound, self.bound)
+            if parameter.requires_grad:
+                parameter.clamp_(-self.bound, self.bound)

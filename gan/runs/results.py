@@ -64,6 +64,7 @@ class Results:
             ``seconds`` have this meaning.
         parameters: of each network by its letter, such as G and D; empty in results of earlier
             versions.
+        init: where the weights of step 0 are from, the content of ``init.json``, or ``None``.
     """
 
     run: str
@@ -91,6 +92,7 @@ class Results:
     test_protocols: dict[str, str] = field(default_factory=dict)
     test_stamp: dict[str, Any] = field(default_factory=dict)
     stopped: str | None = None
+    init: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Results | None":

@@ -242,7 +242,9 @@ def _apply_value(config: DictConfig, override: Override) -> None:
 
 
 def make_root_absolute(config: DictConfig) -> None:
-    """Make the folders of the data absolute, so that any working directory finds it."""
+    """Make the folders of data and ``init`` absolute, so that any working directory finds them."""
+    if config.init is not None:
+        config.init = str(Path(config.init).expanduser().absolute())
     for path in ("data", *NESTED):
         node = OmegaConf.select(config, path)
         root = node.get("root") if isinstance(node, DictConfig) else None

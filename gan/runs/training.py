@@ -36,7 +36,7 @@ from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.layers.winograd import SameConv2d
 from gan.loggers.table import Table
 from gan.networks.base import Discriminator
-from gan.runs import checkpoints
+from gan.runs import checkpoints, initialisation
 from gan.runs.accelerator import make_trainer
 from gan.runs.batches import check_batches
 from gan.runs.data import write_classes
@@ -69,7 +69,10 @@ def _rank(callback: Callback) -> int:
 
 
 def _callbacks(
-    config: DictConfig, game: TwoPlayerGame, changes: Sequence[str] = ()
+    config: DictConfig,
+    game: TwoPlayerGame,
+    changes: Sequence[str] = (),
+    origin: Sequence[str] = (),
 ) -> list[Callback]:
     """Return the callbacks in the order in which they act."""
     allowed = list(config.allow_targets)
@@ -83,7 +86,9 @@ def _callbacks(
             callback.identity = identity(config)
     signals, stopwatch = Signals(), Stopwatch(metrics)
     forms = [name for name in _FORMS if config.accelerator.get(name, False)]
-    overview = Overview(config.run_dir, _model(config.run_dir), config.batch_size, changes, forms)
+    overview = Overview(
+        *(config.run_dir, _model(config.run_dir), config.batch_size, changes, forms, origin)
+    )
     own = [signals, stopwatch, overview, stop, *([metrics] if metrics else [])]
     chosen = [*own, *chosen, DataIdentity(), Estimate(stopwatch, _hint(config))]
     return [*sorted(chosen, key=_rank), Preemption(signals)]
@@ -299,6 +304,7 @@ def results(
         seconds_measuring=metrics.seconds if metrics else 0.0,
         seconds_total=time.monotonic() - started,
         parameters=parameters(game),
+        init=initialisation.read_origin(Path(config.run_dir)),
     )
 
 
@@ -338,8 +344,9 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     check_batches(game, datamodule)
     _check_labels(game, datamodule)
     checkpoint = _resume(config, table, datamodule, game, resumed.stretched)
+    origin = initialisation.prepare(game, config, resumed=checkpoint is not None)
     accelerate(game, config.accelerator)
-    callbacks = _callbacks(config, game, resumed.changes)
+    callbacks = _callbacks(config, game, resumed.changes, origin)
     check_free_space(callbacks, game, config.steps)
     trainer = make_trainer(config, callbacks, table)
     scale_losses(trainer.strategy)

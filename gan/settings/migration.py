@@ -37,7 +37,10 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "gan.networks.stylegan.StyleGANDiscriminator": {"box": False},
 }
 # Where a setting was not stored yet.
-_BEFORE: dict[str, Any] = {"size": "paper", "task": {}, "mirror": False}
+_BEFORE: dict[str, Any] = {
+    **{"size": "paper", "task": {}, "mirror": False},
+    **{"init": None, "freeze": {"discriminator": 0}},
+}
 _STOP = {"_target_": "gan.callbacks.early_stopping.EarlyStopping"}
 _DOMAIN = {"_target_": "gan.backbones.domain.DomainBackbone", "cache": "${cache_dir}"}
 

@@ -16,7 +16,7 @@ from gan.settings.schema import MANY, NESTED
 CACHES = ("cache_dir", "data.cache", "data.a.cache", "data.b.cache")
 # Settings whose value is a path: any character is allowed, with quotes or without.
 PATHS = (
-    *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", *CACHES),
+    *("hydra.run.dir", "hydra.sweep.dir", "run_dir", "resume", "init", *CACHES),
     *("data.root", "data.a.root", "data.b.root", "backbone.weights"),
 )
 _OPTIONAL = ("experiment", "sweep")  # groups of which nothing may be chosen

@@ -23,6 +23,7 @@ class TrainConfig:
     seed: int = MISSING
     name: str | None = None
     resume: str | None = None
+    init: str | None = None
     allow_targets: list[str] = field(default_factory=list)
     n_critic: int = MISSING
     mirror: bool = MISSING
@@ -35,6 +36,7 @@ class TrainConfig:
     run_dir: str = MISSING
     cache_dir: str = MISSING
     clip_norm: Any = MISSING
+    freeze: Any = MISSING
     doctor: Any = MISSING
     stop: Any = MISSING
     model: Any = MISSING
@@ -93,6 +95,13 @@ class ClipNorm:
     discriminator: float | None = MISSING
 
 
+@dataclass
+class Freeze:
+    """The node ``freeze``: layers of each discriminator that are not trained."""
+
+    discriminator: int = MISSING
+
+
 # Nodes at the top level that must be there; ``doctor`` may be null.
 GROUPS = tuple(f.name for f in fields(TrainConfig) if f.type is Any and f.name != "doctor")
 
@@ -109,6 +118,7 @@ NODES = {
     "optimizer": _name(Players),
     "schedule": _name(Players),
     "clip_norm": _name(ClipNorm),
+    "freeze": _name(Freeze),
     "trainer": "pytorch_lightning.trainer.trainer.Trainer",
 }
 
