@@ -1,6 +1,7 @@
 """What the site is made of beside its pages: generated pages, and where links lead."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,8 @@ INCLUDED = {
     "../docs/": "",
     "(docs/": "(",
 }
+_CODE = re.compile(r"(`+[^`]+`+)")
+_FORMULA = re.compile(r"\||(?<=[( ])\*(?=\w+[,)])")  # a norm, or unpacked names
 # What annotations name and this site does not hold.
 FOREIGN = [("py:.*", r".*")]
 
@@ -61,6 +64,16 @@ def point_inside(app: Any, name: str, source: list[str]) -> None:
         source[0] = source[0].replace(path, page)
 
 
+def escape_formulas(
+    app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Escape the bars and stars of formulas in a docstring, outside of code."""
+    for number, line in enumerate(lines):
+        parts = _CODE.split(line)
+        parts[::2] = [_FORMULA.sub(r"\\\g<0>", part) for part in parts[::2]]
+        lines[number] = "".join(parts)
+
+
 def find_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     """Return a link to the one object of a name, where a docstring gives no module."""
     domain = env.get_domain("py")
@@ -68,6 +81,4 @@ def find_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     found = [key for key in domain.objects if key.rpartition(".")[2] == name]
     if node.get("refdomain") != "py" or len(found) != 1:
         return None
-    return domain.resolve_xref(
-        env, node["refdoc"], app.builder, "obj", found[0], node, content
-    )
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0], node, content)

@@ -13,7 +13,7 @@ PAGES = sorted(
     + [*(ROOT / "docs" / "guides").glob("*.md")]
 )
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"^# ([\w/]+\.\w+)\n")  # a first line that names the file of a block
+_FILE = re.compile(r"^(?:# @package _global_\n)?# ([\w/]+\.\w+)\n")  # a comment that names the file
 _STARTS = ("ganymede ", "python train.py", "python -m gan ")
 _LAUNCHERS = ("torchrun", "srun")
 
@@ -32,7 +32,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """Return the path that the first line names."""
+        """Return the path that the first comment names; Hydra reads its own one before."""
         found = _FILE.match(self.text)
         return found[1] if found else None
 
