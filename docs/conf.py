@@ -7,7 +7,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from docs import sources  # noqa: E402
-
 from gan import __version__  # noqa: E402
 
 project = "Ganymede"
@@ -48,7 +47,7 @@ html_theme_options = {
 html_copy_source = False
 
 
-def setup(app):  # noqa: ANN001, ANN201
+def setup(app):
     """Write the generated pages, and find what docstrings and pages refer to."""
     app.connect("builder-inited", lambda app: sources.write_pages(Path(app.srcdir)))
     app.connect("source-read", sources.point_inside)
