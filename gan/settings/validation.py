@@ -129,8 +129,8 @@ def _check_groups(config: DictConfig) -> None:
                 _check_member(group, str(name), node[name])
             if group in _BUILT and "_target_" not in node:
                 raise InputError(
-                    f"{group}: its yaml names no class: give it a _target_; with the key {group}: in "
-                    "the file, its first line is '# @package _global_'"
+                    f"{group}: its yaml names no class: give it a _target_; where it has the key "
+                    f"{group}, its first line is '# @package _global_'"
                 )
         elif group in MANY or group in GROUPS or (group == "doctor" and node is not None):
             raise InputError(f"{group}={_written(node)}: give its keys, {group}.KEY=VALUE")
