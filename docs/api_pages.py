@@ -1,9 +1,8 @@
 """The pages of the API: a page a package, with the docstrings of all its modules."""
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-
-import tomllib
 
 ROOT = Path(__file__).parents[1]
 

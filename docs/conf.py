@@ -7,7 +7,6 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from docs import sources  # noqa: E402
-
 from gan import __version__  # noqa: E402
 
 project = "Ganymede"
@@ -15,17 +14,17 @@ author = "the contributors to Ganymede"
 project_copyright = author
 release = version = __version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "myst_nb"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 nitpicky = True
 nitpick_ignore_regex = sources.FOREIGN
+suppress_warnings = ["ref.python"]  # a name that several modules have
 
 # Docstrings are Google's, with single backticks for code.
 default_role = "literal"
 autodoc_default_options = {"members": True, "show-inheritance": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_mock_imports: list[str] = []
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
@@ -48,8 +47,9 @@ html_theme_options = {
 html_copy_source = False
 
 
-def setup(app):  # noqa: ANN001, ANN201
+def setup(app):
     """Write the generated pages, and find what docstrings and pages refer to."""
     app.connect("builder-inited", lambda app: sources.write_pages(Path(app.srcdir)))
     app.connect("source-read", sources.point_inside)
+    app.connect("autodoc-process-docstring", sources.escape_formulas)
     app.connect("missing-reference", sources.find_by_last_name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = "README.md"
-_ROW = re.compile(r"^\| `(?P<model>\w+)` \| !\[[^]]*\]\((?P<strip>[^)]+)\) \| (?P<cells>.*) \|$")
+_MODEL, _STRIP = re.compile(r"`(\w+)`"), re.compile(r"!\[[^]]*\]\(([^)]+)\)")
 _SHOWN = ("fid", "coverage", "minutes", "images", "command")
 
 
@@ -40,10 +40,16 @@ def _rows(lines: Iterable[str], folder: Path) -> Iterator[Row]:
         if line.startswith("## "):
             data = line.removeprefix("## ")
         elif line.startswith("| model | samples |"):
-            columns = line.strip("| ").split(" | ")[2:]
-        elif found := _ROW.match(line):
-            cells = dict(zip(columns, found["cells"].split(" | "), strict=False))
-            yield Row(found["model"], data, folder / found["strip"], cells)
+            columns = _cells(line)
+        elif line.startswith("| `"):
+            cells = dict(zip(columns, _cells(line), strict=True))
+            (model,), (strip,) = _MODEL.findall(cells["model"]), _STRIP.findall(cells["samples"])
+            yield Row(model, data, folder / strip, cells)
+
+
+def _cells(line: str) -> list[str]:
+    """Return the cells of a line of a table."""
+    return [cell.strip() for cell in line.strip()[1:-1].split("|")]
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -1,6 +1,7 @@
 """What the site is made of beside its pages: generated pages, and where links lead."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,17 +10,21 @@ from typing import Any
 from docs import api_pages, gallery_rows, model_pages
 
 # Where a gallery lies whose rows the pages of the models show.
+ROOT = Path(__file__).parents[1]
 GALLERY = Path(os.environ.get("GANYMEDE_GALLERY", "benchmarks/results/gallery"))
-# Files beside `docs/`, and the pages that include them.
+# Pages that are files beside `docs/`.
 INCLUDED = {
-    "../benchmarks/README.md": "measurements.md",
-    "../CONTRIBUTING.md": "contributing.md",
-    "../CHANGELOG.md": "changelog.md",
-    "../docs/": "",
-    "(docs/": "(",
+    "measurements": "benchmarks/README.md",
+    "contributing": "CONTRIBUTING.md",
+    "changelog": "CHANGELOG.md",
 }
-# What annotations name and this site does not hold.
-FOREIGN = [("py:.*", r".*")]
+# Links of those files, and links to them, within the site.
+_WITHIN = {"](results/": "](../benchmarks/results/", "](../docs/": "](", "](docs/": "]("}
+_WITHIN |= {f"../{path}": f"{page}.md" for page, path in INCLUDED.items()}
+_CODE = re.compile(r"(`+[^`]+`+)")
+_FORMULA = re.compile(r"\||(?<=[( ])\*(?=\w+[,)])")  # a norm, or unpacked names
+# What annotations name and this site does not hold, and exceptions of Python.
+FOREIGN = [("py:(class|obj|data)", r".*"), ("py:exc", r"\w+")]
 
 
 def write_pages(docs: Path) -> None:
@@ -56,9 +61,21 @@ def _copy_strips(gallery: Path, folder: Path) -> None:
 
 
 def point_inside(app: Any, name: str, source: list[str]) -> None:
-    """Let links to files beside `docs/` lead to the pages that include them."""
-    for path, page in INCLUDED.items():
+    """Read a page that is a file beside `docs/`, and let links to such files lead to its page."""
+    if name in INCLUDED:
+        source[0] = (ROOT / INCLUDED[name]).read_text()
+    for path, page in _WITHIN.items():
         source[0] = source[0].replace(path, page)
+
+
+def escape_formulas(
+    app: Any, kind: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Escape the bars and stars of formulas in a docstring, outside of code."""
+    for number, line in enumerate(lines):
+        parts = _CODE.split(line)
+        parts[::2] = [_FORMULA.sub(r"\\\g<0>", part) for part in parts[::2]]
+        lines[number] = "".join(parts)
 
 
 def find_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
@@ -68,6 +85,4 @@ def find_by_last_name(app: Any, env: Any, node: Any, content: Any) -> Any:
     found = [key for key in domain.objects if key.rpartition(".")[2] == name]
     if node.get("refdomain") != "py" or len(found) != 1:
         return None
-    return domain.resolve_xref(
-        env, node["refdoc"], app.builder, "obj", found[0], node, content
-    )
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found[0], node, content)

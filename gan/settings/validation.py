@@ -19,6 +19,7 @@ _DIRECTIVES = {"_target_", "_partial_", "_convert_", "_recursive_"}
 _VALUES = {"_convert_": ("none", "partial", "object", "all"), "_recursive_": (True, False)}
 _POSITIVE = ("steps", "batch_size", "n_critic", "accumulate", "label_dim", "pack")
 _MOST = 10**12
+_BUILT = ("augment", "averaging", "conditioning", "data", "likelihood", "loss", "model", "prior")
 _PLAYERS = ("optimizer", "schedule")  # nodes with an object for each network
 _PARTIAL = ("optimizer.generator", "optimizer.discriminator", "critic_norm", "minibatch")
 
@@ -126,6 +127,11 @@ def _check_groups(config: DictConfig) -> None:
         if isinstance(node, DictConfig):
             for name in node if group in MANY else ():
                 _check_member(group, str(name), node[name])
+            if group in _BUILT and "_target_" not in node:
+                raise InputError(
+                    f"{group}: its yaml names no class: give it a _target_; where it has the key "
+                    f"{group}, its first line is '# @package _global_'"
+                )
         elif group in MANY or group in GROUPS or (group == "doctor" and node is not None):
             raise InputError(f"{group}={_written(node)}: give its keys, {group}.KEY=VALUE")
 

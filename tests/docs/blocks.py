@@ -8,12 +8,11 @@ from pathlib import Path
 
 from tests.configs import ROOT
 
-PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
-    + [*(ROOT / "docs" / "guides").glob("*.md")]
-)
+_FOLDERS = ("docs", "docs/guides")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += sorted(page for folder in _FOLDERS for page in (ROOT / folder).glob("*.md"))
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"^# ([\w/]+\.\w+)\n")  # a first line that names the file of a block
+_FILE = re.compile(r"^(?:# @package _global_\n)?# ([\w/]+\.\w+)\n")  # a comment that names the file
 _STARTS = ("ganymede ", "python train.py", "python -m gan ")
 _LAUNCHERS = ("torchrun", "srun")
 
@@ -32,7 +31,7 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """Return the path that the first line names."""
+        """Return the path that the first comment names; Hydra reads its own one before."""
         found = _FILE.match(self.text)
         return found[1] if found else None
 
@@ -48,7 +47,7 @@ def commands(page: Path) -> Iterator[list[str]]:
         if block.language in ("", "bash", "console"):
             for line in block.text.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
-                if line.startswith(_STARTS) or words[:1] and words[0] in _LAUNCHERS:
+                if line.startswith(_STARTS) or (words[:1] and words[0] in _LAUNCHERS):
                     yield _arguments(words)
 
 

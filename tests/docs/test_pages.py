@@ -22,7 +22,6 @@ GUIDES = [page for page in PAGES if page.stem.startswith("own_")]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SECTION = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _GENERATED = ("models/", "api/")
-_INCLUDED = {"measurements.md": "benchmarks/README.md", "contributing.md": "CONTRIBUTING.md"}
 
 
 def names(page: Path) -> str:
@@ -40,9 +39,7 @@ TRAINED = [(p, g[1:]) for p, g in TYPED if g[:1] == [TRAIN] and not {"--help"} &
 @cache
 def anchors(page: Path) -> set[str]:
     """Return the names of a page's sections, as GitHub makes them."""
-    included = _INCLUDED.get(page.name)
-    text = (ROOT / included if included else page).read_text()
-    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in _SECTION.findall(text))
     return {title.strip().replace(" ", "-") for title in plain}
 
@@ -113,9 +110,7 @@ def test_training_composes(page: Path, given: list[str], package: Path) -> None:
     if line.value("resume") not in (None, "auto"):
         return  # composed of what the run stores
     for overrides in jobs(line):
-        config = line.compose([*overrides, "run_dir=run"], with_hydra=True)
-        hydra = config.pop("hydra")
-        assert hydra is not None
+        config = line.compose([*overrides, "run_dir=run"])
         validate(config)
         refuse_unused(config, CommandLine(overrides).parsed)
 
