@@ -257,7 +257,7 @@ def test_impossible_searches(styled: Path, tmp_path: Path, given: str, words: st
 
 
 def test_layers_of_a_run_without_styles(plain: Path) -> None:
-    with pytest.raises(InputError, match=r"extended: the BatchNormMLPGenerator of .* has no styles"):
+    with pytest.raises(InputError, match=r"extended: the \w+ of .* has no styles"):
         dispatch(["project", f"run={plain}", "index=1", "extended=true"])
 
 

@@ -160,7 +160,10 @@ VALUES = [
     ("run_dir=", "hydra.run.dir is empty"),
     ("cache_dir=", "cache_dir is empty"),
     ("logger=[wandb,wandb]", "an option is there twice"),
-    ("accelerator=ddp_cpu accelerator.devices=999999", "accelerator.devices=999999: this machine has"),
+    (
+        "accelerator=ddp_cpu accelerator.devices=999999",
+        "accelerator.devices=999999: this machine has",
+    ),
     ("accelerator.precision=64-true", "accelerator.precision=64-true: give one of 32-true"),
     ("accelerator.accelerator=tpu", "accelerator.accelerator=tpu: give one of auto"),
     ("accelerator.strategy=fsdp", "accelerator.strategy=fsdp: several devices train by"),
