@@ -1,6 +1,6 @@
 """StyleGAN (Karras et al., 2019)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import pairwise
 
@@ -202,8 +202,9 @@ class StyleGANDiscriminator(Discriminator, Growing):
         self.head.replace_linear(EqualisedLinear)
 
     def layers_from_image(self) -> list[nn.ModuleList]:
-        """Return the layers on images, of all resolutions as one, the blocks and the last layers."""
-        layers = [self.from_image, *([block] for block in reversed(self.blocks)), [self.last]]
+        """Return the layers on images (of all resolutions as one), the blocks, the last ones."""
+        blocks = [[block] for block in reversed(self.blocks)]
+        layers: list[Iterable[nn.Module]] = [self.from_image, *blocks, [self.last]]
         return [nn.ModuleList(layer) for layer in layers]
 
     def body(self, x: Tensor) -> Tensor:
