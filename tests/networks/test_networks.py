@@ -251,7 +251,7 @@ def test_conditioning_without_labels_is_refused() -> None:
         Projection(0)
 
 
-KINDS = [
+KINDS: list[Any] = [
     kind
     for path in sorted(Path(str(networks)).parent.glob("[!_]*.py"))
     for kind in vars(import_module(f"gan.networks.{path.stem}")).values()
