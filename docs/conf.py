@@ -34,7 +34,6 @@ myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_timeout = 600
-nb_execution_raise_on_error = True
 nb_merge_streams = True
 
 html_theme = "furo"

@@ -469,6 +469,7 @@ def test_torchvision_downloads(kind: Set, tmp_path: Path, monkeypatch: pytest.Mo
         assert call.args == (tmp_path,)
         assert call.kwargs["download"] is True
     assert source.called
+    assert all(source.call_args_list.count(call) == 1 for call in source.call_args_list)
 
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST])

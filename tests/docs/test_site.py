@@ -18,14 +18,14 @@ GALLERY = """# Gallery
 
 | model | samples | fid | is | coverage | minutes | size | images | seeds | command |
 |---|---|---|---|---|---|---|---|---|---|
-| `dcgan` | ![10 samples](strips/a.png) | 5 ± 0.2 | 8 | 0.7 | 2 | 1 + 2 | 640 | 0, 1 | `dcgan ...` |
+| `dcgan` | ![10 samples](strips/a.png) | 5.1 ± 0.2 | 8 | 0.7 | 2.5 | 12 | 6,400 | 0 | `dcgan ...` |
 | unseen reals | | 0.03 | 9 | 0.9 | | | | | |
 
 ## svhn
 
 | model | samples | fid | is | coverage | minutes | size | images | seeds | command |
 |---|---|---|---|---|---|---|---|---|---|
-| `mlp` | ![10 samples](strips/b.png) | 9 | 3 | | 1.0 | 3 + 4 | 128 | 0 | `mlp ...` |
+| `mlp` | ![10 samples](strips/b.png) | 9 | 3 | | 1.0 | 34 | 128 | 0 | `mlp ...` |
 """
 
 
@@ -34,7 +34,7 @@ def test_rows_of_a_gallery(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(GALLERY)
     first, second = gallery_rows.read(tmp_path)
     assert (first.model, first.data, second.model, second.data) == ("dcgan", "mnist", "mlp", "svhn")
-    assert first.cells["fid"] == "5 ± 0.2"
+    assert first.cells["fid"] == "5.1 ± 0.2"
     assert second.cells["coverage"] == ""
     assert first.strip == tmp_path / "strips" / "a.png"
     *_, row = gallery_rows.table([second]).splitlines()

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from inspect import isclass, signature
+from inspect import isabstract, isclass, signature
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from gan.networks.mlp import (
     MLPGenerator,
 )
 from gan.networks.resnet import ResNetDiscriminator
+from gan.schedules import Growth
 
 Players = tuple[Generator, Discriminator]
 MAKERS: dict[str, Callable[[int, int, Conditioning], Players]] = {
@@ -262,11 +263,33 @@ def test_conditioning_without_labels_is_refused() -> None:
         Projection(0)
 
 
-LISTS = [
-    (kind, name)
+KINDS: list[Any] = [
+    kind
     for path in sorted(Path(str(networks)).parent.glob("[!_]*.py"))
     for kind in vars(import_module(f"gan.networks.{path.stem}")).values()
-    if isclass(kind) and kind.__module__ == f"gan.networks.{path.stem}"
+    if isclass(kind) and kind.__module__ == f"gan.networks.{path.stem}" and not isabstract(kind)
+]
+GENERATORS = [kind for kind in KINDS if issubclass(kind, Generator)]
+SMALL: dict[str, Any] = {"width": 16, "style_dim": 8, "depth": 1, "capacity": 256, "most": 8}
+SMALL |= {"resample_filter": (1, 2, 1), "growth": Growth(32), "box": True, "epsilon": 1e-8}
+
+
+@pytest.mark.parametrize("kind", GENERATORS, ids=lambda kind: kind.__name__)
+def test_every_generator_makes_images(kind: type[nn.Module]) -> None:
+    taken = signature(kind).parameters
+    given: dict[str, Any] = {k: v for k, v in SMALL.items() if k in taken}
+    if "hidden" in taken:
+        given["hidden"] = 8 if taken["hidden"].annotation is int else (8, 8)
+    for channels in (1, 3):
+        generator: nn.Module = kind(6, channels, 32, Projection(3), **given)
+        images = generator(torch.randn(4, 6), torch.arange(4) % 3)
+        assert images.shape == (4, channels, 32, 32)
+        assert images.std() > 0
+
+
+LISTS = [
+    (kind, name)
+    for kind in KINDS
     for name, parameter in signature(kind).parameters.items()
     if name in ("hidden", "units") and parameter.annotation == Sequence[int]
 ]  # networks with a list of widths, and the name of the list
