@@ -3,17 +3,21 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from hydra.utils import get_class
+
 from benchmarks import recipes
 from docs import gallery_rows
+from gan.algorithms.restoration import RestorationGame
+from gan.algorithms.translation import TranslationGame
 from gan.settings.composing import compose
 from gan.settings.groups import description, options, title
 
 EXPERIMENTS = "experiment"
-# What a model needs beside its name to be tried on small data.
-NEEDS = {
-    "data=unpaired": "data=unpaired data.a=mnist data.b=fashion_mnist",
-    "data=mnist task=inpaint": "data=mnist task=inpaint",
-}
+# The data of games on images: the first kind that a game is.
+NEEDS = (
+    (RestorationGame, "data=mnist task=inpaint"),
+    (TranslationGame, "data=unpaired data.a=mnist data.b=fashion_mnist"),
+)
 _HEADS = ("model", "paper", "game", "loss", "labels", "steps")
 
 
@@ -25,10 +29,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def needs(model: str) -> str:
     """Return the settings of data with which a model is tried on MNIST."""
-    on = str(recipes.published().get(model, {}).get("on", ""))
-    if "unpaired" in on:
-        return "data=unpaired data.a=mnist data.b=fashion_mnist"
-    return " ".join(["data=mnist", *(word for word in on.split() if word.startswith("task"))])
+    config = compose([f"model={model}", "data=mnist", "run_dir=run"])
+    kind = get_class(str(config.model._target_))
+    wanted = () if "_target_" in config.task else NEEDS  # a model may choose its task
+    return next((data for game, data in wanted if issubclass(kind, game)), "data=mnist")
 
 
 def command(model: str) -> str:
@@ -99,9 +103,9 @@ def overview() -> Iterator[str]:
     rows = []
     for model in options("model"):
         cells = recipes.cells(model)
-        game = cells["game"].partition("(")[0]
-        row = [f"[{model}]({model}.md)", title("model", model), f"`{game}`"]
-        rows.append([*row, f"`{cells['loss']}`", f"`{cells['labels']}`", cells["steps"]])
+        kinds = [f"`{cells[key].partition('(')[0]}`" for key in ("game", "loss", "labels")]
+        row = [f"[{model}]({model}.md)", title("model", model), *kinds, cells["steps"]]
+        rows.append(row)
     yield table(_HEADS, rows)
     yield "[Experiments](experiments.md) are recipes with their data. [All recipes](../recipes.md)."
     names = "\n".join(["experiments", *options("model")])

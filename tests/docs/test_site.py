@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import api_pages, gallery_rows, sources
+from docs import api_pages, gallery_rows, model_pages, sources
 from gan.settings.groups import options
 from tests.configs import ROOT
 
@@ -39,6 +39,19 @@ def test_rows_of_a_gallery(tmp_path: Path) -> None:
     assert first.strip == tmp_path / "strips" / "a.png"
     *_, row = gallery_rows.table([second]).splitlines()
     assert row.startswith("| svhn | ![mlp on svhn](strips/b.png) | 9 |  | 1.0 | 128 |")
+
+
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        ("dcgan", "data=mnist"),
+        ("srgan", "data=mnist"),  # chooses a task
+        ("pix2pix", "data=mnist task=inpaint"),
+        ("cut", "data=unpaired data.a=mnist data.b=fashion_mnist"),
+    ],
+)
+def test_commands_give_the_data_that_a_game_needs(model: str, data: str) -> None:
+    assert model_pages.command(model) == f"python train.py model={model} size=tiny {data}"
 
 
 def test_formulas_are_escaped_outside_of_code() -> None:
