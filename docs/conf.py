@@ -22,6 +22,7 @@ suppress_warnings = ["ref.python"]  # a name that several modules have
 
 # Docstrings are Google's, with single backticks for code.
 default_role = "literal"
+highlight_language = "text"
 autodoc_default_options = {"members": True, "show-inheritance": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

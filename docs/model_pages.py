@@ -9,11 +9,6 @@ from gan.settings.composing import compose
 from gan.settings.groups import description, options, title
 
 EXPERIMENTS = "experiment"
-# What a model needs beside its name to be tried on small data.
-NEEDS = {
-    "data=unpaired": "data=unpaired data.a=mnist data.b=fashion_mnist",
-    "data=mnist task=inpaint": "data=mnist task=inpaint",
-}
 _HEADS = ("model", "paper", "game", "loss", "labels", "steps")
 
 
@@ -23,17 +18,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines)
 
 
-def needs(model: str) -> str:
-    """Return the settings of data with which a model is tried on MNIST."""
-    on = str(recipes.published().get(model, {}).get("on", ""))
-    if "unpaired" in on:
-        return "data=unpaired data.a=mnist data.b=fashion_mnist"
-    return " ".join(["data=mnist", *(word for word in on.split() if word.startswith("task"))])
-
-
 def command(model: str) -> str:
-    """Return the command that trains a small copy of a model."""
-    return f"python train.py model={model} size=tiny {needs(model)}"
+    """Return the command that trains a small copy of a model; one on images chooses a task."""
+    return f"python train.py model={model} size=tiny data=mnist"
 
 
 def _recipe(model: str) -> str:
@@ -99,9 +86,9 @@ def overview() -> Iterator[str]:
     rows = []
     for model in options("model"):
         cells = recipes.cells(model)
-        game = cells["game"].partition("(")[0]
-        row = [f"[{model}]({model}.md)", title("model", model), f"`{game}`"]
-        rows.append([*row, f"`{cells['loss']}`", f"`{cells['labels']}`", cells["steps"]])
+        kinds = [f"`{cells[key].partition('(')[0]}`" for key in ("game", "loss", "labels")]
+        row = [f"[{model}]({model}.md)", title("model", model), *kinds, cells["steps"]]
+        rows.append(row)
     yield table(_HEADS, rows)
     yield "[Experiments](experiments.md) are recipes with their data. [All recipes](../recipes.md)."
     names = "\n".join(["experiments", *options("model")])

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from docs import api_pages, gallery_rows, sources
+from docs import api_pages, gallery_rows, model_pages, sources
+from gan.settings.commandline import CommandLine
 from gan.settings.groups import options
-from tests.configs import ROOT
+from gan.settings.validation import validate
+from tests.configs import ROOT, thinned
 
 GALLERY = """# Gallery
 
@@ -39,6 +41,12 @@ def test_rows_of_a_gallery(tmp_path: Path) -> None:
     assert first.strip == tmp_path / "strips" / "a.png"
     *_, row = gallery_rows.table([second]).splitlines()
     assert row.startswith("| svhn | ![mlp on svhn](strips/b.png) | 9 |  | 1.0 | 128 |")
+
+
+@pytest.mark.parametrize("model", thinned(options("model"), 10))
+def test_commands_of_the_models_compose(model: str) -> None:
+    line = CommandLine(model_pages.command(model).split()[2:])
+    validate(line.compose([*line.arguments, "run_dir=run"]))
 
 
 def test_formulas_are_escaped_outside_of_code() -> None:
