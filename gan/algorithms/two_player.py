@@ -118,8 +118,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         self.register_load_state_dict_pre_hook(_load_earlier_version)  # type: ignore[no-untyped-call]
         self.clock, self.turn, self.log_due = Clock(), 0, True
         self.readings: Readings = {}
-        self.inherited: frozenset[str] = frozenset()
-        self.frozen_layers: list[nn.ModuleList] = []
+        self.inherited, self.frozen_layers = frozenset[str](), list[nn.ModuleList]()
         self._random: list[list[Tensor]] = []
         self.players = self._make_players(schedule or {}, clip_norm or {}, beta2 or {})
         self.active = self.players[0]
@@ -188,11 +187,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         Raises:
             InputError: if a discriminator has fewer, or none is trained.
         """
-        if not self.opponents:
+        if not self.trains_discriminator:
             raise InputError(
                 f"freeze.discriminator={count}: this run trains no discriminator: leave it out"
             )
-        trained = self.opponents[0].network.modules()
+        trained = self.players[1].network.modules()
         layers = [m.layers_from_image() for m in trained if isinstance(m, Discriminator)]
         most = min(map(len, layers), default=0)
         if not 0 < count <= most:
@@ -227,6 +226,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def opponents(self) -> list[Player]:
         """Return the players that are updated in this step before the generator."""
         return self.players[1:]
+
+    @property
+    def trains_discriminator(self) -> bool:
+        """Return whether a discriminator is trained, at some time of training."""
+        return len(self.players) > 1
 
     def own_share(self, values: Tensor) -> Tensor:
         """Return this device's rows of values that were drawn for the batch of all devices."""

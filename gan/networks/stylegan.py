@@ -202,7 +202,7 @@ class StyleGANDiscriminator(Discriminator, Growing):
         self.head.replace_linear(EqualisedLinear)
 
     def layers_from_image(self) -> list[nn.ModuleList]:
-        """Return the layers on images of all resolutions as one, the blocks, and the last layers."""
+        """Return the layers on images of all resolutions as one, then the blocks and the last."""
         layers = [self.from_image, *([block] for block in reversed(self.blocks)), [self.last]]
         return [nn.ModuleList(layer) for layer in layers]
 
