@@ -95,6 +95,11 @@ class TranslationGame(TwoPlayerGame[PairBatch]):
         return self.loss.adversarial
 
     @property
+    def trains_discriminator(self) -> bool:
+        """Return whether the loss has an adversarial term."""
+        return self.loss.adversarial and super().trains_discriminator
+
+    @property
     def opponents(self) -> list[Player]:
         """Return the discriminators' player, unless there is no adversarial term."""
         return super().opponents if self.has_adversary else []

@@ -108,18 +108,16 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.optimizer = optimizer
-        self.averaging = averaging or NoAveraging()
+        self.optimizer, self.averaging = optimizer, averaging or NoAveraging()
         self._averages: list[tuple[nn.Module, nn.Module]] = []
         self.averaged = self.average(generator)
-        self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
-        self.nan_to_num = nan_to_num
+        self.n_critic, self.accumulate = n_critic, accumulate
+        self.seed, self.nan_to_num = seed, nan_to_num
         self.register_buffer("nonfinite", torch.zeros(2, dtype=torch.int64))
         self.register_load_state_dict_pre_hook(_load_earlier_version)  # type: ignore[no-untyped-call]
         self.clock, self.turn, self.log_due = Clock(), 0, True
         self.readings: Readings = {}
-        self.inherited: frozenset[str] = frozenset()
-        self.frozen_layers: list[nn.ModuleList] = []
+        self.inherited, self.frozen_layers = frozenset[str](), list[nn.ModuleList]()
         self._random: list[list[Tensor]] = []
         self.players = self._make_players(schedule or {}, clip_norm or {}, beta2 or {})
         self.active = self.players[0]
@@ -188,11 +186,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         Raises:
             InputError: if a discriminator has fewer, or none is trained.
         """
-        if not self.opponents:
+        if not self.trains_discriminator:
             raise InputError(
                 f"freeze.discriminator={count}: this run trains no discriminator: leave it out"
             )
-        trained = self.opponents[0].network.modules()
+        trained = self.players[1].network.modules()
         layers = [m.layers_from_image() for m in trained if isinstance(m, Discriminator)]
         most = min(map(len, layers), default=0)
         if not 0 < count <= most:
@@ -227,6 +225,11 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
     def opponents(self) -> list[Player]:
         """Return the players that are updated in this step before the generator."""
         return self.players[1:]
+
+    @property
+    def trains_discriminator(self) -> bool:
+        """Return whether a discriminator is trained, at some time of training."""
+        return len(self.players) > 1
 
     def own_share(self, values: Tensor) -> Tensor:
         """Return this device's rows of values that were drawn for the batch of all devices."""

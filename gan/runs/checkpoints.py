@@ -71,7 +71,7 @@ def read(path: Path) -> Content:
     if not isinstance(content, dict) or not content.keys() >= _PARTS:
         raise InputError(f"{path} is a checkpoint of another program: name a run of this one")
     with _named(path):
-        check(content["state_dict"], dict, "state_dict")
+        check(content["state_dict"], dict[str, Any], "state_dict")
         check(content["clock"], ClockState, "clock")
         check(content.get("identity"), Settings(), "identity")
     return current_version(content)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gan import records
 from gan.algorithms.two_player import TwoPlayerGame
-from gan.archives import Dense
+from gan.archives import Dense, is_dense
 from gan.errors import InputError
 from gan.files import open_file
 from gan.runs import checkpoints, weights
@@ -26,6 +26,7 @@ _INSTEAD = {
     **{"averaged": "generator", "averaged_encoder": "encoder"},  # an export has averages alone
     **{"classifier": "discriminator", "discriminator": "classifier"},
 }
+_LABELS = "entry."  # the layer of a generator that takes the label
 _SHOWN = 3  # tensors that are named of a network
 _DIGITS = 12  # of a hash that are shown
 
@@ -113,7 +114,7 @@ def _take(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> Shar
         found = tensors.get(name)
         if found is None:
             left[name] = "is absent there"
-        elif found.shape != value.shape:
+        elif type(found) is Tensor and is_dense(found) and found.shape != value.shape:
             left[name] = f"is {tuple(found.shape)} there and {tuple(value.shape)} here"
         else:
             fault = Dense(value, torch.isfinite).fault(found)
@@ -125,15 +126,17 @@ def _take(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> Shar
 
 
 def _check(path: str, game: TwoPlayerGame[Any], shares: Mapping[str, Share]) -> None:
-    """Refuse a source whose generator shares no weights with that of a game."""
+    """Refuse a source whose generator shares no weights with that of a game.
+
+    Biases and gains, and the embeddings of labels, fit by chance.
+    """
     own, left = game.generator.state_dict(), shares["generator"].left
-    if any(value.ndim > 1 for name, value in own.items() if name not in left):
-        return
-    first, reason = next(item for item in left.items() if own[item[0]].ndim > 1)
-    raise InputError(
-        f"init={path}: none of its weights fits this generator ({first} {reason}): choose model "
-        "and size of the source"
-    )
+    names = [n for n, value in own.items() if value.ndim > 1 and not n.startswith(_LABELS)]
+    if names and left.keys() >= set(names):
+        raise InputError(
+            f"init={path}: none of its weights fits this generator ({names[0]} {left[names[0]]}): "
+            "choose model and size of the source"
+        )
 
 
 def _inherit(game: TwoPlayerGame[Any], config: DictConfig) -> Origin:
@@ -233,4 +236,5 @@ def _frozen(game: TwoPlayerGame[Any]) -> list[str]:
         return []
     kinds = ", ".join(type(next(iter(layer))).__name__ for layer in layers)
     count = sum(weight.numel() for layer in layers for weight in layer.parameters())
-    return [f"frozen: {len(layers)} layers of the discriminator, {count:,} parameters ({kinds})"]
+    what = f"{len(layers)} layer{'s' * (len(layers) != 1)} of the discriminator"
+    return [f"frozen: {what}, {count:,} parameters ({kinds})"]

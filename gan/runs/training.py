@@ -275,20 +275,29 @@ def _measured_at_the_end(
     return found | metrics_on_test(config, game, metrics, stop)
 
 
+def _times(callbacks: list[Callback]) -> dict[str, float]:
+    """Return the entries of the results on the time of training and measuring."""
+    telemetry, stopwatch = _first(callbacks, Telemetry), _first(callbacks, Stopwatch)
+    metrics = _first(callbacks, MetricsCallback)
+    return {
+        "seconds_measuring": metrics.seconds if metrics else 0.0,
+        "images_per_second": telemetry.rate if telemetry else float("nan"),
+        "seconds": stopwatch.seconds if stopwatch else 0.0,
+    }
+
+
 def results(
     callbacks: list[Callback], game: TwoPlayerGame, config: DictConfig, started: float
 ) -> Results:
     """Return the results of a finished run; ``started`` is when, by ``time.monotonic()``."""
-    metrics, telemetry = _first(callbacks, MetricsCallback), _first(callbacks, Telemetry)
-    stopwatch, stop = _first(callbacks, Stopwatch), _first(callbacks, EarlyStopping)
+    metrics, stop = _first(callbacks, MetricsCallback), _first(callbacks, EarlyStopping)
     measured = _measured_at_the_end(config, game, metrics, stop or EarlyStopping())
     return Results(
         run=str(config.run_dir),
         name=config.name,
         steps=game.clock.step,
         images=game.clock.images,
-        images_per_second=telemetry.rate if telemetry else float("nan"),
-        seconds=stopwatch.seconds if stopwatch else 0.0,
+        **_times(callbacks),
         seed=config.seed,
         monitor=metrics.monitor if metrics else None,
         final=metrics.last if metrics else {},
@@ -301,7 +310,6 @@ def results(
         commit=commit(),
         hardware=hardware(game.device),
         higher_is_better=metrics is not None and metrics.higher_is_better,
-        seconds_measuring=metrics.seconds if metrics else 0.0,
         seconds_total=time.monotonic() - started,
         parameters=parameters(game),
         init=initialisation.read_origin(Path(config.run_dir)),

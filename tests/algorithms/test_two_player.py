@@ -312,6 +312,23 @@ def test_per_sample_penalties_refuse_batch_normalisation(regularizer: Regularize
         convolutional(regularizers={"penalty": regularizer})
 
 
+def test_frozen_layers_of_the_discriminator_stay_bit_for_bit() -> None:
+    game = convolutional(n_critic=2, accumulate=2)
+    for layer in (m for m in game.discriminator.modules() if isinstance(m, nn.Conv2d)):
+        spectral_norm(layer)
+    game.freeze_discriminator(2)
+    before, fixed = state(game.discriminator), set[str]()
+    for name, value in game.discriminator.state_dict(keep_vars=True).items():
+        held = [v for f in game.frozen_layers for v in f.state_dict(keep_vars=True).values()]
+        fixed |= {name} if any(value is v for v in held) else set()
+    assert {f"layers.3.{name}" for name in ("running_mean", "weight")} < fixed
+    assert "layers.0.parametrizations.weight.0._u" in fixed
+    play(game, large_images, steps=2)
+    after = state(game.discriminator)
+    assert {name for name in after if torch.equal(before[name], after[name])} == fixed
+    assert all(weight.requires_grad for weight in game.discriminator.parameters())
+
+
 def test_frozen_restores_the_flags() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     network[0].bias.requires_grad_(False)

@@ -111,3 +111,24 @@ def test_the_updates_see_fakes_in_disguise() -> None:
     x, z = torch.randn(6, 1, 1, 1).double(), torch.randn(6, 1).double()
     loss = players.generator_loss(LatentBatch(x, None, z, torch.rand(6)))["adversarial"]
     assert loss.item() == pytest.approx(-(z + 0.5).square().mean().item(), rel=1e-9)
+
+
+def test_frozen_layers_are_not_unrolled() -> None:
+    torch.manual_seed(0)
+    game = UnrolledGAN(
+        MLPGenerator(2, 1, 4, Unconditional(), hidden=(4,)),
+        MLPDiscriminator(1, 4, Unconditional(), units=(3,), pieces=2, dropout=0.0),
+        loss=Wasserstein(),
+        prior=Gaussian(2),
+        optimizer={"generator": SGD, "discriminator": SGD},
+        unroll=3,
+        unroll_lr=0.5,
+    ).double()
+    game.freeze_discriminator(1)
+    real, fake = torch.randn(2, 5, 1, 4, 4, dtype=torch.float64)
+    logits, h = game.discriminate_fakes(fake, LatentBatch(real, None, fake, fake))
+    # of a linear head on fixed features, each update adds eta times the difference of the means
+    h_real, head = game.discriminator.features(real), game.discriminator.head.linear
+    moved = head.weight + 3 * 0.5 * (h_real.mean(0) - h.mean(0))
+    assert torch.equal(h, game.discriminator.features(fake))
+    assert torch.allclose(logits, (h @ moved.T + head.bias).squeeze(1), rtol=1e-12)
