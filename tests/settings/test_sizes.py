@@ -22,7 +22,7 @@ from tests.configs import ROOT, options, thinned
 SIZES = ("paper", "small", "tiny")
 # Parameters of generator and discriminator on CIFAR-10.
 PAPER = {
-    "acgan": (1331715, 704715),
+    "acgan": (1109991, 704715),
     "ali": (921475, 12790209),
     "bigan": (4299776, 4250625),
     "biggan": (9416196, 2415170),
