@@ -24,7 +24,7 @@ _WITHIN |= {f"../{path}": f"{page}.md" for page, path in INCLUDED.items()}
 _CODE = re.compile(r"(`+[^`]+`+)")
 _FORMULA = re.compile(r"\||(?<=[( ])\*(?=\w+[,)])")  # a norm, or unpacked names
 # What annotations name and this site does not hold, and exceptions of Python.
-FOREIGN = [("py:(class|obj|data)", r".*"), ("py:exc", r"\w+")]
+FOREIGN = [("py:(class|obj|data)", r".*"), ("py:exc", r"(gr\.)?\w+")]
 
 
 def write_pages(docs: Path) -> None:

@@ -10,7 +10,7 @@ class PatchProjector(nn.Module):
     """An MLP of two layers for each of the maps from which patches are taken.
 
     Args:
-        channels: of each map; those of :meth:`gan.networks.cyclegan.ResNetTranslator.taps`.
+        channels: of each map; those of ``ResNetTranslator.taps``.
         dim: size of a projection.
     """
 

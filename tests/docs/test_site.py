@@ -76,7 +76,7 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for model in options("model"):
         assert (tmp_path / "html" / "models" / f"{model}.html").exists()
-    assert "(64, 1, 16, 16)" in _text(tmp_path / "html" / "notebook.html")
+    assert "[64, 1, 16, 16]" in _text(tmp_path / "html" / "notebook.html")
 
 
 def _text(page: Path) -> str:
