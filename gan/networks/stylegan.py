@@ -203,8 +203,8 @@ class StyleGANDiscriminator(Discriminator, Growing):
 
     def layers_from_image(self) -> list[nn.ModuleList]:
         """Return the layers on images of all resolutions as one, then the blocks and the last."""
-        layers = [self.from_image, *([block] for block in reversed(self.blocks)), [self.last]]
-        return [nn.ModuleList(layer) for layer in layers]
+        blocks = [nn.ModuleList([block]) for block in [*self.blocks][::-1]]
+        return [self.from_image, *blocks, nn.ModuleList([self.last])]
 
     def body(self, x: Tensor) -> Tensor:
         """Return features (B, F) of images (B, C, H, W), downscaled to the present resolution."""
