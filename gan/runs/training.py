@@ -275,7 +275,7 @@ def _measured_at_the_end(
     return found | metrics_on_test(config, game, metrics, stop)
 
 
-def _times(callbacks: list[Callback]) -> dict[str, float]:
+def _times(callbacks: list[Callback]) -> dict[str, Any]:
     """Return the entries of the results on the time of training and measuring."""
     telemetry, stopwatch = _first(callbacks, Telemetry), _first(callbacks, Stopwatch)
     metrics = _first(callbacks, MetricsCallback)
