@@ -18,6 +18,7 @@ from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import Projection
 from gan.errors import InputError
 from gan.latents import Gaussian, Uniform
+from gan.layers.maxout import Maxout
 from gan.layers.norm import LayerNorm2d
 from gan.losses.base import AdversarialLoss
 from gan.losses.hinge import Hinge
@@ -273,3 +274,10 @@ def test_every_other_regularizer_composes(config: Compose) -> None:
             players = game(regularizers={name: regularizer})
             terms = (players.discriminator_loss(batch()), players.generator_loss(batch()))
             assert all(value.isfinite() for part in terms for value in part.values())
+
+
+def test_maxout_units_of_ali_are_of_two_pieces() -> None:
+    """Dumoulin et al., 2017, table of the networks."""
+    network = ALIDiscriminator(DIM, 1, SIDE, Unconditional(), width=4, hidden=8)
+    units = [m for m in network.modules() if isinstance(m, Maxout)]
+    assert [unit.pieces for unit in units] == [2] * 4

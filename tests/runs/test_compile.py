@@ -1,0 +1,40 @@
+"""Which networks of a run are compiled."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gan.errors import InputError
+from gan.runs.training import _compile
+from gan.settings.trust import build
+from tests.conftest import Compose
+
+
+def compiled(config: Compose, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> list[str]:
+    """Return the classes of the networks that are compiled."""
+    seen = list[str]()
+
+    def note(function: Any, **options: Any) -> Any:
+        assert options == {"options": {"fallback_random": True}}
+        seen.append(type(function.__self__).__name__)
+        return function
+
+    def note_module(self: nn.Module, **options: Any) -> None:
+        seen.append(type(self).__name__)
+
+    monkeypatch.setattr(torch, "compile", note)
+    monkeypatch.setattr(nn.Module, "compile", note_module)
+    _compile(build(config("size=tiny", "data=digits", *overrides).model))
+    return seen
+
+
+def test_all_networks_without_spectral_normalisation(
+    config: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = ["DCGANGenerator", "DCGANGenerator", "DCGANDiscriminator"]
+    assert compiled(config, monkeypatch, "model=dcgan") == every
+    assert compiled(config, monkeypatch, "model=sngan") == ["ResNetGenerator"] * 2
+    with pytest.raises(InputError, match="all networks of this model have spectral"):
+        compiled(config, monkeypatch, "model=sagan", "model.generator.width=4")
