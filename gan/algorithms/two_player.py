@@ -108,8 +108,7 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
-        self.optimizer = optimizer
-        self.averaging = averaging or NoAveraging()
+        self.optimizer, self.averaging = optimizer, averaging or NoAveraging()
         self._averages: list[tuple[nn.Module, nn.Module]] = []
         self.averaged = self.average(generator)
         self.n_critic, self.accumulate, self.seed = n_critic, accumulate, seed
