@@ -162,6 +162,7 @@ def test_an_average_starts_from_the_average_of_a_run(config: Compose, source: Pa
         assert all(torch.equal(value, before[f"{name}.{key}"]) for key, value in own.items())
 
 
+@pytest.mark.slow
 def test_both_start_from_the_average_of_an_export(
     config: Compose, source: Path, exports: Callable[[str], Path]
 ) -> None:
@@ -264,6 +265,7 @@ def test_numbers_that_are_not_finite_are_refused(
         started(config(*DCGAN, "conditioning=projection", f"init={run}"))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_without_its_source(shell: Shell, tmp_path: Path) -> None:  # noqa: F811
     first, second = tmp_path / "first", tmp_path / "second"
     assert shell.train(*KEPT, "steps=2", f"hydra.run.dir={first}") == 0
