@@ -74,8 +74,8 @@ class UpBlock(nn.Module):
         """
         first, second = self.norms
         widen, refine = self.branch
-        h = widen(relu(first(x, condition), inplace=True))
-        h = refine(relu(second(h, condition), inplace=True))
+        h = widen(relu(first(x, condition)))
+        h = refine(relu(second(h, condition)))
         # 1x1 convolution before upsampling: same result, lower cost
         mixed: Tensor = h + self.upsample(self.skip(x))
         return mixed
@@ -110,7 +110,7 @@ class DownBlock(nn.Module):
             entry,
             Conv3x3(before, after),
             norm(after),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
             PooledConv2d(after, after) if down else Conv3x3(after, after),
         )
         self.skip = nn.Conv2d(before, after, 1) if down or before != after else nn.Identity()

@@ -192,7 +192,12 @@ def ddp(tmp_path: Path, *given: str) -> tuple[Path, Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("n_critic", [1, 2])
 def test_two_processes_equal_one(tmp_path: Path, n_critic: int) -> None:
-    still = ["model.discriminator.dropout=0", "steps=3", f"n_critic={n_critic}"]
+    still = [
+        "experiment=mlp_2014",
+        "model.discriminator.dropout=0",
+        "steps=3",
+        f"n_critic={n_critic}",
+    ]
     recipe = "backbone.training"
     metrics = [
         "backbone=domain",

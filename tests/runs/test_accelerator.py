@@ -150,7 +150,7 @@ def test_tasks_without_a_device_are_refused(
 
 
 PLAYERS = ["model.generator.hidden=[16]", "model.discriminator.units=[8]"]
-RUN = ["train.py", "model=mlp", *PLAYERS, "model.discriminator.dropout=0", "data=digits"]
+RUN = ["train.py", "experiment=mlp_2014", *PLAYERS, "model.discriminator.dropout=0", "data=digits"]
 RUN += ["metrics=[]", "batch_size=8", "steps=6", "accelerator=ddp_cpu"]
 
 

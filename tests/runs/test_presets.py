@@ -37,7 +37,8 @@ pytestmark = [
 STEPS, BATCH = 4, 8
 RESNET = ["model=sngan", "size=tiny", "model.generator.width=8", "model.discriminator.width=8"]
 RESNET += ["n_critic=1", "schedule=constant"]
-MLP = ["model=mlp", "size=tiny", "model.discriminator.dropout=0"]  # compiled within seconds
+# compiled within seconds
+MLP = ["experiment=mlp_2014", "size=tiny", "model.discriminator.dropout=0"]
 SHARED = ["data=digits", f"batch_size={BATCH}", "optimizer=sgd", "callbacks=[checkpoints]"]
 SHARED += ["optimizer.generator.lr=0.01", "optimizer.discriminator.lr=0.01", "doctor=null"]
 SWITCHES = ("fold", "winograd", "checkpoint")

@@ -129,7 +129,12 @@ def test_a_preempted_job_goes_on_exactly(
     assert board == dict.fromkeys("0123", "finished")
 
 
-PAIR = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "metrics=[]"]
+PAIR = [
+    "experiment=mlp_2014",
+    "model.generator.hidden=[16]",
+    "model.discriminator.units=[8]",
+    "metrics=[]",
+]
 PAIR += ["data=digits", "batch_size=8", "steps=6", "model.discriminator.dropout=0", "seed=3"]
 TASKS = ["hydra.launcher.tasks_per_node=2", "hydra.launcher.cpus_per_task=1"]
 TASKS += ["hydra.launcher.mem_gb=2"]
