@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from lightning_utilities.core.rank_zero import rank_zero_only
 from omegaconf import OmegaConf
 
 from gan.commands.train import train
@@ -112,6 +113,8 @@ def srun_of(monkeypatch: pytest.MonkeyPatch, **changed: int) -> None:
     monkeypatch.setenv("SLURM_STEP_NODELIST", "gpu[07-08]")
     for name in ("MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK", "TORCHELASTIC_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
+    # Lightning sets it for the process, and loggers of later tests read it
+    monkeypatch.setattr(rank_zero_only, "rank", 0, raising=False)
 
 
 def test_processes_of_srun_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
