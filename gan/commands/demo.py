@@ -39,9 +39,9 @@ def demo(options: DemoOptions) -> None:
     check_run(options.run, options.checkpoint, options.allow_targets)
     from gan.demo.model import Model
     from gan.devices import find_device
-    from gan.runs.folder import Run
+    from gan.runs.folder import open_run
 
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     with tempfile.TemporaryDirectory(prefix="ganymede-demo-") as folder:
         _prepare_gradio(folder)
         from gan.demo.page import build_page, panels_of, serve

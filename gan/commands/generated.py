@@ -68,10 +68,10 @@ def open_generated(options: GeneratedOptions) -> "tuple[Run, Generated]":
     """
     from gan.devices import find_device
     from gan.runs.checkpoints import load_game
-    from gan.runs.folder import Run, names_of
+    from gan.runs.folder import names_of, open_run
     from gan.runs.generated import generated
 
-    run = Run(options.run, options.allow_targets)
+    run = open_run(options.run, options.allow_targets)
     game = load_game(run, *names_of(options.checkpoint)).to(find_device(options.device))
     data = run.data(options.data_root)
     return run, generated(game, data, options.seed, options.direction)

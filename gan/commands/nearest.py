@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gan.metrics.feature_space import FeatureSpace
     from gan.runs.generated import Generated
 
-_OTHER = {"train": "test", "test": "train", "validation": "test"}
 _UNSEEN = 1000  # images of the other split, at most
 
 
@@ -115,9 +114,10 @@ def _unseen_distances(
     """Return the distances (m,) of images of the other split to their nearest, if there is one."""
     from gan.backbones.dataset import has_split
     from gan.metrics.distances import nearest as nearest_rows
+    from gan.metrics.evaluation import OTHER
     from gan.runs.generated import real_batches, real_indices
 
-    other = _OTHER[options.split]
+    other = OTHER[options.split]
     if not has_split(images.real, other):
         return None
     indices = real_indices(images.real, other, _UNSEEN, options.seed)

@@ -25,7 +25,7 @@ def answering(function: Callable[P, Result]) -> Callable[P, Result]:
                 return function(*values, **named)
         except gr.Error:
             raise
-        except Exception as error:
+        except Exception as error:  # what is no refusal is raised again
             line = explain(error)
             if line is None:
                 raise

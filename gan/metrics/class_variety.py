@@ -4,13 +4,9 @@ import math
 
 from torch import Tensor
 
-from gan.backbones.base import Backbone
-from gan.backbones.dataset import ImageDataset
-from gan.errors import InputError
 from gan.metrics.distances import nearest
-from gan.metrics.feature_metric import FeatureSetMetric
 from gan.metrics.neighbours import overlap, subsample
-from gan.metrics.within_classes import labels_missing, within_classes
+from gan.metrics.within_classes import WithinClasses
 
 
 def spacing(pool: Tensor) -> float:
@@ -18,7 +14,7 @@ def spacing(pool: Tensor) -> float:
     return float(nearest(pool, pool, 2)[0][:, 1].double().mean())
 
 
-class ClassVariety(FeatureSetMetric):
+class ClassVariety(WithinClasses):
     """Variety and coverage within each class, by the labels that fakes were conditioned on.
 
     Key "class_variety/3" is the mean distance of a fake of class 3 to the nearest other fake of
@@ -38,38 +34,14 @@ class ClassVariety(FeatureSetMetric):
         InputError: fewer than one neighbour.
     """
 
+    name = "class_variety"
     ranking = ("class_variety", "class_coverage")
     higher_is_better = True
 
     def __init__(self, k: int = 5) -> None:
-        super().__init__()
-        if k < 1:
-            raise InputError(f"class variety: k={k} must be 1 or more")
-        self.k = k
+        super().__init__(k)
 
-    def stamp(self) -> dict[str, str | int | float]:
-        """Return the number of neighbours."""
-        return {"class_coverage_k": self.k}
-
-    def incompatibility(
-        self, backbone: Backbone, dataset: ImageDataset, labelled: bool
-    ) -> str | None:
-        """Require labels on both sides."""
-        return labels_missing(dataset, labelled)
-
-    def compute(self) -> dict[str, float]:
-        """Return the values of every class with enough images, and their means.
-
-        Raises:
-            InputError: there is no such class.
-        """
-        rows = {
-            y: self._values(*sides) for y, *sides in within_classes(self, self.k, "class_variety")
-        }
-        means = {key: sum(row[key] for row in rows.values()) / len(rows) for key in self.ranking}
-        return means | {f"{key}/{y}": row[key] for y, row in rows.items() for key in self.ranking}
-
-    def _values(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
+    def values_of_class(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
         """Return the values of one class from features (N, F) and (M, F)."""
         count = min(len(fakes), len(reals))
         fakes, reals = subsample(fakes, count), subsample(reals, count)

@@ -1,7 +1,6 @@
 """Evaluation of generated images against one split of a data set."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ log = logging.getLogger(__name__)
 TEST, VALIDATION = "test", "validation"
 OTHER = {"train": TEST, TEST: "train", VALIDATION: TEST}
 WITHOUT_FLOAT64 = {"mps"}
-BATCH_SIZES = defaultdict(lambda: 100, cuda=500)  # images per batch, by kind of device
 SEED = "sample_seed"  # key of a stamp
 
 
@@ -47,7 +45,7 @@ class Evaluation:
         cache: folder of the statistics of real images.
         split: of the real images, "train", "test" or "validation"; by default validation where
             there is one, else train.
-        batch_size: images per batch of the backbone; by default 100, and 500 on a GPU.
+        batch_size: images per batch of the generator and of the backbone.
         monitor: name, in the `ranking` of a metric, of the value by which the best checkpoint is
             chosen; None chooses none.
         min_fakes: smallest accepted `num_fakes`.
@@ -70,7 +68,7 @@ class Evaluation:
         num_fakes: int,
         cache: str,
         split: str | None = None,
-        batch_size: int | None = None,
+        batch_size: int = 100,
         monitor: str | None = "fid",
         min_fakes: int = 1000,
         bfloat16: bool = False,
@@ -78,8 +76,7 @@ class Evaluation:
         backbone.in_bfloat16 = bfloat16
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.model_metrics = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric)}
-        self.every, self.num_fakes, self._batch_size = every, num_fakes, batch_size
-        self.batch_size = batch_size or BATCH_SIZES["cpu"]
+        self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
         self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
         self.prefix, self.extras = backbone.name, frozenset[str]()
         self.monitor = f"{self.prefix}/{monitor}"
@@ -96,11 +93,10 @@ class Evaluation:
 
     def _check_numbers(self) -> None:
         """Refuse numbers out of range."""
-        size = self._batch_size
-        if self.min_fakes < 2 or self.every < 0 or (size is not None and size < 1):
+        if self.min_fakes < 2 or self.every < 0 or self.batch_size < 1:
             raise InputError(
                 f"evaluation.min_fakes={self.min_fakes} must be 2 or more, evaluation.every="
-                f"{self.every} 0 or more, evaluation.batch_size={size} 1 or more"
+                f"{self.every} 0 or more, evaluation.batch_size={self.batch_size} 1 or more"
             )
         if self.num_fakes < self.min_fakes:
             raise InputError(
@@ -183,7 +179,6 @@ class Evaluation:
                 "features would take longer: set it to false"
             )
         self._dataset, self._device = dataset, device
-        self.batch_size = self._batch_size or BATCH_SIZES[device.type]
         self._split = self.split_of(dataset)
         splits = self._splits(dataset)
         for name, reason in self._incompatibilities(dataset, labelled).items():

@@ -5,13 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from gan.backbones.base import Backbone
-from gan.backbones.dataset import ImageDataset
-from gan.errors import InputError
-from gan.metrics.feature_metric import FeatureSetMetric
 from gan.metrics.frechet import distance_from_root, moments, root
 from gan.metrics.neighbours import overlap, subsample
-from gan.metrics.within_classes import labels_missing, within_classes
+from gan.metrics.within_classes import WithinClasses
 
 
 def frechet_of(x: Tensor, y: Tensor) -> Tensor:
@@ -36,7 +32,7 @@ def _factor(pool: Tensor) -> Tensor:
     return centred.T / math.sqrt(len(pool) - 1)
 
 
-class PerClass(FeatureSetMetric):
+class PerClass(WithinClasses):
     """FID, precision and recall within each class, by the labels that fakes were conditioned on.
 
     Keys "intra_fid/3", "precision/3" and "recall/3" for class 3, and "intra_fid", the mean of the
@@ -52,38 +48,15 @@ class PerClass(FeatureSetMetric):
         InputError: fewer than one neighbour.
     """
 
+    name = "per_class"
     ranking = ("intra_fid",)
     per_class = ("intra_fid", "precision", "recall")
     higher_is_better = False
 
     def __init__(self, k: int = 3) -> None:
-        super().__init__()
-        if k < 1:
-            raise InputError(f"per class: k={k} must be 1 or more")
-        self.k = k
+        super().__init__(k)
 
-    def stamp(self) -> dict[str, str | int | float]:
-        """Return the number of neighbours."""
-        return {"per_class_k": self.k}
-
-    def incompatibility(
-        self, backbone: Backbone, dataset: ImageDataset, labelled: bool
-    ) -> str | None:
-        """Require labels on both sides."""
-        return labels_missing(dataset, labelled)
-
-    def compute(self) -> dict[str, float]:
-        """Return the values of every class with enough images.
-
-        Raises:
-            InputError: there is no such class.
-        """
-        rows = {y: self._values(*sides) for y, *sides in within_classes(self, self.k, "per_class")}
-        values = {f"{key}/{label}": v for label, row in rows.items() for key, v in row.items()}
-        mean = sum(row["intra_fid"] for row in rows.values()) / len(rows)
-        return {"intra_fid": mean} | values
-
-    def _values(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
+    def values_of_class(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
         """Return the values of one class from features (N, F) and (M, F)."""
         count = min(len(fakes), len(reals))
         shared = overlap(subsample(fakes, count), subsample(reals, count), self.k, self.k)

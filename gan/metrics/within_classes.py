@@ -1,11 +1,13 @@
-"""Features of generated and real images class by class."""
+"""Metrics within classes: features of generated and real images class by class."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from torch import Tensor
 
-from gan.backbones.base import NO_LABEL
+from gan.backbones.base import NO_LABEL, Backbone
 from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
 from gan.metrics.feature_metric import FeatureSetMetric, Role
@@ -13,39 +15,63 @@ from gan.metrics.feature_metric import FeatureSetMetric, Role
 log = logging.getLogger(__name__)
 
 
-def labels_missing(dataset: ImageDataset, labelled: bool) -> str | None:
-    """Return why images cannot be compared class by class, or None.
+class WithinClasses(FeatureSetMetric):
+    """A metric within each class, by the labels that fakes were conditioned on.
 
     Args:
-        dataset: of the real images.
-        labelled: whether the fakes have labels.
-    """
-    if not dataset.num_classes:
-        return f"{dataset.name} has no labels"
-    return None if labelled else "the generated images have no labels, as of an unconditional model"
+        k: neighbours of an image; classes of no more images on one side are left out.
 
-
-def within_classes(metric: FeatureSetMetric, k: int, name: str) -> list[tuple[int, Tensor, Tensor]]:
-    """Return label, fakes (N, F) and real images (M, F) of every class with more than k of both.
-
-    The others are left out, with a warning.
-
-    Args:
-        metric: that holds the features.
-        k: neighbours that each image needs.
+    Attributes:
         name: of the metric.
 
     Raises:
-        InputError: there is no such class.
+        InputError: fewer than one neighbour.
     """
-    found = [(y, f, r) for y, f, r in _classes(metric) if _enough(name, y, f, r, k)]
-    if not found:
-        raise InputError(
-            f"no class has {k + 1} labelled images both generated and real: generate with a "
-            f"conditional model of labelled data and raise evaluation.num_fakes, or leave {name} "
-            "out"
-        )
-    return found
+
+    name: ClassVar[str]
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        if k < 1:
+            raise InputError(f"{self.name}: k={k} must be 1 or more")
+        self.k = k
+
+    @abstractmethod
+    def values_of_class(self, fakes: Tensor, reals: Tensor) -> dict[str, float]:
+        """Return the values of one class from features (N, F) and (M, F)."""
+
+    def stamp(self) -> dict[str, str | int | float]:
+        """Return the number of neighbours."""
+        return {f"{self.name}_k": self.k}
+
+    def incompatibility(
+        self, backbone: Backbone, dataset: ImageDataset, labelled: bool
+    ) -> str | None:
+        """Require labels on both sides."""
+        if not dataset.num_classes:
+            return f"{dataset.name} has no labels"
+        if not labelled:
+            return "the generated images have no labels, as of an unconditional model"
+        return None
+
+    def compute(self) -> dict[str, float]:
+        """Return the values of every class with enough images, and the means that rank models.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        sides = [(y, f, r) for y, f, r in _classes(self) if _enough(self.name, y, f, r, self.k)]
+        if not sides:
+            raise InputError(
+                f"no class has {self.k + 1} labelled images both generated and real: generate with "
+                "a conditional model of labelled data and raise evaluation.num_fakes, or leave "
+                f"{self.name} out"
+            )
+        rows = {label: self.values_of_class(fakes, reals) for label, fakes, reals in sides}
+        means = {key: sum(row[key] for row in rows.values()) / len(rows) for key in self.ranking}
+        return means | {
+            f"{key}/{y}": value for y, row in rows.items() for key, value in row.items()
+        }
 
 
 def _classes(metric: FeatureSetMetric) -> Iterator[tuple[int, Tensor, Tensor]]:

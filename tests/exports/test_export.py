@@ -73,6 +73,16 @@ def test_commands_take_an_export(run: Path, exported: Path, tmp_path: Path) -> N
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
+def test_images_of_an_export_beside_real_ones(run: Path, exported: Path, tmp_path: Path) -> None:
+    found = []
+    for folder in (run, exported):
+        out = tmp_path / f"{folder.name}.png"
+        given = ["pixels=true", "n=3", "k=2", "checkpoint=last", f"out={out}"]
+        dispatch(["nearest", f"run={folder}", *given])
+        found.append(json.loads(out.with_suffix(".json").read_text())["indices"])
+    assert found[0] == found[1]
+
+
 def test_the_folder_is_ready_for_a_hub(run: Path, exported: Path) -> None:
     names = {path.name for path in exported.iterdir()}
     hub = {"README.md", "config.json", "model.safetensors", "samples.png"}

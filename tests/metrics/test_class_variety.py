@@ -78,7 +78,7 @@ def test_what_it_needs() -> None:
     dataset = tiny_dataset()
     assert ClassVariety().incompatibility(Corners(), dataset, labelled=True) is None
     assert "unconditional" in str(ClassVariety().incompatibility(Corners(), dataset, False))
-    assert ClassVariety(4).stamp() == {"class_coverage_k": 4}
+    assert ClassVariety(4).stamp() == {"class_variety_k": 4}
     with pytest.raises(InputError, match="k=0"):
         ClassVariety(0)
     with pytest.raises(InputError, match="leave class_variety out"):

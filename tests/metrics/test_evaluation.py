@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from gan.errors import InputError
-from gan.metrics.evaluation import BATCH_SIZES, Evaluation, protocol
+from gan.metrics.evaluation import Evaluation, protocol
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.feature_pass import Batch
 from gan.metrics.frechet import FrechetDistance
@@ -273,15 +273,3 @@ def test_bfloat16_on_a_processor_without(
     result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), min_fakes=2, bfloat16=True)
     with pytest.raises(InputError, match="bfloat16=true: this CPU has no instructions"):
         result.prepare(dataset, torch.device("cpu"))
-
-
-def test_the_batch_of_a_device(tmp_path: Path, dataset: TinyDataset) -> None:
-    fid = {"fid": FrechetDistance()}
-    for given, expected in ((None, 7), (3, 3)):
-        result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), None, given, min_fakes=2)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(BATCH_SIZES, "cpu", 7)
-            result.prepare(dataset, torch.device("cpu"))
-        assert result.batch_size == expected
-    with pytest.raises(InputError, match="batch_size=0 1 or more"):
-        Evaluation(Corners(), fid, 0, 10, str(tmp_path), None, 0, min_fakes=2)
