@@ -24,7 +24,7 @@ demo: install ## train a DCGAN on scikit-learn's digits: one to two minutes on t
 	$(BIN)/python train.py experiment=digits
 	@echo 'Type next: $(BIN)/python train.py data=mnist    # DCGAN on MNIST, 2,000 steps'
 
-docs: install ## build the site, docs/_build/html: five minutes
+docs: install ## build the site, docs/_build/html: three minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -W --keep-going -n -b html docs docs/_build/html
 
 test: install ## run the fast tests
