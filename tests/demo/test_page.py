@@ -130,7 +130,12 @@ class Visit:
         self.page.wait_for_selector("div[role=tabpanel] .image-frame img:visible")
 
     def refusal(self) -> str:
-        return self.page.locator(".toast-body").first.inner_text()
+        """Return the refusal that is shown, and close it."""
+        shown = self.page.locator(".toast-body").first
+        text = shown.inner_text()
+        self.page.locator(".toast-close").first.click()
+        shown.wait_for(state="detached")
+        return text
 
 
 @pytest.fixture
@@ -241,13 +246,13 @@ def test_uploads(visit: Visit, title: str, button: str, tmp_path: Path) -> None:
     visit.open(title)
     visit.press(button)
     assert "Upload a picture first" in visit.refusal()
-    visit.page.locator(".toast-close").first.click()
     Image.new("RGB", (50, 31), (10, 200, 30)).save(tmp_path / "good.png")
     (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:60])
     visit.upload(tmp_path / "broken.png")
     visit.press(button)
-    assert "broken.png" in visit.refusal()
-    assert str(tmp_path) not in visit.refusal()
+    refused = visit.refusal()
+    assert "broken.png" in refused
+    assert str(tmp_path) not in refused
     visit.page.locator("div[role=tabpanel]:visible button[aria-label*='lear']").first.click()
     visit.upload(tmp_path / "good.png")
     visit.press(button)
