@@ -1,7 +1,7 @@
-"""The defaults of constructors and commands, and the values of ``conf/``, as text by place.
+"""The defaults of functions and commands, named numbers, and the values of ``conf/``, by place.
 
-A run folder stores the settings of a run and not the defaults of constructors: one that changes
-also changes what a stored run is. ``python -m tests.golden.defaults`` stores the values anew and
+A run folder stores the settings of a run and not the defaults of functions, nor the numbers that
+modules name: one that changes also changes what a stored run is. ``python -m tests.golden.defaults`` stores the values anew and
 prints what differs.
 """
 
@@ -33,25 +33,57 @@ def _of_function(node: ast.FunctionDef) -> Iterator[tuple[str, str]]:
 
 
 def _of_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Yield the fields of a class that have values, and the defaults of its constructor."""
+    """Yield the fields of a class that have values, and the defaults of its functions."""
     for part in node.body:
         match part:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, ast.unparse(value)
             case ast.FunctionDef(name="__init__"):
                 yield from _of_function(part)
+            case ast.FunctionDef(name=function):
+                yield from ((f"{function} {name}", value) for name, value in _of_function(part))
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Return whether an expression holds numbers and signs alone."""
+    parts = (
+        ast.Constant,
+        ast.Tuple,
+        ast.List,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.operator,
+        ast.unaryop,
+        ast.Load,
+    )
+    return all(isinstance(n, parts) for n in ast.walk(node)) and not any(
+        isinstance(n, ast.Constant) and not isinstance(n.value, int | float) for n in ast.walk(node)
+    )
+
+
+def _of_module(node: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Yield what a statement of a module defines: a class, a function or a named number."""
+    match node:
+        case ast.ClassDef(name=name):
+            yield from ((f".{name} {key}", value) for key, value in _of_class(node))
+        case ast.FunctionDef(name=name):
+            yield from ((f".{name} {key}", value) for key, value in _of_function(node))
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+        ) if _is_number(value):
+            yield f" {name}", ast.unparse(value)
 
 
 @functools.cache
-def of_classes() -> Defaults:
-    """Return the defaults of all public classes, such as ``"gan.clock.Clock step": "0"``."""
+def of_modules() -> Defaults:
+    """Return the defaults and named numbers, such as ``"gan.clock.Clock step": "0"``."""
     return {
-        f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}.{node.name} {name}": value
+        f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}{name}": value
         for package in PACKAGES
         for path in sorted((ROOT / package).rglob("*.py"))
         for node in ast.parse(path.read_bytes()).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-        for name, value in _of_class(node)
+        for name, value in _of_module(node)
     }
 
 
@@ -88,6 +120,6 @@ def differences(old: Defaults, new: Defaults) -> list[str]:
 
 
 if __name__ == "__main__":
-    now = {**of_classes(), **of_files()}
+    now = {**of_modules(), **of_files()}
     print("\n".join(differences(stored() if FILE.exists() else {}, now)))
     FILE.write_text(json.dumps(now, indent=0, sort_keys=True) + "\n")
