@@ -28,7 +28,12 @@ WHEN = {"stylegan": 0.084, "r3gan": 0.04, "r3gan_cifar10": 0.04, "r3gan_stackedm
 WHEN |= {"srgan": 0.5}  # part of the run that is over, where a schedule or a fade-in is under way
 LATER = 0.75
 # augmented in 32 bits
-IN_32_BITS = {"augment/ada", "experiment/r3gan_cifar10", "experiment/stylegan2_cifar10"}
+IN_32_BITS = {
+    "augment/ada",
+    "augment/ada_rising",
+    "experiment/r3gan_cifar10",
+    "experiment/stylegan2_cifar10",
+}
 MODEL = {
     "srgan": ["model.perceptual=null"],
     "cut": ["model.patches=64"],
