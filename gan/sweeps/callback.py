@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, read_write
 
+from gan.errors import DIVERGED
 from gan.sweeps.job import State
 from gan.sweeps.leaderboard import Leaderboard
 from gan.sweeps.signals import FORWARDER
@@ -42,7 +43,8 @@ def write_leaderboard() -> Iterator[None]:
     """Write the leaderboard of the sweep that runs inside, if one does, however it ends.
 
     Raises:
-        SystemExit: with status 1 if a job failed, 75 if the sweep was preempted, 130 after Ctrl-C.
+        SystemExit: with status 1 if a job failed, 3 if every job diverged, 75 if the sweep was
+            preempted, 130 after Ctrl-C.
     """
     Sweep.folder = None
     try:
@@ -56,5 +58,8 @@ def write_leaderboard() -> Iterator[None]:
             board.show()
     if received is not None:
         raise SystemExit(status)
-    if board is not None and any(row.outcome.state == State.FAILED for row in board.rows):
+    states = {row.outcome.state for row in board.rows} if board is not None else set[State]()
+    if State.FAILED in states:
         sys.exit(1)
+    if states == {State.DIVERGED}:
+        sys.exit(DIVERGED)

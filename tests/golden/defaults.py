@@ -1,8 +1,8 @@
 """The defaults of functions and commands, named numbers, and the values of ``conf/``, by place.
 
 A run folder stores the settings of a run and not the defaults of functions, nor the numbers that
-modules name: one that changes also changes what a stored run is. ``python -m tests.golden.defaults`` stores the values anew and
-prints what differs.
+modules name: one that changes also changes what a stored run is.
+``python -m tests.golden.defaults`` stores the values anew and prints what differs.
 """
 
 import ast

@@ -77,16 +77,32 @@ def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
         dispatch(["leaderboard", f"sweep={tmp_path}"])
 
 
+def status(sweep: Path) -> object:
+    """Return the exit status of a sweep of that folder."""
+    try:
+        with write_leaderboard():
+            Sweep.folder = sweep
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
 @pytest.mark.parametrize("state", State)
 def test_the_status_of_a_sweep(state: State, tmp_path: Path) -> None:
     """1 where a job failed; that one diverged or was pruned is an outcome of a search."""
     folder(tmp_path, "loss=hinge", "steps=10", "seed=0", **fid(5.0))
     folder(tmp_path, "loss=wgan", "steps=10", "seed=0", state=state)
-    status: object = 0
-    try:
-        with write_leaderboard():
-            Sweep.folder = tmp_path
-    except SystemExit as end:
-        status = end.code
-    assert status == (1 if state == State.FAILED else 0)
+    assert status(tmp_path) == (1 if state == State.FAILED else 0)
     assert len(table(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [(["diverged", "diverged"], 3), (["diverged", "failed"], 1), (["diverged", "pruned"], 0)],
+)
+def test_the_status_of_a_sweep_without_a_result(
+    states: list[str], expected: int, tmp_path: Path
+) -> None:
+    for loss, state in zip(("loss=hinge", "loss=wgan"), states, strict=True):
+        folder(tmp_path, loss, "steps=10", "seed=0", state=State(state))
+    assert status(tmp_path) == expected
