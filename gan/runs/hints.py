@@ -26,18 +26,29 @@ def program() -> str:
 SAMPLE = ("sample", "n=64")
 
 
-def next_commands(run: Path, change: str, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> list[str]:
+def next_commands(
+    run: Path,
+    change: str,
+    uses: Sequence[tuple[str, str]] = (SAMPLE,),
+    allowed: Sequence[str] = (),
+) -> list[str]:
     """Return commands that use a run, or start others.
 
     Args:
         run: its folder.
         change: setting with which it can be continued, such as "steps=4000".
         uses: commands on such a run, each with its settings besides the run.
+        allowed: packages of classes that the run names, besides this project's.
     """
     ganymede, folder = program(), _relative(run.absolute())
+    packages = shlex.quote(f"allow_targets=[{','.join(allowed)}]")
+    trust = f" {packages}" if allowed else ""
     return [
-        *(f"{ganymede} {name} {shlex.quote(f'run={folder}')} {given}" for name, given in uses),
-        f"{ganymede} train {shlex.quote(f'resume={folder}')} {change}",
+        *(
+            f"{ganymede} {name} {shlex.quote(f'run={folder}')} {given}{trust}"
+            for name, given in uses
+        ),
+        f"{ganymede} train {shlex.quote(f'resume={folder}')} {change}{trust}",
         f"{ganymede} models",
         f"{ganymede} train -m model=dcgan,mlp seed=0,1",
     ]

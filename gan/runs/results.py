@@ -128,12 +128,18 @@ class Results:
         """Return the seconds that the command took."""
         return self.seconds if self.seconds_total is None else self.seconds_total
 
-    def show(self, planned: int = 0, uses: Sequence[tuple[str, str]] = (SAMPLE,)) -> None:
+    def show(
+        self,
+        planned: int = 0,
+        uses: Sequence[tuple[str, str]] = (SAMPLE,),
+        allowed: Sequence[str] = (),
+    ) -> None:
         """Print the metrics, where samples and run folder are, and commands to go on with.
 
         Args:
             planned: steps of the run, if it was stopped before.
             uses: commands on such a run; see :func:`~gan.runs.hints.next_commands`.
+            allowed: packages of classes that the run names, besides this project's.
         """
         console = Console(highlight=False)
         console.print(self._summary(), soft_wrap=True)
@@ -145,8 +151,9 @@ class Results:
         if pictures:
             console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
         console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
-        commands = "\n            ".join(next_commands(Path(self.run), self._more(planned), uses))
-        console.print(f"next:       {commands}", markup=False, soft_wrap=True)
+        commands = next_commands(Path(self.run), self._more(planned), uses, allowed)
+        lines = "\n            ".join(commands)
+        console.print(f"next:       {lines}", markup=False, soft_wrap=True)
 
     def _more(self, planned: int) -> str:
         """Return the setting with which the run goes on."""

@@ -367,5 +367,6 @@ def _fit(config: DictConfig, resumed: Resumption) -> Results:
     done = results(callbacks, game, config, started)
     if trainer.is_global_zero:
         done.save()
-        done.show(config.steps, first_commands(game, bool(config.get("task"))))
+        uses = first_commands(game, bool(config.get("task")))
+        done.show(config.steps, uses, allowed)
     return done

@@ -73,6 +73,13 @@ def test_without_metrics_there_is_a_line_and_no_table(
     ]
 
 
+def test_the_next_commands_trust_the_same_packages(tmp_path: Path) -> None:
+    sample, more, *others = hints.next_commands(tmp_path, "steps=2", allowed=["mine", "theirs"])
+    assert sample.endswith(" n=64 'allow_targets=[mine,theirs]'")
+    assert more.endswith(" steps=2 'allow_targets=[mine,theirs]'")
+    assert not any("allow_targets" in line for line in others)
+
+
 def test_the_program_is_that_of_this_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
