@@ -78,8 +78,8 @@ class Doctor(StepCallback):
     in its folder, or returns to its best checkpoint. A gradient that is not finite appears in the
     losses of the next step.
 
-    Warnings (mode collapse, dead discriminator, exploding logits) go to the log and, as alerts, to
-    the loggers that accept them. A warning is repeated only after its symptom has disappeared.
+    Warnings (the symptoms of :mod:`gan.callbacks.symptoms`) go to the log and, as alerts, to the
+    loggers that accept them. A warning is repeated only after its symptom has disappeared.
 
     Acts before the metrics.
 

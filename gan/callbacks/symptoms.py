@@ -99,7 +99,7 @@ class ClassCollapse(Symptom):
         "regularizers=[r1] with critic_norm=none"
     )
 
-    def __init__(self, least: float = 0.3, rounds: int = 5) -> None:
+    def __init__(self, least: float = 0.3, rounds: int = 2) -> None:
         self.least, self.rounds = least, rounds
 
     def detect(self, history: History) -> str | None:
@@ -136,6 +136,34 @@ class DeadDiscriminator(Symptom):
         return f"its loss was below {self.loss:g} in the last {self.checks} checks"
 
 
+class ConstantDiscriminator(Symptom):
+    """The discriminator gives real and fake images the same logit, as when its ReLUs are all 0.
+
+    Args:
+        gap: distance of the mean logits that counts as none.
+        share: the same, as a share of the mean logit of real images.
+        checks: in a row.
+    """
+
+    name = "constant discriminator"
+    remedy = "a lower optimizer.discriminator.lr, a wider discriminator, or n_critic=2 or more"
+
+    def __init__(self, gap: float = 0.01, share: float = 0.02, checks: int = 5) -> None:
+        self.gap, self.share, self.checks = gap, share, checks
+
+    def detect(self, history: History) -> str | None:
+        """Return the bound that the latest distances of the mean logits are below."""
+        latest = history.readings[-self.checks :]
+        logits = [(r.get("logits/real", math.nan), r.get("logits/fake", math.nan)) for r in latest]
+        bounds = [min(self.gap, self.share * abs(real)) for real, _ in logits]
+        found = [
+            abs(real - fake) < bound for (real, fake), bound in zip(logits, bounds, strict=True)
+        ]
+        if len(found) < self.checks or not all(found):
+            return None
+        return f"real and fake images had equal mean logits in the last {self.checks} checks"
+
+
 class ExplodingLogits(Symptom):
     """The discriminator's logits diverge.
 
@@ -155,7 +183,13 @@ class ExplodingLogits(Symptom):
         return f"the mean logit is {latest:.4g}" if latest > self.bound else None
 
 
-SYMPTOMS = (ModeCollapse, ClassCollapse, DeadDiscriminator, ExplodingLogits)
+SYMPTOMS = (
+    ModeCollapse,
+    ClassCollapse,
+    DeadDiscriminator,
+    ConstantDiscriminator,
+    ExplodingLogits,
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.doctor import Doctor, class_spacing, mean_distance, some_of_each_class
 from gan.callbacks.symptoms import (
     ClassCollapse,
+    ConstantDiscriminator,
     DeadDiscriminator,
     ExplodingLogits,
     History,
@@ -304,8 +305,8 @@ def test_equally_many_images_of_the_first_classes() -> None:
 @pytest.mark.parametrize(
     ("diversity", "variety", "found"),
     [
-        ([0.1] * 5, [], False),
-        ([0.1] * 6, [], True),
+        ([0.1] * 2, [], False),
+        ([0.1] * 3, [], True),
         ([0.9] * 6, [0.1] * 6, True),
         ([0.9] * 6, [0.5] * 6, False),
     ],
@@ -313,6 +314,23 @@ def test_equally_many_images_of_the_first_classes() -> None:
 def test_collapse_within_classes(diversity: list[float], variety: list[float], found: bool) -> None:
     history = History(class_diversity=diversity, class_variety=variety)
     assert (ClassCollapse().detect(history) is not None) == found
+
+
+@pytest.mark.parametrize(
+    ("logits", "found"),
+    [
+        ([(-0.0764, -0.0763)] * 5, True),
+        ([(-0.0764, -0.0763)] * 4, False),
+        ([(0.3, 0.1), *[(-0.0764, -0.0763)] * 4], False),
+        ([(0.010, 0.013)] * 5, False),  # small logits, as of a critic with clipped weights
+        ([(50.0, 50.5)] * 5, False),  # a large offset, as of a Wasserstein critic
+        ([(math.nan, math.nan)] * 5, False),
+    ],
+)
+def test_equal_logits_of_real_and_fake(logits: list[tuple[float, float]], found: bool) -> None:
+    history = History([{"logits/real": real, "logits/fake": fake} for real, fake in logits])
+    assert (ConstantDiscriminator().detect(history) is not None) == found
+    assert ConstantDiscriminator().detect(History([{"loss": 1.0}] * 9)) is None
 
 
 class OneOfEach(GAN):
