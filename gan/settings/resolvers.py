@@ -53,7 +53,8 @@ def by_size(paper: Any, small: Any, tiny: Any, *, _root_: DictConfig) -> Any:
     values = {"paper": paper, "small": small, "tiny": tiny}
     if _root_.size not in values:
         raise InputError(f"size={_root_.size}: give one of {', '.join(values)}")
-    return values[_root_.size]
+    value = values[_root_.size]
+    return OmegaConf.create(value) if isinstance(value, list) else value
 
 
 def register() -> None:
