@@ -18,7 +18,7 @@ class Noise(Stage):
     def forward(self, images: Tensor, p: Tensor) -> Tensor:
         """Return images with noise; see :class:`Stage`."""
         strength = self.sampler(images, p).normal(0.1).abs()[:, None, None, None]
-        return images + strength.to(images.dtype) * torch.randn_like(images)
+        return images + strength * torch.randn_like(images)
 
 
 class Cutout(Stage):

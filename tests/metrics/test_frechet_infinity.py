@@ -99,3 +99,7 @@ def test_numbers_out_of_range(points: int, least: float) -> None:
 def test_two_fakes_are_refused(count: int) -> None:
     with pytest.raises(InputError, match=f"more than {count} generated"):
         measured(FrechetInfinity(), torch.rand(count, 3), real=torch.rand(9, 3))
+
+
+def test_three_fakes_are_measured() -> None:
+    assert measured(FrechetInfinity(points=2), torch.rand(3, 3), real=torch.rand(9, 3))
