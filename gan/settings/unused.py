@@ -1,4 +1,4 @@
-"""Settings that were typed and that nothing in a run uses."""
+"""Settings that nothing in a run uses: those that were typed are refused, a recipe's dropped."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,11 +6,12 @@ from functools import cache
 from typing import Any
 
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan.errors import InputError
 from gan.settings.groups import CONF, defaults
 from gan.settings.overrides import key_of, typed
+from gan.settings.schema import MANY
 
 # Nodes that training reads, whatever others refer to them.
 _READ = (
@@ -52,6 +53,27 @@ def used(config: DictConfig) -> set[str]:
             found.add(name)
             waiting += [n for text in _texts(content.get(name)) for n in _REFERENCE.findall(text)]
     return found
+
+
+def drop_unchosen(config: DictConfig, overrides: Iterable[Override]) -> None:
+    """Drop what a recipe sets of penalties, metrics, callbacks and loggers that are not chosen.
+
+    What was typed of them stays, to be refused by :func:`~gan.settings.validation.validate`.
+
+    Args:
+        config: composed and not resolved.
+        overrides: that were typed.
+    """
+    given = {".".join(key_of(override).split(".")[:2]) for override in overrides}
+    for group in MANY:
+        node = config.get(group)
+        for name in [*node] if isinstance(node, DictConfig) else []:
+            plain = not OmegaConf.is_interpolation(node, name)
+            member = node[name] if plain else None
+            chosen = not isinstance(member, DictConfig) or "_target_" in member
+            if not chosen and f"{group}.{name}" not in given:
+                with open_dict(node):
+                    del node[name]
 
 
 def refuse_unused(config: DictConfig, overrides: Iterable[Override]) -> None:

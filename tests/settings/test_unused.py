@@ -4,7 +4,8 @@ import pytest
 
 from gan.errors import InputError
 from gan.settings.commandline import CommandLine
-from gan.settings.unused import refuse_unused, used
+from gan.settings.unused import drop_unchosen, refuse_unused, used
+from gan.sweeps.checks import check_sweep
 
 
 def checked(*arguments: str) -> None:
@@ -63,3 +64,31 @@ def test_nodes_that_others_refer_to_are_used() -> None:
     found = used(line.compose(line.arguments))
     assert {"loss", "task", "critic_norm", "schedule", "backbone", "size"} <= found
     assert not found & {"prior", "conditioning", "label_dim"}
+
+
+@pytest.mark.parametrize(
+    ("given", "node", "left"),
+    [
+        ("experiment=ring loss=hinge", "regularizers", []),
+        ("experiment=ring loss=hinge regularizers=[r1]", "regularizers", ["r1"]),
+        ("experiment=ring loss=wgan_gp", "regularizers", ["gradient_penalty"]),
+        ("model=stylegan2 regularizers=[path_length]", "regularizers", ["path_length"]),
+        ("model=r3gan loss=hinge regularizers=[lecam]", "regularizers", ["lecam"]),
+        ("experiment=grid callbacks=[progress]", "callbacks", ["progress"]),
+        ("callbacks=[] callbacks.samples.rows=2", "callbacks", ["samples"]),  # refused later
+    ],
+)
+def test_what_a_recipe_sets_of_a_member_that_is_not_chosen_is_dropped(
+    given: str, node: str, left: list[str]
+) -> None:
+    line = CommandLine([*given.split(), "hydra.run.dir=run"])
+    config = line.compose(line.arguments)
+    drop_unchosen(config, line.parsed)
+    assert sorted(config[node]) == left
+
+
+def test_a_sweep_over_losses_of_a_recipe_with_a_penalty_starts() -> None:
+    given = ["-m", "experiment=ring", "loss=wgan_gp,hinge", "callbacks=[],[checkpoints]"]
+    check_sweep(CommandLine(given))
+    with pytest.raises(InputError, match=r"regularizers\.r1 is not chosen"):
+        check_sweep(CommandLine([*given, "regularizers.r1.gamma=1"]))
