@@ -38,41 +38,43 @@ def _of_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
         match part:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, ast.unparse(value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_plain(value):
+                yield name, ast.unparse(value)
             case ast.FunctionDef(name="__init__"):
                 yield from _of_function(part)
             case ast.FunctionDef(name=function):
                 yield from ((f"{function} {name}", value) for name, value in _of_function(part))
 
 
-def _is_number(node: ast.expr) -> bool:
-    """Return whether an expression holds numbers and signs alone."""
-    parts = (
-        ast.Constant,
-        ast.Tuple,
-        ast.List,
-        ast.BinOp,
-        ast.UnaryOp,
-        ast.operator,
-        ast.unaryop,
-        ast.Load,
-    )
-    return all(isinstance(n, parts) for n in ast.walk(node)) and not any(
-        isinstance(n, ast.Constant) and not isinstance(n.value, int | float) for n in ast.walk(node)
-    )
+def _of_decorators(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield the arguments of decorators, such as ``"@dataclass": "frozen=True"``."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call):
+            arguments = ast.unparse(decorator).removeprefix(name := ast.unparse(decorator.func))
+            yield f"@{name}", arguments
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Return whether an expression has numbers, and no text, comprehension or function."""
+    parts = (ast.JoinedStr, ast.comprehension, ast.Lambda)
+    inner = [*ast.walk(node)]
+    values = [n.value for n in inner if isinstance(n, ast.Constant)]
+    numbers = any(isinstance(value, int | float) for value in values)
+    return numbers and not any(isinstance(n, parts) for n in inner)
 
 
 def _of_module(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    """Yield what a statement of a module defines: a class, a function or a named number."""
+    """Yield what a statement of a module defines: a class, a function or named numbers."""
     match node:
         case ast.ClassDef(name=name):
-            yield from ((f".{name} {key}", value) for key, value in _of_class(node))
+            own = [*_of_decorators(node), *_of_class(node)]
+            yield from ((f".{name} {key}", value) for key, value in own)
         case ast.FunctionDef(name=name):
             yield from ((f".{name} {key}", value) for key, value in _of_function(node))
-        case (
-            ast.Assign(targets=[ast.Name(id=name)], value=value)
-            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-        ) if _is_number(value):
-            yield f" {name}", ast.unparse(value)
+        case ast.Assign(targets=[target], value=value) if _is_plain(value):
+            yield f" {ast.unparse(target)}", ast.unparse(value)
+        case ast.AnnAssign(target=target, value=ast.expr() as value) if _is_plain(value):
+            yield f" {ast.unparse(target)}", ast.unparse(value)
 
 
 @functools.cache
