@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.algorithms.infogan import InfoGAN
+from gan.algorithms.interfaces import CodeInference
 from gan.algorithms.player import frozen
 from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
@@ -126,6 +127,13 @@ def test_the_codes_of_images() -> None:
         players.eval()
         (three, four), mean = players.posterior(players.discriminator.features(images))
     torch.testing.assert_close(codes, torch.cat([three.softmax(1), four.softmax(1), mean], 1))
+
+
+def test_the_network_of_an_export_infers_the_same_codes() -> None:
+    players, images = game().eval(), batch(CODES(12)).real
+    with torch.no_grad():
+        codes = CodeInference(players.discriminator, players.posterior)(images)
+    torch.testing.assert_close(codes, players.encode(images))
 
 
 def test_a_prior_without_codes_and_packs_are_refused() -> None:

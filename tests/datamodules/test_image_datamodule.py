@@ -168,7 +168,8 @@ def test_wrong_properties_are_refused(
     ("changes", "message"),
     [
         ({"channels": 0}, "data.channels=0: must be at least 1"),
-        ({"batch_size": 0}, "batch_size=0: must be at least 1"),
+        ({"channels": 9}, "data.channels=9: must be at least 1 and at most 3$"),
+        ({"batch_size": 0}, "batch_size=0: must be at least 1$"),
         ({"n_critic": 0}, "n_critic=0: must be at least 1"),
         ({"seed": -1}, "seed=-1: must be at least 0"),
     ],

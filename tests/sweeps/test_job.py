@@ -1,5 +1,6 @@
 import json
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from gan.settings.resolvers import job_folder
 from gan.sweeps import job as jobs
 from gan.sweeps.checks import _check_machines
 from gan.sweeps.job import Job, Outcome, Share, State
-from gan.sweeps.signals import FORWARDER
+from gan.sweeps.signals import FORWARDER, SignalForwarder
 from tests.sweeps.launching import fid, results
 
 # A stand-in for training: it does what its first override says, in the folder of the job.
@@ -254,6 +256,27 @@ def test_what_the_sweep_is_told_the_job_is_told(
     finally:
         FORWARDER.restore()
         signal.signal(number, before)
+
+
+def test_workers_are_told_what_the_sweep_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    workers = [SimpleNamespace(pid=11), SimpleNamespace(pid=12)]
+    monkeypatch.setattr(multiprocessing, "active_children", lambda: workers)
+    monkeypatch.setattr(os, "kill", lambda *given: told.append(given))
+    forwarder = SignalForwarder()
+    forwarder._handle(signal.SIGTERM, None)
+    forwarder._handle(signal.SIGTERM, None)  # within a second
+    assert told == [(11, signal.SIGTERM), (12, signal.SIGTERM)]
+    assert (forwarder.received, forwarder.status) == (signal.SIGTERM, 75)
+
+
+def test_a_lock_lies_in_a_folder_that_it_makes(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / ".lock"
+    with Lock(path, FORWARDER.wait), Lock(tmp_path / "a" / "b" / "other", FORWARDER.wait):
+        other = Lock(path, FORWARDER.wait)
+        assert not other.acquire()
+        other.close()
+    assert path.exists()
 
 
 def test_the_reason_is_of_this_attempt(sweep: Path) -> None:
