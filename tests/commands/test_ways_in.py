@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gan.commands.main import dispatch
 from tests.configs import ROOT
 
 TINY = ["model=mlp", "model.generator.hidden=[16]", "model.discriminator.units=[8]", "metrics=[]"]
@@ -94,3 +95,14 @@ def test_an_installed_package_from_another_folder(installed: Path, tmp_path: Pat
     assert len(logs) == 2
     program = "import gan; print(gan.__file__)"
     assert start("-c", program, **where).startswith(str(installed))
+
+
+def test_own_packages_may_lie_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    dispatch(["--version"])
+    assert str(tmp_path) not in sys.path
+    dispatch(["--version", "allow_targets=[mine]"])
+    assert sys.path[-1] == str(tmp_path)

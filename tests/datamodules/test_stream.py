@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from datamodules.stream import IndexStream, keyed_generator
+from datamodules.stream import FLIP_ROWS, IndexStream, keyed_generator
 
 
 def batches(stream: IndexStream, batches: int) -> torch.Tensor:
@@ -25,6 +25,15 @@ def test_a_batch_does_not_depend_on_earlier_calls() -> None:
     forwards, backwards = IndexStream(50, 8, seed=3), IndexStream(50, 8, seed=3)
     expected = [forwards.batch(k).tolist() for k in range(25)]
     assert [backwards.batch(k).tolist() for k in reversed(range(25))] == expected[::-1]
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_any_epoch_may_be_the_first_that_is_read(k: int) -> None:
+    stream = IndexStream(7, 7, seed=3)
+    in_order = [stream.batch(number) for number in range(3)][k]
+    assert IndexStream(7, 7, seed=3).batch(k).equal(in_order)
+    flips = [stream.flips(block * FLIP_ROWS) for block in range(3)][k]
+    assert IndexStream(7, 7, seed=3).flips(k * FLIP_ROWS).equal(flips)
 
 
 def test_the_order_of_an_epoch_does_not_depend_on_the_batch_size() -> None:

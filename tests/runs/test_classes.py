@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from gan.errors import InputError
+from gan.runs import data
 from gan.runs.checkpoints import _class_names
 from gan.runs.classes import read_class_names
 from gan.runs.folder import Run
@@ -47,3 +48,7 @@ def test_names_are_those_of_the_classes_that_the_model_knows(
             _class_names(run, game(known))
     else:
         assert _class_names(run, game(known)).names == (names if known else ())
+
+
+def test_a_name_of_two_classes_has_the_number_of_each() -> None:
+    assert data._distinct(["cat", "dog", "cat", "owl"]) == ["cat (0)", "dog", "cat (2)", "owl"]
