@@ -79,15 +79,15 @@ def compare(options: EvaluateOptions) -> None:
             f"fake={options.fake}: {count} images, and values of fewer than {options.min_fakes} "
             f"are not reliable: add images, or min_fakes={count}"
         )
-    evaluation, console = make_evaluation(options, config, metrics, count), Console()
+    evaluation = make_evaluation(options, config, metrics, count)
     if options.metrics is None:
         for name, reason in evaluation.drop_incompatible(reals, labelled=False).items():
-            console.print(f"left out: {name}: {reason}", soft_wrap=True, markup=False)
+            print(f"left out: {name}: {reason}")
     result = _measure(options, evaluation, reals, fakes)
-    _show(result, console)
+    _show(result)
     if options.out is not None:
         records.write(Path(options.out), asdict(result))
-        console.print(f"written: {options.out}", markup=False, soft_wrap=True)
+        print(f"written: {options.out}")
 
 
 def _is_named(options: EvaluateOptions) -> bool:
@@ -198,9 +198,9 @@ def _measure(
     )
 
 
-def _show(result: Comparison, console: Console) -> None:
+def _show(result: Comparison) -> None:
     """Print a table of the values, and the protocol."""
     column = {name: Spread.of([value]) for name, value in result.values.items()}
-    console.print(value_table(f"against {result.real}", {result.fake: column}, result.baseline))
+    Console().print(value_table(f"against {result.real}", {result.fake: column}, result.baseline))
     line = protocol_line(result.protocol, result.stamp)
-    console.print(line, markup=False, soft_wrap=True)
+    print(line)

@@ -280,15 +280,14 @@ def _evaluate_translations(
     }
     evaluation = TranslationEvaluation(evaluations)
     assessment = TranslationAssessment(run.path, run.data(options.data_root), evaluation, device)
-    console = Console()
     for line in assessment.prepare(first, options.metrics is None):
-        console.print(f"left out: {line}", soft_wrap=True)
+        print(f"left out: {line}")
     records = assessment.references()
     records += [assessment.record(game.to(device), name) for name, game in games.items()]
     columns = {_head(record): spreads([record]) for record in records}
-    console.print(value_table("held-out sources", columns, evaluation.baseline()))
-    console.print(protocol_line(records[-1].protocol, records[-1].stamp), soft_wrap=True)
-    console.print(f"written: {assessment.records.path}", markup=False, soft_wrap=True)
+    Console().print(value_table("held-out sources", columns, evaluation.baseline()))
+    print(protocol_line(records[-1].protocol, records[-1].stamp))
+    print(f"written: {assessment.records.path}")
 
 
 def _head(record: Record) -> str:
@@ -308,15 +307,14 @@ def _evaluate(options: EvaluateOptions, run: Run, loaded: "Mapping[str, LatentGa
     """Print a table of the values of each checkpoint, and write evaluation.json in the run."""
     assessment = _assessment(run, options)
     games = {name: assessment.apply_sampling(game) for name, game in loaded.items()}
-    console = Console()
     first_game = next(iter(games.values()))
     for line in assessment.prepare(first_game, options.metrics is None):
-        console.print(f"left out: {line}", soft_wrap=True)
+        print(f"left out: {line}")
     results: dict[str, list[Record]] = {name: [] for name in games}
     for name, game in games.items():
         for seed in range(options.seeds):
             record = assessment.record(game, name, seed)
-            console.print(f"{name} seed {seed}: {record.seconds:.0f} s", soft_wrap=True)
+            print(f"{name} seed {seed}: {record.seconds:.0f} s")
             results[name].append(record)
     first = next(iter(results.values()))
     for table in (
@@ -324,10 +322,10 @@ def _evaluate(options: EvaluateOptions, run: Run, loaded: "Mapping[str, LatentGa
         _table(results, assessment.evaluation.baseline() or {}),
     ):
         if table is not None:
-            console.print(table)
+            Console().print(table)
     line = protocol_line(first[0].protocol, first[0].stamp)
-    console.print(line, markup=False, soft_wrap=True)
-    console.print(f"written: {assessment.evaluations.path}", markup=False, soft_wrap=True)
+    print(line)
+    print(f"written: {assessment.evaluations.path}")
 
 
 def protocol_line(protocol: str, stamp: Mapping[str, Any]) -> str:

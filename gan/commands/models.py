@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
@@ -138,13 +137,12 @@ def _show_all(data: str, parameters: bool) -> None:
     """Print the table of all models."""
     names = tqdm(options("model"), "models", leave=False, disable=None)
     rows = [_row(name, data, parameters) for name in names]
-    console = Console()
     _print([row for row, _ in rows])
     for (name, *_), reason in rows:
         if reason is not None:
-            console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+            print(f"{name}: {reason}")
     sizes = f"sizes of networks with data={data}" if parameters else "parameters=true adds sizes"
-    console.print(f"{sizes}; ganymede models model=NAME shows what a model composes with")
+    print(f"{sizes}; ganymede models model=NAME shows what a model composes with")
 
 
 def _composes(model: str, data: str, override: str) -> str:
@@ -168,13 +166,12 @@ def _show(model: str, data: str) -> None:
         answer = escape(_composes(model, data, composed.override(group, option)))
         table.add_row(group if group != before else "", option + own, answer)
         before = group
-    console = console_for(table)
-    console.print(f"{model}: {description('model', model)}", markup=False, highlight=False)
+    print(f"{model}: {description('model', model)}")
     row, reason = _row(model, data, parameters=True)
-    console.print(_line(row), markup=False, highlight=False)
-    console.print(table)
+    print(_line(row))
+    console_for(table).print(table)
     if reason is not None:
-        console.print(f"on data={data}: {reason}", markup=False, highlight=False)
+        print(f"on data={data}: {reason}")
 
 
 def models(given: ModelsOptions) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -148,13 +147,13 @@ def _table(rows: list[Entry], columns: list[Column]) -> Table:
     return table
 
 
-def _print(rows: list[Entry], columns: list[Column], console: Console) -> None:
+def _print(rows: list[Entry], columns: list[Column]) -> None:
     """Print the table, and a line on each protocol in it."""
     show(_table(_with_values(rows, columns), columns))
     used = {name for _, name in columns}
     stamps = {k: stamp for row in rows for k, stamp in row.stamps.items() if k in used}
     for line in _legend(stamps):
-        console.print(line, markup=False, soft_wrap=True)
+        print(line)
 
 
 def report(options: ReportOptions) -> None:
@@ -163,7 +162,7 @@ def report(options: ReportOptions) -> None:
     if options.out is not None and ending not in _WRITERS:
         raise InputError(f"out={options.out}: give a name that ends in {' or '.join(_WRITERS)}")
     runs = find_runs(options.runs)
-    (rows, faults), console = entries(runs), Console()
+    rows, faults = entries(runs)
     only_page = ending == ".html" and any(map(is_run, runs))  # it shows runs without metrics too
     if not rows and not only_page:
         raise InputError(
@@ -173,9 +172,9 @@ def report(options: ReportOptions) -> None:
             "folders, such as runs='runs/*/*'"
         )
     if rows:
-        _print(rows, _columns(rows, options.metrics), console)
+        _print(rows, _columns(rows, options.metrics))
     for fault in faults:
-        console.print(f"left out: {printable(fault)}", markup=False, soft_wrap=True)
+        print(f"left out: {printable(fault)}")
     if options.out is not None:
         _WRITERS[ending](Path(options.out), runs, options.metrics)
-        console.print(f"written: {options.out}", markup=False, soft_wrap=True)
+        print(f"written: {options.out}")

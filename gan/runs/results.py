@@ -141,19 +141,18 @@ class Results:
             uses: commands on such a run; see :func:`~gan.runs.hints.next_commands`.
             allowed: packages of classes that the run names, besides this project's.
         """
-        console = Console(highlight=False)
-        console.print(self._summary(), soft_wrap=True)
+        print(self._summary())
         if self.stopped is not None:
-            console.print(f"stopped:    {self.stopped}", markup=False, soft_wrap=True)
+            print(f"stopped:    {self.stopped}")
         if self.final:
-            console.print(self._table())
+            Console(highlight=False).print(self._table())
         pictures = sorted((Path(self.run) / "samples").glob("*.png"))
         if pictures:
-            console.print(f"samples:    {pictures[-1]}", markup=False, soft_wrap=True)
-        console.print(f"run folder: {self.run}", markup=False, soft_wrap=True)
+            print(f"samples:    {pictures[-1]}")
+        print(f"run folder: {self.run}")
         commands = next_commands(Path(self.run), self._more(planned), uses, allowed)
         lines = "\n            ".join(commands)
-        console.print(f"next:       {lines}", markup=False, soft_wrap=True)
+        print(f"next:       {lines}")
 
     def _more(self, planned: int) -> str:
         """Return the setting with which the run goes on."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column as Heading
 from rich.table import Table
@@ -148,15 +147,13 @@ class Leaderboard:
                 f"{len(finished)} of {len(group)}",
                 *("" if spread is None else str(spread) for spread in spreads),
             )
-        console = Console()
-        title = f"{self.folder}: mean ± deviation over seeds"
-        console.print(title, markup=False, highlight=False, soft_wrap=True)
+        print(f"{self.folder}: mean ± deviation over seeds")
         show(table)
         for row in (row for group in self.groups for row in group):
             if row.outcome.state != State.FINISHED:
                 line = f"{row.outcome.state}: {self._description(row)}: {row.outcome.reason or ''}"
-                console.print(line.rstrip(": "), markup=False, highlight=False, soft_wrap=True)
-        console.print(f"written: {self.path}", markup=False, soft_wrap=True)
+                print(line.rstrip(": "))
+        print(f"written: {self.path}")
 
     def _description(self, row: Row) -> str:
         """Return the settings by which a job differs from the others."""
