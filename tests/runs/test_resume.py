@@ -12,7 +12,10 @@ from omegaconf import OmegaConf
 
 import gan
 from gan.commands.main import main
+from gan.errors import InputError
 from gan.runs.folder import Run
+from gan.runs.resume import _apply_value
+from gan.settings.overrides import parse
 from tests.configs import thinned
 
 pytestmark = pytest.mark.xdist_group("resume")
@@ -327,3 +330,12 @@ def test_a_run_of_a_machine_with_more_cores(shell: Shell, tmp_path: Path) -> Non
     assert shell.train(f"resume={run}", "steps=2") == 2
     assert "accelerator.devices=999999: this machine has" in shell.err
     assert shell.train(f"resume={run}", "steps=2", "accelerator=auto") == 0, shell.err
+
+
+def test_a_value_is_removed_where_it_is() -> None:
+    config = OmegaConf.create({"trainer": {"max_time": "1h", "profiler": "simple"}, "name": "a"})
+    for text in ("~trainer.max_time", "~name"):
+        _apply_value(config, *parse([text]))
+    assert config == {"trainer": {"profiler": "simple"}}
+    with pytest.raises(InputError, match=r"~trainer\.depth: the run has no trainer\.depth"):
+        _apply_value(config, *parse(["~trainer.depth"]))
