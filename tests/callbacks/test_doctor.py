@@ -235,6 +235,8 @@ def test_dead_discriminator() -> None:
 def test_exploding_logits() -> None:
     assert ExplodingLogits().detect(repeated(1, logits__fake=-2000.0)) is not None
     assert ExplodingLogits().detect(repeated(1, logits__fake=-20.0)) is None
+    recovered = History([{"logits/fake": -2000.0}, {"logits/fake": -20.0}])
+    assert ExplodingLogits().detect(recovered) is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What the panels of a page answer, without a browser."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,21 +16,9 @@ from gan.algorithms.styles import mix, truncate, truncating
 from gan.algorithms.traversal import traverse
 from gan.backbones.pixels import to_uint8
 from gan.demo.model import Model, as_grid
-from gan.settings.composing import compose
-from gan.settings.trust import build
+from tests.demo.kinds import FILE, KINDS, SIDE, components, model_of
 
 gr = pytest.importorskip("gradio", reason="the page needs gradio")
-SIDE = 8
-GIVEN = ["data=digits", f"data.resolution={SIDE}", "size=tiny", "run_dir=run"]
-NARROW = ["model.generator.width=4", "model.discriminator.width=4"]
-
-
-def model_of(*given: str) -> Model:
-    """Return an untrained model."""
-    torch.manual_seed(0)
-    config = compose([*GIVEN, *given] if "data=ring" not in given else [*given, "run_dir=run"])
-    game = build(config.model).eval()
-    return Model(SimpleNamespace(), None, game, config)  # type: ignore[arg-type]
 
 
 def open_panel(kind: Any, model: Model) -> Any:
@@ -52,13 +41,18 @@ def check(shown: list[Any], images: Tensor) -> None:
 
 @pytest.fixture(scope="module")
 def classes() -> Model:
-    return model_of("model=dcgan", "conditioning=projection", *NARROW)
+    return model_of("classes")
 
 
 @pytest.fixture(scope="module")
 def styles() -> Model:
-    small = ["model.generator.capacity=64", "model.discriminator.capacity=64", "prior.dim=8"]
-    return model_of("model=stylegan2", "conditioning=mapped", *small, "data.resolution=16")
+    return model_of("styles")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_components_are_those_stored(kind: str) -> None:
+    stored = json.loads(FILE.read_text())[kind]
+    assert json.loads(json.dumps(components(kind))) == stored, "python -m tests.demo.kinds"
 
 
 def test_samples_of_a_seed_and_a_class(classes: Model) -> None:
@@ -120,7 +114,7 @@ def pixels_of_grid(picture: Image.Image) -> bytes:
 def test_codes() -> None:
     from gan.demo.codes import CodePanel
 
-    model = model_of("model=infogan", "model.generator.width=4", "model.discriminator.width=4")
+    model = model_of("codes")
     panel, game = open_panel(CodePanel, model), model.game
     assert panel.names == ["category 1", "continuous 1", "continuous 2"]
     z = game.prior.replace(game.prior.sample_each(4, range(16)), [7], [0.5, -1.0])
@@ -157,7 +151,7 @@ def file_of(image: Tensor, path: Path) -> str:
 def test_encoding(tmp_path: Path) -> None:
     from gan.demo.uploads import EncodingPanel
 
-    model = model_of("model=vae", "model.generator.width=4", "model.encoder.width=4")
+    model = model_of("encoder")
     game = model.game
     images = to_uint8(torch.linspace(-1, 1, 2 * SIDE**2).view(2, 1, SIDE, SIDE)) / 127.5 - 1
     paths = [file_of(image, tmp_path / f"{k}.png") for k, image in enumerate(images)]
@@ -179,7 +173,7 @@ def test_encoding(tmp_path: Path) -> None:
 def test_classifying_and_projecting(tmp_path: Path) -> None:
     from gan.demo.uploads import ClassifyPanel, ProjectionPanel
 
-    model = model_of("model=acgan", *NARROW)
+    model = model_of("classifier")
     image = to_uint8(torch.linspace(-1, 1, SIDE**2).view(1, 1, SIDE, SIDE)) / 127.5 - 1
     path = file_of(image[0], tmp_path / "a.png")
     shown, shares, _ = open_panel(ClassifyPanel, model).classify(path)
@@ -195,6 +189,6 @@ def test_classifying_and_projecting(tmp_path: Path) -> None:
 def test_points() -> None:
     from gan.demo.samples import PointPanel, SamplePanel
 
-    model = model_of("experiment=ring", "data=ring")
+    model = model_of("points")
     assert not SamplePanel.suits(model)
     assert open_panel(PointPanel, model).draw(0, 100, None).size == (512, 512)
