@@ -47,6 +47,7 @@ def test_each_metric_of_the_runs_has_a_chart_by_images(
     (runs,) = content["spec"]["section"]["runSets"]
     (key,) = runs["sort"]["keys"]
     assert (key["key"]["name"], key["ascending"]) == ("best/domain/fid", True)
+    assert '"maxRuns": 20' in json.dumps(content) or '"limit": 20' in json.dumps(content)
     assert "run `wandb login`, then this command again" in capsys.readouterr().out
 
 

@@ -46,7 +46,9 @@ def bring_in(path: Path, case: str, *given: str) -> Path:
 
 
 @pytest.mark.parametrize("case", thinned(PUBLISHED, keep=7))
-def test_images_are_those_of_the_published_network(tmp_path: Path, case: str) -> None:
+def test_images_are_those_of_the_published_network(
+    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrapped = {"state_dict": {f"module.{k}": v for k, v in state(case).items()}, "step": 7}
     torch.save(wrapped, tmp_path / "G.pth")
     game = gan.load(bring_in(tmp_path / "G.pth", case), kind=LatentGame)
@@ -55,6 +57,10 @@ def test_images_are_those_of_the_published_network(tmp_path: Path, case: str) ->
     images = game.averaged(latents(known["dim"]).float(), y)[:, :, ::9, 1::13]
     assert torch.allclose(images.flatten(), torch.tensor(known["images"]), rtol=0, atol=2e-5)
     assert game.sample(2, seed=3).shape[1] == 3
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(f"{tmp_path / 'G.pth'}: ")
+    assert "largest difference" in printed[1]
+    assert printed[-1] == str(tmp_path / "imported")
     page = (tmp_path / "imported" / "README.md").read_text()
     assert "The file of the weights says nothing" in page
     assert "n\\_critic" not in page  # of this project's recipe

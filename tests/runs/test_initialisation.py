@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from gan.errors import InputError
 from gan.networks.base import Discriminator
 from gan.networks.joint import JointDiscriminator
 from gan.regularizers.weight_clip import WeightClip
-from gan.runs.initialisation import prepare
+from gan.runs.initialisation import Share, _check, prepare
 from gan.settings.trust import build
 from tests.commands.test_train import SMALL, WIDTHS
 from tests.configs import options, thinned
@@ -243,6 +244,23 @@ def test_what_does_not_fit_is_refused(
         given = [*DCGAN, *given[1:]]
     with pytest.raises(InputError, match=message):
         started(config(*given, f"init={source}"))
+
+
+def test_a_generator_whose_biases_alone_fit_is_refused() -> None:
+    game, left = SimpleNamespace(generator=nn.Linear(3, 2)), {"weight": "is (4, 2) there"}
+    shares = {"generator": Share(1, left, 0)}
+    with pytest.raises(InputError, match=r"none of its weights fits this generator \(weight is"):
+        _check("run", game, shares)  # type: ignore[arg-type]
+    _check("run", game, {"generator": Share(1, {"bias": "is (2,) there"}, 0)})  # type: ignore[arg-type]
+
+
+def test_a_share_names_what_is_left() -> None:
+    left = {f"layer {k}": "is absent there" for k in range(9)}
+    assert str(Share(0, left, 2)) == (
+        "0 of 9 tensors; left: layer 0 is absent there, 8 more; 2 of the source unused"
+    )
+    assert str(Share(3, {"a": "is absent there"}, 0)) == "3 of 4 tensors; left: a is absent there"
+    assert str(Share(3, {}, 0)) == "3 of 3 tensors"
 
 
 def test_layers_of_an_export_without_its_discriminator_are_not_frozen(

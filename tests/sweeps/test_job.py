@@ -270,6 +270,21 @@ def test_workers_are_told_what_the_sweep_is_told(monkeypatch: pytest.MonkeyPatch
     assert (forwarder.received, forwarder.status) == (signal.SIGTERM, 75)
 
 
+def test_a_job_of_a_sweep_listens_to_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bool] = []
+
+    def listen() -> Outcome:
+        heard.append(bool(FORWARDER._handlers))
+        return Outcome(score=2.0)
+
+    monkeypatch.setattr(Job, "of", lambda config: SimpleNamespace(run=listen))
+    try:
+        assert jobs.run(OmegaConf.create()) == 2.0
+    finally:
+        FORWARDER.restore()
+    assert heard == [True]
+
+
 def test_a_lock_lies_in_a_folder_that_it_makes(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / ".lock"
     with Lock(path, FORWARDER.wait), Lock(tmp_path / "a" / "b" / "other", FORWARDER.wait):
