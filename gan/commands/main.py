@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from keyword import iskeyword
 from types import ModuleType
-from typing import Any
+from typing import Any, cast, get_type_hints
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from gan import __version__
 from gan.commands import help as pages
@@ -74,8 +74,7 @@ class Command:
                 raise InputError(f"{self.name}: {pair}: no such setting; {nearest(key, known)}")
             if not equals:
                 raise InputError(f"{self.name}: {pair}: give a value, {pair}=...")
-        plain = [f"{known[key]}={value}" for key, _, value in (p.partition("=") for p in pairs)]
-        values = OmegaConf.from_dotlist(plain)
+        values = self._read([(known[k], text) for k, _, text in (p.partition("=") for p in pairs)])
         check_keys(
             "", values, signature(find(f"{self.options.__module__}.{self.options.__name__}"))
         )
@@ -83,6 +82,23 @@ class Command:
         for key in sorted(OmegaConf.missing_keys(options)):
             raise InputError(f"{self.name}: {key} is not set: add {key}=... to the command")
         self.function(OmegaConf.to_object(options))
+
+    def _read(self, given: list[tuple[str, str]]) -> DictConfig:
+        """Return the values of settings: those of text as they stand, others as YAML."""
+        values, kinds = OmegaConf.create(), get_type_hints(self.options)
+        for key, text in given:
+            if kinds[key] in (str, str | None) and text:
+                OmegaConf.update(values, key, _unquoted(text))
+            else:
+                more = OmegaConf.from_dotlist([f"{key}={text}"])
+                values = cast(DictConfig, OmegaConf.merge(values, more))
+        return values
+
+
+def _unquoted(text: str) -> str | None:
+    """Return a text setting as it stands, without quotes around it; ``null`` is ``None``."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return None if text == "null" else text[1:-1] if quoted else text
 
 
 def _find_own_packages(given: list[str]) -> None:

@@ -22,9 +22,11 @@ def find_runs(pattern: str) -> list[Path]:
     names is returned too if nothing in it is a run.
 
     Args:
-        pattern: of run folders, of sweeps, or of folders of either.
+        pattern: of run folders, of sweeps, or of folders of either; or the name of one, whatever
+            characters it has.
     """
-    named = sorted(Path(name) for name in glob.glob(pattern))
+    names = [pattern] if Path(pattern).exists() else glob.glob(pattern)
+    named = sorted(map(Path, names))
     found = (run for folder in named if folder.is_dir() for run in _runs_of(folder))
     return list(dict.fromkeys(found))
 

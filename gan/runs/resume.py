@@ -1,7 +1,7 @@
 """Resuming a run: from its stored settings and what is given now, if it stays the same run."""
 
 import textwrap
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
 from gan.settings.overrides import CACHES, key_of, typed
 from gan.settings.schema import NESTED
+from gan.settings.unused import drop_unchosen
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
 _FREE = {
@@ -188,7 +189,7 @@ def _refers(config: DictConfig, path: str) -> bool:
     return False
 
 
-def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> list[str]:
+def _apply(config: DictConfig, given: Sequence[Override], line: CommandLine) -> list[str]:
     """Put overrides into the settings of a run; return what stays beside them, a phrase each."""
     groups = [o for o in given if options(o.key_or_group) and not o.is_delete()]
     for override in groups:
@@ -200,6 +201,7 @@ def _apply(config: DictConfig, given: Iterable[Override], line: CommandLine) -> 
     kept: list[str] = []
     if groups:
         composed = line.compose([str(o.input_line) for o in groups])
+        drop_unchosen(composed, given)
         for override in groups:
             _take_group(config, composed, override.key_or_group)
         if "backbone" in {o.key_or_group for o in groups}:

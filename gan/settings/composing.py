@@ -1,6 +1,7 @@
 """Composing configs of ``conf/`` outside of Hydra's own command line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -21,7 +22,7 @@ def compose(
 
     Args:
         arguments: the overrides.
-        name: of the primary config.
+        name: of the primary config, in ``conf/`` or one of the folders.
         folders: further ones that hold configs, absolute.
         with_hydra: keep the node ``hydra``.
 
@@ -30,12 +31,14 @@ def compose(
     """
     resolvers.register()
     schema.register()
-    places = ",".join(f"'file://{folder}'" for folder in folders)
-    search = [f"hydra.searchpath=[{places}]"] if folders else []
+    own = [folder for folder in folders if (Path(folder) / f"{name}.yaml").is_file()]
+    ordered = [*own[:1], str(CONF), *(f for f in folders if f not in own[:1])]
+    places = ",".join(f"'file://{folder}'" for folder in ordered[1:])
+    search = [f"hydra.searchpath=[{places}]"] if ordered[1:] else []
     running, before = GlobalHydra.instance(), GlobalHydra.instance().hydra
     running.clear()  # this may be called by what Hydra runs
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
+        with initialize_config_dir(ordered[0], version_base="1.3"):
             return hydra_compose(name, [*search, *arguments], return_hydra_config=with_hydra)
     finally:
         running.hydra = before

@@ -70,7 +70,7 @@ def drop_unchosen(config: DictConfig, overrides: Iterable[Override]) -> None:
         for name in [*node] if isinstance(node, DictConfig) else []:
             plain = not OmegaConf.is_interpolation(node, name)
             member = node[name] if plain else None
-            chosen = not isinstance(member, DictConfig) or "_target_" in member
+            chosen = not plain or (isinstance(member, DictConfig) and "_target_" in member)
             if not chosen and f"{group}.{name}" not in given:
                 with open_dict(node):
                     del node[name]

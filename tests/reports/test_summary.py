@@ -90,6 +90,14 @@ def test_pictures_by_step_and_figures_by_name(run: Path) -> None:
     assert [path.name for path in found.figures] == ["a.GIF", "b.png"]
 
 
+@pytest.mark.parametrize("name", ["[bold]x", "a*", "b?"])
+def test_a_run_is_found_by_its_name_whatever_it_is(name: str, tmp_path: Path) -> None:
+    for folder in (name, "other"):
+        (tmp_path / folder / ".hydra").mkdir(parents=True)
+        (tmp_path / folder / ".hydra" / "config.yaml").touch()
+    assert find_runs(str(tmp_path / name)) == [tmp_path / name]
+
+
 def test_runs_are_found_below_what_is_named(tmp_path: Path) -> None:
     sweep = tmp_path / "sweeps" / "mine"
     for name in ("a", "b"):

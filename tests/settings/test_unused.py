@@ -1,5 +1,7 @@
 """Settings that were typed and that nothing in a run uses."""
 
+from pathlib import Path
+
 import pytest
 
 from gan.errors import InputError
@@ -85,6 +87,25 @@ def test_what_a_recipe_sets_of_a_member_that_is_not_chosen_is_dropped(
     config = line.compose(line.arguments)
     drop_unchosen(config, line.parsed)
     assert sorted(config[node]) == left
+
+
+@pytest.mark.parametrize("value", ["null", "3", "{gamma: 5.0}"])
+def test_any_value_of_a_member_that_is_not_chosen_is_dropped(value: str, tmp_path: Path) -> None:
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(f"# @package _global_\nregularizers: {{r1: {value}}}\n")
+    line = CommandLine([f"--config-dir={tmp_path}", "experiment=own", "hydra.run.dir=run"])
+    config = line.compose(line.arguments)
+    drop_unchosen(config, line.parsed)
+    assert config.regularizers == {}
+
+
+def test_a_primary_config_of_ones_own_starts_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("defaults: [train, _self_]\nsteps: 7\n")
+    flags = [f"--config-dir={tmp_path}", "--config-name=own"]
+    line = CommandLine([*flags, "hydra.run.dir=run"])
+    assert line.compose(line.arguments).steps == 7
+    check_sweep(CommandLine([*flags, "-m", "seed=0,1"]))
 
 
 def test_a_sweep_over_losses_of_a_recipe_with_a_penalty_starts() -> None:
