@@ -26,7 +26,7 @@ from gan.settings.commandline import CommandLine
 from gan.settings.errors import explain, reading_settings, unreadable
 from gan.settings.groups import CONF
 from gan.settings.overrides import chosen, key_of, parse
-from gan.settings.unused import drop_unchosen, refuse_unused
+from gan.settings.unused import refuse_unused
 from gan.sweeps import job, tpe
 from gan.sweeps.callback import write_leaderboard
 from gan.sweeps.checks import check_sweep
@@ -106,7 +106,7 @@ class Start:
             first = is_first_process()
             if first:
                 self._refuse_used(may_hold_run=config.resume == AUTO)
-            drop_unchosen(config, self.line.parsed)
+            self.line.drop_unchosen(config)
             _check(config)
             refuse_unused(config, self.line.parsed)
             if first:

@@ -18,7 +18,6 @@ from gan.settings.groups import options
 from gan.settings.migration import migrate_settings
 from gan.settings.overrides import CACHES, key_of, typed
 from gan.settings.schema import NESTED
-from gan.settings.unused import drop_unchosen
 
 # What a run may change when it is resumed: its length, where it runs, what it reports.
 _FREE = {
@@ -201,7 +200,7 @@ def _apply(config: DictConfig, given: Sequence[Override], line: CommandLine) -> 
     kept: list[str] = []
     if groups:
         composed = line.compose([str(o.input_line) for o in groups])
-        drop_unchosen(composed, given)
+        line.drop_unchosen(composed)
         for override in groups:
             _take_group(config, composed, override.key_or_group)
         if "backbone" in {o.key_or_group for o in groups}:

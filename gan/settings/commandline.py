@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from gan.settings import overrides, renamed
 from gan.settings.composing import compose
 from gan.settings.groups import options
 from gan.settings.names import nearest
+from gan.settings.unused import drop_unchosen
 
 _SWITCHES = ("run", "hydra_help", "shell_completion")
 _VALUED = ("cfg", "info", "package", "config_path", "config_name", "config_dir")
@@ -85,6 +86,22 @@ class CommandLine:
         flags += [f"--{name.replace('_', '-')}" for name in _SWITCHES if getattr(self.flags, name)]
         given = ((name, getattr(self.flags, name)) for name in _VALUED)
         return flags + [f"--{name.replace('_', '-')}={value}" for name, value in given if value]
+
+    @property
+    def has_own_configs(self) -> bool:
+        """Return whether yaml of the user takes part."""
+        flags = self.flags.config_dir or self.flags.config_name
+        return bool(flags) or any(o.key_or_group == "hydra.searchpath" for o in self.parsed)
+
+    def drop_unchosen(self, config: DictConfig, given: Iterable[Override] = ()) -> None:
+        """Drop what the project's recipes set of members of groups that are not chosen.
+
+        Args:
+            config: composed and not resolved.
+            given: overrides besides those that were typed.
+        """
+        if not self.has_own_configs:
+            drop_unchosen(config, [*self.parsed, *given])
 
     def compose(self, arguments: Sequence[str], with_hydra: bool = False) -> DictConfig:
         """Return the config of other overrides under the same flags.

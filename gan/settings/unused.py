@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan.errors import InputError
-from gan.settings.groups import CONF, defaults
+from gan.settings.groups import CONF, defaults, options
 from gan.settings.overrides import key_of, typed
 from gan.settings.schema import MANY
 
@@ -58,7 +58,9 @@ def used(config: DictConfig) -> set[str]:
 def drop_unchosen(config: DictConfig, overrides: Iterable[Override]) -> None:
     """Drop what a recipe sets of penalties, metrics, callbacks and loggers that are not chosen.
 
-    What was typed of them stays, to be refused by :func:`~gan.settings.validation.validate`.
+    What was typed of them, or stands under a name that is no option, stays, to be refused by
+    :func:`~gan.settings.validation.validate`. Call it for recipes of this project alone: what a
+    user has written into a yaml is not ignored.
 
     Args:
         config: composed and not resolved.
@@ -70,8 +72,8 @@ def drop_unchosen(config: DictConfig, overrides: Iterable[Override]) -> None:
         for name in [*node] if isinstance(node, DictConfig) else []:
             plain = not OmegaConf.is_interpolation(node, name)
             member = node[name] if plain else None
-            chosen = not plain or (isinstance(member, DictConfig) and "_target_" in member)
-            if not chosen and f"{group}.{name}" not in given:
+            chosen = not isinstance(member, DictConfig) or "_target_" in member
+            if not chosen and name in options(group) and f"{group}.{name}" not in given:
                 with open_dict(node):
                     del node[name]
 

@@ -18,7 +18,6 @@ from gan.files import refuse_special_files
 from gan.runs.data import check_settings
 from gan.settings import overrides
 from gan.settings.commandline import CommandLine
-from gan.settings.unused import drop_unchosen
 from gan.sweeps import tpe
 
 _PROGRAMS = {"SlurmLauncher": "srun"}  # that a launcher needs
@@ -49,7 +48,7 @@ def check_sweep(line: CommandLine) -> None:
         config = line.compose(arguments)
         with open_dict(config):
             config.run_dir = "sweep"  # that of each job is known later
-        drop_unchosen(config, overrides.parse(arguments))
+        line.drop_unchosen(config, overrides.parse(arguments))
         check_settings(config)
         _check_machines(first.hydra.launcher, config.accelerator)
     if first.hydra.sweeper._target_ == tpe.TARGET:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from gan.errors import InputError
 from gan.settings.commandline import CommandLine
@@ -85,19 +86,25 @@ def test_what_a_recipe_sets_of_a_member_that_is_not_chosen_is_dropped(
 ) -> None:
     line = CommandLine([*given.split(), "hydra.run.dir=run"])
     config = line.compose(line.arguments)
-    drop_unchosen(config, line.parsed)
+    line.drop_unchosen(config)
     assert sorted(config[node]) == left
 
 
 @pytest.mark.parametrize("value", ["null", "3", "{gamma: 5.0}"])
-def test_any_value_of_a_member_that_is_not_chosen_is_dropped(value: str, tmp_path: Path) -> None:
+def test_what_a_yaml_of_the_user_sets_is_never_dropped(value: str, tmp_path: Path) -> None:
     folder = tmp_path / "experiment"
     folder.mkdir()
     (folder / "own.yaml").write_text(f"# @package _global_\nregularizers: {{r1: {value}}}\n")
     line = CommandLine([f"--config-dir={tmp_path}", "experiment=own", "hydra.run.dir=run"])
     config = line.compose(line.arguments)
-    drop_unchosen(config, line.parsed)
-    assert config.regularizers == {}
+    line.drop_unchosen(config)
+    assert [*config.regularizers] == ["r1"]
+
+
+def test_only_known_options_are_dropped() -> None:
+    config = OmegaConf.create({"metrics": {"every": {"a": 3}, "kid": {"subsets": 3}, "fid": {}}})
+    drop_unchosen(config, [])
+    assert config == {"metrics": {"every": {"a": 3}}}
 
 
 def test_a_primary_config_of_ones_own_starts_a_sweep(tmp_path: Path) -> None:
