@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose2d
 
@@ -22,6 +22,7 @@ from gan.networks.base import Discriminator
 from gan.networks.patch import PatchDiscriminator, PatchHead
 from gan.regularizers.base import DiscriminatorOutputs, Regularizer
 from gan.regularizers.gradient import R1, R2, GradientPenalty
+from gan.settings.composing import compose
 from gan.settings.trust import build
 from tests.algorithms.translating import GAMES, PLAIN, SIDE, Scaled, conditional, cycle, pairs
 from tests.configs import ROOT, options
@@ -100,8 +101,7 @@ def test_every_regularizer_composes_or_is_refused(make: Make, name: str) -> None
 @pytest.mark.parametrize("name", options("augment"))
 @EACH
 def test_every_augmentation_composes_or_is_refused(make: Make, name: str) -> None:
-    node = OmegaConf.load(ROOT / f"conf/augment/{name}.yaml")
-    assert isinstance(node, DictConfig)
+    node = compose([f"augment={name}", "run_dir=run"]).augment
     if make is conditional and name != "none":
         with pytest.raises(InputError, match="set augment=none"):
             make(augment=build(node))
