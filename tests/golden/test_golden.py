@@ -10,7 +10,7 @@ PARTS = [case for case in CASES if not case.startswith("model/")]
 MODELS = [case for case in CASES if case.startswith("model/")]
 
 
-@pytest.mark.parametrize("name", [*thinned(PARTS, keep=4), *MODELS])
+@pytest.mark.parametrize("name", [*thinned(PARTS, keep=5), *MODELS])
 def test_values_are_those_stored(name: str) -> None:
     stored = values.stored(name)
     remedy = f"python -m tests.golden.write {name}"

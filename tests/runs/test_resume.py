@@ -200,7 +200,7 @@ def test_no_run_starts_in_the_folder_of_another(
 NAMES = ["lr=1e-4", "a b", "[a]", "a,b", "é中", "it's", "(a)", "a:b", "{a}", "a\\b"]
 
 
-@pytest.mark.parametrize(("name", "quotes"), thinned(product(NAMES, [False, True]), keep=3))
+@pytest.mark.parametrize(("name", "quotes"), thinned(product(NAMES, [False, True]), keep=5))
 def test_any_path(name: str, quotes: bool, shell: Shell, tmp_path: Path) -> None:
     run = tmp_path / name
     written = str(run).replace("'", "\\'")

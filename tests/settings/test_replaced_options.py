@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.settings import composing
 from gan.settings.schema import MANY
-from tests.configs import ROOT, options
+from tests.configs import ROOT, options, thinned
 
 GROUPS = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()}
 UNLISTED = {"callbacks", "experiment", "hydra", "logger", "metrics", "sweep"}
@@ -31,7 +31,7 @@ def optimizer(*arguments: str) -> DictConfig:
     return node
 
 
-@pytest.mark.parametrize("recipe", recipes())
+@pytest.mark.parametrize("recipe", thinned(recipes(), keep=4))
 def test_a_chosen_optimizer_is_the_one_of_its_file(recipe: str) -> None:
     chosen = OmegaConf.to_container(optimizer(recipe, "optimizer=sgd"), resolve=False)
     assert chosen == yaml.safe_load((ROOT / "conf/optimizer/sgd.yaml").read_bytes())
