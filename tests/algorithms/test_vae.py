@@ -287,3 +287,22 @@ def _given(rank: int, world: int, x: Tensor) -> EncodedBatch:
     game = small()
     game._trainer = SimpleNamespace(world_size=world, global_rank=rank)  # type: ignore[assignment]
     return game.make_batch((x, None), 0)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_the_likelihood_is_that_given_the_label_of_a_conditional_model(classes: int) -> None:
+    given: list[Any] = []
+
+    class Recorded(EvidenceLowerBound):
+        def values(self, game: VAE, images: Tensor, labels: Tensor | None, noise: Tensor) -> Tensor:
+            given.append(labels)
+            return torch.zeros(3, len(images))
+
+    game, labels = linear(), torch.tensor([2, 0, 1, 1])
+    game.generator.num_classes = classes
+    split = TinySplit(torch.zeros(4, 1, SIDE, SIDE, dtype=torch.uint8), labels)
+    data = TinyDataset({"train": split, "test": split}, resolution=SIDE, num_classes=3)
+    Recorded(count=4).measure(game, data, Corners(), 0)
+    assert [None if y is None else y.tolist() for y in given] == [
+        labels.tolist() if classes else None
+    ]

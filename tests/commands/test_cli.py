@@ -113,6 +113,7 @@ def test_a_sweep_gives_each_job_a_run_folder(tmp_path: Path) -> None:
     assert len(chosen) == 4
 
 
+@pytest.mark.slow
 def test_a_failing_job_does_not_stop_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -201,7 +201,7 @@ def _files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"), thinned([*NAMES, *VALUES, *LINES], keep=4), ids=lambda v: str(v)[:50]
+    ("given", "words"), thinned([*NAMES, *VALUES, *LINES], keep=7), ids=lambda v: str(v)[:50]
 )
 def test_one_line_and_no_trace(
     given: str,

@@ -201,7 +201,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("conditioning", options("conditioning"))
-@pytest.mark.parametrize("model", thinned(KNOWN, keep=6))
+@pytest.mark.parametrize("model", thinned(KNOWN, keep=14))
 def test_every_conditioning_trains_or_is_refused(
     config: Compose, tmp_path: Path, model: str, conditioning: str
 ) -> None:
@@ -224,7 +224,7 @@ def test_mixed_precision_trains(config: Compose, tmp_path: Path, loss: str) -> N
     assert float(table(tmp_path / "run")[-1]["gradient_norm/generator"]) > 0
 
 
-@pytest.mark.parametrize("name", thinned(options("regularizers"), keep=2))
+@pytest.mark.parametrize("name", thinned(options("regularizers"), keep=4))
 def test_every_regularizer_trains_and_tells(config: Compose, tmp_path: Path, name: str) -> None:
     players, bare = [*TINY, "critic_norm=none"], tmp_path / "bare"
     train(config(*players, f"run_dir={bare}"))

@@ -392,6 +392,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert all(a[key].equal(b[key]) for key in a)
 
 
+@pytest.mark.slow
 def test_a_stored_run_has_plain_values(
     config: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

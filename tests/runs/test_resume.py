@@ -112,9 +112,9 @@ def test_a_growing_run_goes_on_for_longer(shell: Shell, tmp_path: Path) -> None:
             "evaluation.every=0",
             "evaluation.split=test",
         ],
-        ["name=other"],
-        ["doctor.patience=3"],
-        ["trainer.detect_anomaly=true"],
+        pytest.param(["name=other"], marks=pytest.mark.slow),
+        pytest.param(["doctor.patience=3"], marks=pytest.mark.slow),
+        pytest.param(["trainer.detect_anomaly=true"], marks=pytest.mark.slow),
     ],
     ids=lambda given: given[0],
 )
