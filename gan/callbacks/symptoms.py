@@ -152,16 +152,16 @@ class ConstantDiscriminator(Symptom):
         self.gap, self.share, self.checks = gap, share, checks
 
     def detect(self, history: History) -> str | None:
-        """Return the bound that the latest distances of the mean logits are below."""
+        """Return in how many checks the mean logits were equal."""
         latest = history.readings[-self.checks :]
-        logits = [(r.get("logits/real", math.nan), r.get("logits/fake", math.nan)) for r in latest]
-        bounds = [min(self.gap, self.share * abs(real)) for real, _ in logits]
-        found = [
-            abs(real - fake) < bound for (real, fake), bound in zip(logits, bounds, strict=True)
-        ]
-        if len(found) < self.checks or not all(found):
+        if len(latest) < self.checks or not all(map(self._is_constant, latest)):
             return None
         return f"real and fake images had equal mean logits in the last {self.checks} checks"
+
+    def _is_constant(self, reading: Readings) -> bool:
+        """Return whether the mean logits of a reading are equal."""
+        real, fake = (reading.get(f"logits/{kind}", math.nan) for kind in ("real", "fake"))
+        return abs(real - fake) < min(self.gap, self.share * abs(real))
 
 
 class ExplodingLogits(Symptom):

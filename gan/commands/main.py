@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from keyword import iskeyword
 from types import ModuleType
-from typing import Any, cast, get_type_hints
+from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -85,13 +85,11 @@ class Command:
 
     def _read(self, given: list[tuple[str, str]]) -> DictConfig:
         """Return the values of settings: those of text as they stand, others as YAML."""
-        values, kinds = OmegaConf.create(), get_type_hints(self.options)
-        for key, text in given:
-            if kinds[key] in (str, str | None) and text:
-                OmegaConf.update(values, key, _unquoted(text))
-            else:
-                more = OmegaConf.from_dotlist([f"{key}={text}"])
-                values = cast(DictConfig, OmegaConf.merge(values, more))
+        kinds = get_type_hints(self.options)
+        plain = {key: text for key, text in given if text and kinds[key] in (str, str | None)}
+        values = OmegaConf.from_dotlist([f"{k}={text}" for k, text in given if k not in plain])
+        for key, text in plain.items():
+            OmegaConf.update(values, key, _unquoted(text))
         return values
 
 

@@ -70,10 +70,9 @@ def drop_unchosen(config: DictConfig, overrides: Iterable[Override]) -> None:
     for group in MANY:
         node = config.get(group)
         for name in [*node] if isinstance(node, DictConfig) else []:
-            plain = not OmegaConf.is_interpolation(node, name)
-            member = node[name] if plain else None
-            chosen = not isinstance(member, DictConfig) or "_target_" in member
-            if not chosen and name in options(group) and f"{group}.{name}" not in given:
+            member = None if OmegaConf.is_interpolation(node, name) else node[name]
+            left = isinstance(member, DictConfig) and "_target_" not in member
+            if left and name in options(group) and f"{group}.{name}" not in given:
                 with open_dict(node):
                     del node[name]
 

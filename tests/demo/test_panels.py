@@ -98,17 +98,13 @@ def test_picks_and_the_walk_between_them(classes: Model) -> None:
     strip, film = panel.show_walk(drawn, picked)
     z, y = game.latents(4, 5, None)[[0, 3]], torch.ones(2).long()
     rows = walk(game, z, y, 8).flatten(0, 1)
-    assert pixels_of_grid(strip) == pixels_of_grid(as_grid(rows, 8))
+    assert strip.tobytes() == as_grid(rows, 8).tobytes()
     with Image.open(film) as opened:
         assert opened.size == (240, 240)
         frames = [frame.info["duration"] for frame in ImageSequence.Iterator(opened)]
     assert sum(frames) == 60 * (2 * 29 - 2)  # there and back, each end once
     *_, told, strip, film = panel.clear(grid)
     assert (told, strip, film) == ("Nothing is picked.", None, None)
-
-
-def pixels_of_grid(picture: Image.Image) -> bytes:
-    return picture.tobytes()
 
 
 def test_codes() -> None:
