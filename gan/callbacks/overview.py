@@ -12,8 +12,8 @@ from torch import nn
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
 from gan.devices import hardware
+from gan.layers.bilinear import MinimalFiltering
 from gan.layers.folding import FoldedConv2d
-from gan.layers.winograd import SameConv2d
 
 _WIDTH = 12  # characters of a label
 _NAMED = 10  # classes whose names are shown
@@ -32,7 +32,7 @@ def _folds(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
 def _multiplies_tiles(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
     """Return whether convolutions may take Winograd's form: on a CPU in 32 bits."""
     allowed = game.device.type == "cpu" and trainer.precision.startswith("32")
-    return allowed and any(isinstance(module, SameConv2d) for module in game.modules())
+    return allowed and any(isinstance(module, MinimalFiltering) for module in game.modules())
 
 
 # Whether a form changes how the networks of a run are computed; those that are not here always do.

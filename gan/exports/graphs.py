@@ -15,7 +15,7 @@ from torch.nn.utils import parametrize
 
 from gan.algorithms.interfaces import Interface
 from gan.errors import InputError, extra
-from gan.layers.winograd import SameConv2d
+from gan.layers.bilinear import MinimalFiltering
 
 _BATCH = 2  # images of the example that a graph is traced with
 _OF_CLASSES = ("__dict__", "__weakref__")  # entries that each class has of its own
@@ -30,7 +30,7 @@ def plain(module: nn.Module) -> nn.Module:
     """
     module = copy.deepcopy(module).requires_grad_(False).eval()
     for part in [*module.modules()]:
-        if isinstance(part, SameConv2d):
+        if isinstance(part, MinimalFiltering):
             part.winograd = False
         if parametrize.is_parametrized(part):
             _remove_parametrizations(part)

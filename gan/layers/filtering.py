@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import conv2d, conv_transpose2d
 
+from gan.layers.bilinear import MinimalFiltering
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.folding import pooled_conv2d, upsampled_conv2d
 from gan.layers.precision import full_precision
@@ -162,7 +163,7 @@ class Downsample(Filter):
         return convolution.convolve(blurred, stride=2, padding=0)
 
 
-class BoxUpsample(Filter):
+class BoxUpsample(Filter, MinimalFiltering):
     """Upsampling by 2 that repeats pixels, convolves, then blurs (Karras et al., 2019)."""
 
     def upsample_conv2d(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -170,10 +171,10 @@ class BoxUpsample(Filter):
 
         The first two operations are one transposed convolution of stride 2.
         """
-        return self.forward(upsampled_conv2d(x, weight))
+        return self.forward(upsampled_conv2d(x, weight, winograd=self.winograd))
 
 
-class BoxDownsample(Filter):
+class BoxDownsample(Filter, MinimalFiltering):
     """Downsampling by 2 that blurs, convolves, then averages pixels (Karras et al., 2019)."""
 
     def conv2d_downsample(self, x: Tensor, convolution: EqualisedConv2d) -> Tensor:
@@ -182,4 +183,4 @@ class BoxDownsample(Filter):
         The last two operations are one convolution of stride 2.
         """
         weight = convolution.weight * convolution.gain
-        return pooled_conv2d(self.forward(x), weight, convolution.bias)
+        return pooled_conv2d(self.forward(x), weight, convolution.bias, self.winograd)

@@ -5,36 +5,60 @@ from abc import abstractmethod
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, pad
 
+from gan.layers.bilinear import MinimalFiltering
+from gan.layers.pooled_products import POOLED_CONVOLUTION, products_pay
+
 
 def _mean_kernel(weight: Tensor) -> Tensor:
     """Return kernels (O, I, k + 1, k + 1): the mean of those shifted by 0 and 1 each way."""
     return avg_pool2d(pad(weight, (1, 1, 1, 1)), 2, stride=1)
 
 
-def pooled_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def _halves(x: Tensor) -> bool:
+    """Return whether maps (B, C, H, W) have even sides."""
+    return x.shape[2] % 2 == x.shape[3] % 2 == 0
+
+
+def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:
+    """Return maps (B, C, H, W) with biases (C,)."""
+    return maps if bias is None else maps.add_(bias[:, None, None])
+
+
+def pooled_conv2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, winograd: bool = False
+) -> Tensor:
     """Return a convolution of (B, I, H, W), averaged over 2x2 pixels: (B, O, H/2, W/2).
 
     Args:
         x: feature maps.
         weight: weights (O, I, k, k), k odd; the convolution keeps the size.
         bias: biases (O,).
+        winograd: compute it with fewer products where that pays.
     """
+    if winograd and _halves(x) and products_pay(x, weight):
+        return _biased(POOLED_CONVOLUTION(x, weight), bias)
     return conv2d(x, _mean_kernel(weight), bias, stride=2, padding=weight.shape[2] // 2)
 
 
-def upsampled_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def upsampled_conv2d(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, winograd: bool = False
+) -> Tensor:
     """Return a convolution of (B, I, H, W) with each pixel repeated: (B, O, 2H, 2W).
 
     Args:
         x: feature maps.
         weight: weights (O, I, k, k), k odd; the convolution keeps the size.
         bias: biases (O,).
+        winograd: compute it with fewer products where that pays.
     """
+    if winograd and products_pay(x, weight):
+        flipped = 4 * weight.flip(2, 3).transpose(0, 1)
+        return _biased(POOLED_CONVOLUTION.transposed(x, flipped), bias)
     kernel = 4 * _mean_kernel(weight).flip(2, 3).transpose(0, 1)
     return conv_transpose2d(x, kernel, bias, stride=2, padding=weight.shape[2] // 2)
 
 
-class FoldedConv2d(nn.Conv2d):
+class FoldedConv2d(nn.Conv2d, MinimalFiltering):
     """A 3x3 convolution with padding 1, and a change of resolution by 2.
 
     Both are linear, so that they are one convolution of stride 2 with 4x4 kernels. It has 4 / 9 of
@@ -72,7 +96,7 @@ class PooledConv2d(FoldedConv2d):
 
     def convolve_folded(self, x: Tensor) -> Tensor:
         """Return the feature maps by one convolution of stride 2."""
-        return pooled_conv2d(x, self.weight, self.bias)
+        return pooled_conv2d(x, self.weight, self.bias, self.winograd)
 
     def convolve_plain(self, x: Tensor) -> Tensor:
         """Return the feature maps by the convolution and the pooling."""
@@ -84,7 +108,7 @@ class UpsampledConv2d(FoldedConv2d):
 
     def convolve_folded(self, x: Tensor) -> Tensor:
         """Return the feature maps by one transposed convolution of stride 2."""
-        return upsampled_conv2d(x, self.weight, self.bias)
+        return upsampled_conv2d(x, self.weight, self.bias, self.winograd)
 
     def convolve_plain(self, x: Tensor) -> Tensor:
         """Return the feature maps by the upsampling and the convolution."""

@@ -29,11 +29,11 @@ from gan.callbacks.stopwatch import Stopwatch
 from gan.callbacks.telemetry import Telemetry
 from gan.devices import hardware
 from gan.errors import InputError
+from gan.layers.bilinear import MinimalFiltering
 from gan.layers.checkpointing import blocks, recompute_activations
 from gan.layers.folding import FoldedConv2d
 from gan.layers.spectral import has_spectral_norm
 from gan.layers.synchronised import SynchronisedBatchNorm
-from gan.layers.winograd import SameConv2d
 from gan.loggers.table import Table
 from gan.networks.base import Discriminator
 from gan.runs import checkpoints, initialisation
@@ -130,7 +130,7 @@ def accelerate(game: TwoPlayerGame, node: DictConfig) -> None:
     for module in game.modules():  # a run of an earlier version has no such keys
         if isinstance(module, FoldedConv2d):
             module.fold = node.get("fold", False)
-        if isinstance(module, SameConv2d):
+        if isinstance(module, MinimalFiltering):
             module.winograd = node.get("winograd", False)
     if node.sync_batchnorm:
         SynchronisedBatchNorm.convert(game)

@@ -77,16 +77,15 @@ def test_errors_in_32_bits_are_those_stated(eager: Callable[[Tensor, Tensor], Te
 def takes_it(layer: SameConv2d, monkeypatch: pytest.MonkeyPatch, x: Tensor) -> bool:
     """Return whether the layer computes Winograd's form for x."""
     called: list[bool] = []
-    plain = winograd._convolve
+    plain = winograd.CONVOLUTION.compute
 
-    def record(x: Tensor, weight: Tensor, transposed: bool) -> Tensor:
+    def record(x: Tensor, weight: Tensor) -> Tensor:
         called.append(True)
-        return plain(x, weight, transposed)
+        return plain(x, weight)
 
-    monkeypatch.setattr(winograd, "_convolve", record)
-    with torch.no_grad():
+    with monkeypatch.context() as patch, torch.no_grad():
+        patch.setattr(winograd.CONVOLUTION, "compute", record)
         layer(*((x, torch.ones(len(x), 4)) if isinstance(layer, ModulatedConv2d) else (x,)))
-    monkeypatch.setattr(winograd, "_convolve", plain)
     return bool(called)
 
 

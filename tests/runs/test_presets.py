@@ -21,7 +21,7 @@ from gan import processes
 from gan.algorithms.strategy import PlayerwiseDDP
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.commands.train import train
-from gan.layers import winograd
+from gan.layers import pooled_products, winograd
 from gan.runs import accelerator
 from gan.runs.training import accelerate
 from gan.settings.trust import build
@@ -79,7 +79,8 @@ PRESETS = options("accelerator")
 
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Winograd's form pay in small networks, and bfloat16 be there."""
+    """Let the forms with fewer products pay in small networks, and bfloat16 be there."""
+    monkeypatch.setattr(pooled_products, "LEAST_CHANNELS", 1)
     monkeypatch.setattr(winograd, "LEAST_PIXELS", 8)
     monkeypatch.setattr(winograd, "LEAST_CHANNELS", 1)
     monkeypatch.setattr(accelerator, "lacks_bfloat16", lambda: False)
