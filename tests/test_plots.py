@@ -54,9 +54,15 @@ def test_planes_share_a_scale_and_their_ratio_is_in_decibels(
     saved: list[Any] = []
     monkeypatch.setattr(figures.Figure, "savefig", lambda self, *_, **how: saved.append(self))
     powers = torch.tensor([[1.0, 10.0], [0.0, 100.0]])
-    real, generated = Spectrum(powers, torch.ones(3, 2)), Spectrum(powers * 10, torch.ones(3, 2))
+    real, generated = (
+        Spectrum(powers, torch.ones(3, 2)),
+        Spectrum(powers * 10, torch.ones(3, 2) * 3),
+    )
     plots.save_spectra(real, generated, tmp_path / "a.png")
-    _, *planes = saved[0].axes
+    curves, *planes = saved[0].axes
+    assert [line.get_ydata().tolist() for line in curves.lines] == [[1.0], [3.0]]
+    assert tuple(curves.get_gridspec().get_width_ratios()) == (1.7, 1, 1, 1)
+    assert saved[0].get_constrained_layout()
     shown = [axes.get_images()[0] for axes in planes[:3]]
     expected = torch.tensor([[0.0, 1.0], [-12.0, 2.0]])
     for image, levels in zip(shown[:2], (expected, expected + 1), strict=True):

@@ -592,6 +592,11 @@ def logits(real: float, fake: float) -> dict[str, float]:
         (ModeCollapse(), History(diversity=[0.2] * 6), History(diversity=[0.1999] * 6)),
         (ModeCollapse(), History(diversity=[0.1] * 5), History(diversity=[0.1] * 6)),
         (
+            ModeCollapse(),
+            History(diversity=[0.15] * 5 + [0.25]),
+            History(diversity=[0.25] * 5 + [0.15]),
+        ),
+        (
             ModeCollapse(fall=0.9, least=0.5, rounds=1),
             History(diversity=[0.5, 0.5]),
             History(diversity=[0.5, 0.46]),
@@ -602,6 +607,11 @@ def logits(real: float, fake: float) -> dict[str, float]:
             History(class_variety=[0.2999] * 3),
         ),
         (ClassCollapse(), History(class_variety=[0.1] * 2), History(class_variety=[0.1] * 3)),
+        (
+            ClassCollapse(),
+            History(class_diversity=[0.1] * 3 + [0.4]),
+            History(class_diversity=[0.4] * 3 + [0.1]),
+        ),
         (
             DeadDiscriminator(),
             repeated(5, discriminator__adversarial=1e-4),

@@ -1,6 +1,7 @@
 """What a signal does to a run, at the end of the step in which it comes."""
 
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,15 @@ def test_the_second_signal_goes_to_the_handler_from_before(number: signal.Signal
 
 
 def test_a_run_that_is_preempted_before_its_first_step_is_queued_again(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SystemExit) as end:
-        Signals().on_train_start(place(received_sigterm=True), game())
+    flushed: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "flush", lambda: flushed.append(True))
+        with pytest.raises(SystemExit) as end:
+            Signals().on_train_start(place(received_sigterm=True), game())
     assert end.value.code == REQUEUE
+    assert flushed  # other processes may end this one
     assert capsys.readouterr().out.startswith("stopped by SIGTERM before the first step")
 
 
