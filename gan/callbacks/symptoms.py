@@ -161,7 +161,7 @@ class ConstantDiscriminator(Symptom):
     def _is_constant(self, reading: Readings) -> bool:
         """Return whether the mean logits of a reading are equal."""
         real, fake = (reading.get(f"logits/{kind}", math.nan) for kind in ("real", "fake"))
-        return abs(real - fake) < min(self.gap, self.share * abs(real))
+        return real == fake or abs(real - fake) < min(self.gap, self.share * abs(real))
 
 
 class ExplodingLogits(Symptom):

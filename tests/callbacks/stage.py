@@ -131,3 +131,22 @@ def shares(callback: MetricsCallback, players: GAN, rank: int, world: int) -> It
     """Yield the fakes of one of several processes."""
     where: Any = SimpleNamespace(global_rank=rank, world_size=world, datamodule=digits(1))
     yield from (images for images, _ in callback._fakes(where, players))
+
+
+def place(*callbacks: Callback, **given: Any) -> Any:
+    """Return what stands for the trainer of one process, with these attributes besides."""
+    fixed: dict[str, Any] = {
+        "callbacks": list(callbacks),
+        "loggers": [],
+        "datamodule": None,
+        "is_global_zero": True,
+        "global_rank": 0,
+        "world_size": 1,
+        "num_training_batches": 10,
+        "should_stop": False,
+        "received_sigterm": False,
+        "precision": "32-true",
+        "default_root_dir": "runs/a",
+        "strategy": SimpleNamespace(root_device=torch.device("cpu"), broadcast=lambda value: value),
+    }
+    return SimpleNamespace(**fixed | given)

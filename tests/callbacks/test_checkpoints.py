@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -6,9 +7,10 @@ import pytorch_lightning as pl
 import torch
 
 from gan.callbacks.checkpoints import Checkpoints
+from gan.callbacks.data_identity import DataIdentity
 from gan.callbacks.telemetry import Telemetry
 from gan.errors import InputError
-from tests.callbacks.stage import Notebook, game, metrics, run
+from tests.callbacks.stage import Notebook, game, metrics, place, run
 
 
 def step(path: Path) -> int:
@@ -92,3 +94,62 @@ def test_a_crash_while_writing_leaves_the_previous_file_whole(
 def test_no_cadence_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"callbacks\.checkpoints\.every=0"):
         Checkpoints(str(tmp_path), every=0)
+
+
+def writing(folder: Path, first: bool = True) -> Any:
+    """Return what stands for a trainer that writes the numbers of its checkpoints."""
+    written: list[Path] = []
+
+    def save(path: Path) -> None:
+        assert not path.is_symlink()
+        written.append(path)
+        path.write_text(str(len(written)))
+
+    return place(
+        is_global_zero=first, save_checkpoint=save, lightning_module=game(), written=written
+    )
+
+
+def test_the_file_before_is_kept_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    folder, trainer = tmp_path / "new" / "checkpoints", writing(tmp_path)
+    kept = Checkpoints(str(folder))
+    kept.write_last(trainer)
+    (folder / "last.ckpt.part").symlink_to(tmp_path / "elsewhere")
+    kept.write_last(trainer)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "last.ckpt": "2",
+        "previous.ckpt": "1",
+    }
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_other_processes_rename_nothing(tmp_path: Path) -> None:
+    trainer = writing(tmp_path, first=False)
+    (tmp_path / "last.ckpt").touch()
+    Checkpoints(str(tmp_path)).write_last(trainer)
+    assert trainer.written == [tmp_path / "last.ckpt.part"]
+    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "last.ckpt.part"}
+
+
+def test_a_checkpoint_states_what_a_resumed_run_must_not_change(tmp_path: Path) -> None:
+    kept, content = Checkpoints(str(tmp_path)), dict[str, Any]()
+    kept.on_save_checkpoint(place(), game(), content)
+    assert content == {"identity": {}}
+    kept.identity = {"loss": "hinge"}
+    kept.on_save_checkpoint(place(), game(), content)
+    assert content == {"identity": {"loss": "hinge"}}
+
+
+def test_the_identity_of_the_images_is_computed_once() -> None:
+    computed: list[str] = []
+
+    def identity() -> str:
+        computed.append("x")
+        return "abc"
+
+    callback, trainer = DataIdentity(), place(datamodule=SimpleNamespace(identity=identity))
+    for _ in range(2):
+        content: dict[str, Any] = {}
+        callback.on_save_checkpoint(trainer, game(), content)
+        assert content == {"data_identity": "abc"}
+    assert len(computed) == 1

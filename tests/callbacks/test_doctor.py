@@ -2,6 +2,7 @@ import json
 import math
 from collections.abc import Container
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from gan.callbacks.symptoms import (
     likely_cause,
 )
 from gan.errors import DivergedError, InputError
-from tests.callbacks.stage import game, metrics, run
+from tests.algorithms.translating import cycle
+from tests.callbacks.stage import Notebook, game, metrics, place, run
 
 FOREVER = range(10**6)
 NORMS = (1, 2, 1, 1, 900, math.nan)
@@ -354,3 +356,318 @@ def test_one_image_a_class_is_named(tmp_path: Path) -> None:
     assert min(r["diversity"] for r in readings) > 0.3
     plain = run(game(), 2, Doctor(str(tmp_path), every=2))
     assert all("class_diversity" not in record for _, record in plain.records)
+
+
+class Source:
+    """Images of distances from 0 on, whose splits are told apart by their size."""
+
+    def __init__(self, count: int, labels: Tensor | None) -> None:
+        self.count, self.labels, self.asked = count, labels, list[list[int]]()
+
+    def split(self, name: str) -> "Source":
+        return self if name == "train" else Source(1, None)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, split: str, chosen: Tensor) -> tuple[Tensor, None]:
+        assert split == "train"
+        self.asked.append(chosen.tolist())
+        return chosen.float().square().view(-1, 1, 1, 1), None
+
+
+def test_real_images_are_spread_over_the_training_split(tmp_path: Path) -> None:
+    source, doctor = Source(640, torch.arange(640) % 20), Doctor(str(tmp_path))
+    doctor.on_train_start(place(datamodule=source), game(num_classes=10))
+    evenly = torch.linspace(0, 639, 64).long()
+    assert source.asked[0] == evenly.tolist()
+    assert doctor._real_distance == mean_distance(source.batch("train", evenly)[0])
+    chosen = some_of_each_class(torch.arange(640) % 20)
+    assert source.asked[1] == chosen.tolist()
+    assert torch.equal(doctor._classes, chosen % 20)
+    spacing = class_spacing(source.batch("train", chosen)[0], chosen % 20)
+    assert doctor._real_spacing == spacing > 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (None, 10),
+        (torch.arange(640) % 2, 0),
+        (torch.arange(640) % 2, None),
+        (torch.arange(640), 10),
+    ],
+)
+def test_spacing_needs_labels_and_a_game_that_knows_them(
+    labels: Tensor | None, classes: int | None, tmp_path: Path
+) -> None:
+    """The last data have one image a class."""
+    generator = SimpleNamespace() if classes is None else SimpleNamespace(num_classes=classes)
+    players: Any = SimpleNamespace(device="cpu", generator=generator)
+    doctor = Doctor(str(tmp_path))
+    doctor.on_train_start(place(datamodule=Source(640, labels)), players)
+    assert doctor._real_distance > 0
+    assert math.isnan(doctor._real_spacing)
+    assert len(doctor._classes) == 0
+
+
+def test_diversity_is_relative_to_real_images(tmp_path: Path) -> None:
+    players, notebook, doctor = game(num_classes=10, seed=3), Notebook(), Doctor(str(tmp_path))
+    trainer = place(loggers=[notebook])
+    doctor._measure_diversity(trainer, players)  # real images are not known
+    assert notebook.records == []
+    players.clock.tick(8)
+    doctor._real_distance, doctor._real_spacing = 2.0, 4.0
+    doctor._classes = torch.tensor([0, 0, 1, 1, 1])
+    doctor._measure_diversity(trainer, players)
+    own = players.generate(3, range(5), doctor._classes)
+    expected = {
+        "diversity": mean_distance(players.generate(3, range(64))) / 2,
+        "class_diversity": class_spacing(own, doctor._classes) / 4,
+    }
+    assert notebook.records == [(1, {**expected, "images": 8})]
+    assert doctor.history.diversity == [expected["diversity"]]
+    assert doctor.history.class_diversity == [expected["class_diversity"]]
+    doctor._real_spacing = 0.0  # copies within the classes
+    doctor._measure_diversity(trainer, players)
+    doctor._measure_diversity(trainer, cycle())
+    assert notebook.records[1:] == [(1, {"diversity": expected["diversity"], "images": 8})]
+
+
+def test_distances_of_copies_far_from_zero_and_of_half_precision() -> None:
+    images = torch.full((64, 1, 8, 8), 1000.0)
+    assert class_spacing(images, torch.zeros(64)) == 0
+    images[0] += 0.001
+    assert 0 < class_spacing(images, torch.zeros(64)) < 0.001
+    few = torch.tensor([0.0, 3.0, 3.0]).view(3, 1, 1, 1).half()
+    assert mean_distance(few) == pytest.approx(2)
+    assert class_spacing(few, torch.zeros(3)) == pytest.approx(1)
+
+
+def test_the_last_twenty_readings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = list[list[Tensor]]()
+    monkeypatch.setattr("gan.processes.average", shared.append)
+    doctor = Doctor(str(tmp_path))
+    players: Any = SimpleNamespace(readings={"loss": 0.5})
+    for step in range(1, 26):
+        players.clock = SimpleNamespace(step=step)
+        doctor._check(place(), players, last=False)
+    assert doctor.history.readings == [{"step": k, "loss": 0.5} for k in range(6, 26)]
+    assert len(shared) == 25
+    assert shared[0][0] is doctor._nonfinite  # which all processes count
+
+
+def test_the_first_step_is_checked(tmp_path: Path) -> None:
+    doctor = Doctor(str(tmp_path), patience=4)
+    run(game(), 10, doctor)
+    assert [reading["step"] for reading in doctor.history.readings] == [1, 5, 9, 10]
+    assert doctor._next == 14
+
+
+def test_the_last_step_is_not_rolled_back(tmp_path: Path) -> None:
+    doctor = Doctor(str(tmp_path), patience=1, rollback=True)
+    with pytest.raises(DivergedError, match=r"^step 4: .* for 1 steps"):
+        run(fragile({3}), 4, doctor, Checkpoints(str(tmp_path / "checkpoints"), every=1))
+    assert doctor.rollback_count == 0
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_diagnosis_holds_what_is_known(tmp_path: Path, first: bool) -> None:
+    doctor, path = Doctor(str(tmp_path)), tmp_path / "checkpoints" / "previous.ckpt"
+    doctor.history.readings = [{"step": 3, "lr/generator": 0.5, "loss": -math.inf}]
+    doctor._nonfinite, doctor.rollback_count = torch.tensor(7.0), 2
+    players = game()
+    players.clock.tick(8)
+    line = doctor._diagnose(place(is_global_zero=False), players)
+    assert not (tmp_path / "diagnosis.json").exists()
+    assert line.endswith(f"see {tmp_path / 'diagnosis.json'}")
+    if not first:
+        path.mkdir(parents=True)  # no file
+        (path.parent / "last.ckpt").touch()
+    line = doctor._diagnose(place(), players)
+    cause, remedy = likely_cause(doctor.history)
+    good = None if first else str(path.parent / "last.ckpt")
+    assert json.loads((tmp_path / "diagnosis.json").read_text()) == {
+        "step": 1,
+        "what": "losses or gradients were not finite for 7 steps",
+        "likely_cause": cause,
+        "remedy": remedy,
+        "last_good_checkpoint": good,
+        "rollbacks": 2,
+        "readings": [{"step": 3, "lr/generator": 0.5, "loss": "-inf"}],
+    }
+    assert line.endswith("diagnosis.json" if good is None else f"; {good} is good")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_alerts_go_to_the_log_once_and_to_the_loggers_that_take_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, first: bool
+) -> None:
+    notebook = Notebook()
+    trainer = place(loggers=[SimpleNamespace(), notebook], is_global_zero=first)
+    Doctor(str(tmp_path))._alert(trainer, "title", "text")
+    assert notebook.alerts == [("title", "text")]
+    assert caplog.messages == ["text"] * first
+
+
+def test_values_of_evaluations_are_watched(tmp_path: Path) -> None:
+    scores, doctor = metrics(), Doctor(str(tmp_path))
+    scores.history = [{"a/coverage": 0.8, "a/class_variety": 0.5}, {"a/coverage": 0.1}]
+    notebook = Notebook()
+    doctor._warn(place(Checkpoints("x"), scores, loggers=[notebook]), 3)
+    assert (doctor.history.coverage, doctor.history.class_variety) == ([0.8, 0.1], [0.5])
+    assert notebook.alerts[0][1].startswith("step 3: mode collapse: coverage of samples fell")
+    assert doctor.warned == {"mode collapse"}
+
+
+def test_the_state_is_restored_as_it_was_stored(tmp_path: Path) -> None:
+    doctor, other = Doctor(str(tmp_path)), Doctor(str(tmp_path))
+    doctor.history = History([{"loss": 1.0}], [0.5], class_diversity=[0.25])
+    doctor.warned, doctor.rollback_count, doctor._next = {"b", "a"}, 2, 7
+    state = doctor.state_dict()
+    assert state["warned"] == ["a", "b"]
+    other.load_state_dict(state)
+    assert other.state_dict() == state
+    assert (other.history, other.warned) == (doctor.history, doctor.warned)
+    del state["class_diversity"]  # of an earlier version
+    other.load_state_dict(state)
+    assert other.history.class_diversity == []
+
+
+@pytest.mark.parametrize("relief", [0.0, 1.0, -0.5, 1.5])
+def test_a_relief_that_does_not_lower_the_rates_is_refused(tmp_path: Path, relief: float) -> None:
+    with pytest.raises(InputError, match=rf"doctor\.relief={relief}"):
+        Doctor(str(tmp_path), relief=relief)
+
+
+def test_a_rollback_restores_weights_and_optimizers(tmp_path: Path) -> None:
+    def stepped(value: float) -> tuple[GAN, list[torch.optim.Optimizer]]:
+        players = game()
+        optimizers = players.configure_optimizers()
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+                for weight in group["params"]:
+                    weight.grad = torch.full_like(weight, value)
+            optimizer.step()
+        return players, optimizers
+
+    kept, states = stepped(1.0)
+    content = {
+        "state_dict": kept.state_dict(),
+        "optimizer_states": [optimizer.state_dict() for optimizer in states],
+    }
+    players, optimizers = stepped(-2.0)
+    doctor = Doctor(str(tmp_path), relief=0.25)
+    doctor._nonfinite = torch.tensor(3.0)
+    doctor._roll_back(place(optimizers=optimizers), players, Path("best.ckpt"), content)
+    for one, other in zip(players.parameters(), kept.parameters(), strict=True):
+        assert torch.equal(one, other)
+    for optimizer, stored in zip(optimizers, states, strict=True):
+        (first, *_), (expected, *_) = optimizer.state.values(), stored.state.values()
+        assert torch.equal(first["exp_avg"], expected["exp_avg"])
+        assert optimizer.param_groups[0]["initial_lr"] == 1e-3 / 4
+    assert doctor._nonfinite == 0
+
+
+def test_a_checkpoint_with_the_optimizers_of_another_game_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    run(game(), 1, Checkpoints(str(folder)))
+    content = torch.load(folder / "last.ckpt", weights_only=True)
+    torch.save({**content, "optimizer_states": []}, folder / "best.ckpt")
+    found = Doctor(str(tmp_path))._read_checkpoint(game())
+    assert found is not None
+    assert found[0] == folder / "last.ckpt"
+
+
+def logits(real: float, fake: float) -> dict[str, float]:
+    return {"logits/real": real, "logits/fake": fake}
+
+
+@pytest.mark.parametrize(
+    ("symptom", "within", "beyond"),
+    [
+        (ModeCollapse(), History(diversity=[0.5, 0.25]), History(diversity=[0.5, 0.2499])),
+        (ModeCollapse(), History(coverage=[0.5, 0.25]), History(coverage=[0.5, 0.2499])),
+        (ModeCollapse(), History(diversity=[0.2] * 6), History(diversity=[0.1999] * 6)),
+        (ModeCollapse(), History(diversity=[0.1] * 5), History(diversity=[0.1] * 6)),
+        (
+            ModeCollapse(),
+            History(diversity=[0.15] * 5 + [0.25]),
+            History(diversity=[0.25] * 5 + [0.15]),
+        ),
+        (
+            ModeCollapse(fall=0.9, least=0.5, rounds=1),
+            History(diversity=[0.5, 0.5]),
+            History(diversity=[0.5, 0.46]),
+        ),
+        (
+            ClassCollapse(),
+            History(class_diversity=[0.3] * 3, class_variety=[0.3] * 3),
+            History(class_variety=[0.2999] * 3),
+        ),
+        (ClassCollapse(), History(class_variety=[0.1] * 2), History(class_variety=[0.1] * 3)),
+        (
+            ClassCollapse(),
+            History(class_diversity=[0.1] * 3 + [0.4]),
+            History(class_diversity=[0.4] * 3 + [0.1]),
+        ),
+        (
+            DeadDiscriminator(),
+            repeated(5, discriminator__adversarial=1e-4),
+            repeated(5, discriminator__adversarial=-0.99e-4),
+        ),
+        (DeadDiscriminator(), repeated(5, loss=0.0), repeated(7, discriminator__adversarial=0.0)),
+        (ConstantDiscriminator(), History([logits(5, 5.011)] * 5), History([logits(5, 5.009)] * 5)),
+        (
+            ConstantDiscriminator(gap=0.25, share=1),
+            History([logits(5, 5.25)] * 5),
+            History([logits(5, 5.24)] * 5),
+        ),
+        (
+            ConstantDiscriminator(gap=1, share=0.25),
+            History([logits(-1, -0.75)] * 5),
+            History([logits(-1, -0.76)] * 5),
+        ),
+        (ConstantDiscriminator(), History([{}] * 5), History([logits(0, 0)] * 5)),
+        (ExplodingLogits(), History([logits(1000, 0)]), History([logits(0, -1000.1)])),
+    ],
+)
+def test_a_symptom_begins_beyond_its_bound(
+    symptom: Symptom, within: History, beyond: History
+) -> None:
+    assert symptom.detect(within) is None
+    assert symptom.detect(beyond) is not None
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        ({"lr/generator": [0.01]}, {"lr/generator": [0.01, 0.0101]}),
+        ({"logits/fake": [-1000.0]}, {"logits/fake": [-1001.0, 0.0]}),
+        ({"loss_scale/generator": [1.0, 2.0]}, {"loss_scale/generator": [2.0, 0.5]}),
+        *(
+            (
+                {f"gradient_norm/{player}": [1.0, 1.0, 100.0]},
+                {f"gradient_norm/{player}": [1.0, 1.0, 101.0]},
+            )
+            for player in ("generator", "discriminator")
+        ),
+        ({"lr/generator": [math.nan]}, {"lr/generator": [math.nan, 0.5]}),
+    ],
+)
+def test_a_cause_is_one_beyond_its_bound_alone(
+    within: dict[str, list[float]], beyond: dict[str, list[float]]
+) -> None:
+    def cause(given: dict[str, list[float]]) -> str:
+        readings = [{name: value} for name, values in given.items() for value in values]
+        return likely_cause(History(readings))[0]
+
+    assert cause(within) == "no reading before gave a sign"
+    assert cause(beyond) != "no reading before gave a sign"
+
+
+def test_values_and_the_largest_of_readings() -> None:
+    history = History([{"a/x": 1.0, "b": -3.0}, {"a/y": math.inf, "a/x": -2.0, "c": 9.0}])
+    assert [*history.values("a/", "b")] == [("a/x", 1.0), ("b", -3.0), ("a/x", -2.0)]
+    assert (history.largest("a/", "b"), history.largest("none")) == (3.0, 0.0)

@@ -10,7 +10,7 @@ from gan.callbacks.early_stopping import EarlyStopping
 from gan.callbacks.evaluation import MetricsCallback
 from gan.errors import InputError
 from gan.runs import training
-from tests.callbacks.stage import game, metrics, run
+from tests.callbacks.stage import game, metrics, place, run
 
 
 def stopping(
@@ -109,3 +109,42 @@ def test_what_cannot_stop_is_refused() -> None:
     with pytest.raises(InputError, match=r"evaluation\.every=0"):
         EarlyStopping(1).watch(metrics(every=0))
     EarlyStopping().watch(None)
+
+
+def test_what_is_monitored_must_rank() -> None:
+    scores = metrics()
+    scores.evaluation.monitor = "script/other"
+    with pytest.raises(InputError, match="nothing is monitored"):
+        EarlyStopping(1).watch(scores)
+
+
+def test_too_short_a_run_is_told_by_its_evaluations(caplog: pytest.LogCaptureFixture) -> None:
+    for length, lines in ((5, 1), (6, 0)):
+        caplog.clear()
+        stop = EarlyStopping(2)
+        stop.watch(metrics(every=2))
+        stop.on_train_start(place(num_training_batches=length), game())
+        assert len(caplog.messages) == lines
+
+
+def test_nothing_stops_what_is_not_watched() -> None:
+    players, stop = game(), EarlyStopping(1)
+    run(players, 2, metrics(1.0, 2.0), stop)
+    assert (players.clock.step, stop.reason) == (2, None)
+
+
+def test_a_run_that_is_to_stop_is_not_kept_going() -> None:
+    """Another callback may have stopped it; a step without an evaluation decides nothing."""
+    players, scores = game(), metrics()
+    stop = EarlyStopping(1)
+    stop.watch(scores)
+    scores.history = [{"step": 0, "script/score": 1.0}, {"step": 1, "script/score": 0.5}]
+    players.clock.tick(8)
+    trainer = place(should_stop=True)
+    stop.after_step(trainer, players, last=False)
+    assert trainer.should_stop
+    scores.history = [{"step": 0, "script/score": 1.0}, {"step": 1, "script/score": 2.0}]
+    for step, last, stopped in ((2, False, False), (1, True, False), (1, False, True)):
+        trainer, players.clock.step = place(), step
+        stop.after_step(trainer, players, last)
+        assert trainer.should_stop == stopped

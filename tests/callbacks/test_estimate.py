@@ -1,3 +1,4 @@
+import sys
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +44,8 @@ class Run:
         (0.125, 1001, 0, 80, None),  # 9.9 s
         (0.125, 1501, 500, 100, "about 2.1 minutes at 8 steps/s"),  # of what is left
         (4.0, 21, 0, 21, None),  # which is over
+        (4.0, 21_601, 0, 21, "about 24 hours at 0.25 steps/s"),  # no more than a day
+        (4.0, 21_602, 0, 21, "about 24 hours at 0.25 steps/s: do less"),
     ],
 )
 def test_the_duration_is_printed_once(
@@ -75,3 +78,16 @@ def test_other_processes_print_nothing(monkeypatch: pytest.MonkeyPatch, capsys: 
     run.trainer.is_global_zero = False
     run.take(30)
     assert capsys.readouterr().out == ""
+
+
+def test_the_estimate_is_shown_at_once_and_never_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: Screen
+) -> None:
+    flushed: list[bool] = []
+    run = Run(monkeypatch, 1.0, 1000, 0)
+    run.game.scheduled.append(SimpleNamespace())  # which does not grow
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "flush", lambda: flushed.append(True))
+        run.take(100)
+    assert capsys.readouterr().out.count("training takes about") == 1
+    assert flushed

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from gan.metrics.frechet import FrechetDistance
 from gan.metrics.memorisation import Memorisation
 from gan.settings.trust import build
 from tests.algorithms.translating import conditional
-from tests.callbacks.stage import Scripted, game
+from tests.callbacks.stage import Scripted, game, place
 from tests.conftest import Compose
 from tests.golden import cases, formula
 from tests.metrics.tiny_data import Corners, TinyDataset, stripes
@@ -166,3 +167,58 @@ def test_fewer_sources_than_asked_for_are_reported(
     place: Any = SimpleNamespace(datamodule=None, strategy=SimpleNamespace(root_device="cpu"))
     TranslationMetrics(translation).setup(place, conditional(), "fit")
     assert [record.getMessage() for record in caplog.records] == lines
+
+
+def translating() -> tuple[TranslationMetrics, MagicMock]:
+    """Return what evaluates translations in one direction, and its evaluation."""
+    translation = MagicMock(evaluations={"ab": Scripted()}, sources={})
+    return TranslationMetrics(translation), translation
+
+
+def test_what_is_prepared_of_translations() -> None:
+    callback, translation = translating()
+    players, data = conditional(seed=6), object()
+    callback.setup(place(datamodule=data), players, "fit")
+    translation.prepare.assert_called_once_with(data, players, torch.device("cpu"))
+    assert callback.seed == 6
+
+
+def test_values_of_translations_are_those_of_all_directions() -> None:
+    callback, translation = translating()
+    translation.stamp.return_value = {"source": "a"}
+    translation.baseline.return_value = {"fid": 1.0}
+    assert callback.stamp == {"weights": "averaged", "sample_seed": 0, "source": "a"}
+    assert callback.ranking is translation.ranking
+    assert callback.per_class is translation.per_class
+    assert callback.protocols is translation.protocols.return_value
+    translation.protocols.assert_called_once_with(callback.stamp)
+    assert callback.baseline == {"fid": 1.0}
+
+
+def test_translations_and_their_references_are_measured_in_shares() -> None:
+    callback, translation = translating()
+    players, trainer = conditional(), place(global_rank=1, world_size=2)
+    translation.measure.side_effect = lambda outputs, share: {outputs: share(Scripted())}
+    translation.translations.return_value = "own"
+    translation.references.return_value = {"blurred": "theirs"}
+    second: Any = (range(1, 3), 10)
+    found: Any = callback._measure(trainer, players)
+    others: Any = callback.references(trainer)
+    assert found == {"own": second}
+    assert others == {"blurred": {"theirs": second}}
+    translation.translations.assert_called_once_with(players)
+
+
+def test_measuring_of_translations_counts_as_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("gan.callbacks.evaluation.time.perf_counter", lambda: now[0])
+
+    def wait(*_: object) -> dict[str, float]:
+        now[0] += 1
+        return {}
+
+    callback, translation = translating()
+    translation.prepare = translation.baseline = translation.references = wait
+    callback.setup(place(), conditional(), "fit")
+    assert (callback.baseline, callback.references(place())) == ({}, {})
+    assert callback.seconds == 3

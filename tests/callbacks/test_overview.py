@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -6,9 +7,10 @@ import torch
 from torch import nn
 
 from gan.callbacks.base import StepCallback
-from gan.callbacks.overview import _ACTS, Overview
+from gan.callbacks.overview import _ACTS, Overview, _counted, networks, parameters
+from gan.layers.folding import FoldedConv2d
 from gan.layers.winograd import Conv3x3
-from tests.callbacks.stage import Scripted, game, metrics, run
+from tests.callbacks.stage import Scripted, game, metrics, place, run
 
 Screen = pytest.CaptureFixture[str]
 
@@ -97,3 +99,144 @@ def test_nothing_is_printed_of_a_run_that_is_refused(capsys: Screen) -> None:
         with pytest.raises(ValueError, match="no "):
             run(game(), 1, Overview("runs/a", None, 8), refusing)
         assert capsys.readouterr().out == ""
+
+
+def data(**given: Any) -> Any:
+    """Return what stands for a data set of few images."""
+    fixed: dict[str, Any] = {
+        "name": "cats",
+        "split_sizes": {"train": 1200, "test": 5},
+        "channels": 3,
+        "resolution": 64,
+        "num_classes": 0,
+        "class_names": (),
+        "flip": False,
+        "domains": {},
+        "found": (),
+    }
+    return SimpleNamespace(**fixed | given)
+
+
+SHAPE = "cats: 1,200 in train, 5 in test; 3 x 64 x 64"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, f"{SHAPE}; no labels"),
+        ({"flip": True}, f"{SHAPE}; no labels, mirrored at random"),
+        ({"num_classes": 1}, f"{SHAPE}; 1 class"),
+        ({"num_classes": 2, "class_names": ("a", "b")}, f"{SHAPE}; 2 classes (a, b)"),
+        ({"num_classes": 0, "class_names": ("a", "b")}, f"{SHAPE}; no labels"),
+        (
+            {"num_classes": 11, "class_names": tuple("abcdefghijk")},
+            f"{SHAPE}; 11 classes (a, b, c, d, e, f, g, h, i, j, ...)",
+        ),
+        ({"split_sizes": {}}, "cats: 3 x 64 x 64; no labels"),
+    ],
+)
+def test_data_in_one_line(given: dict[str, Any], shown: str) -> None:
+    found = dict(Overview("a", None, 8)._rows(place(datamodule=data(**given)), game()))
+    assert found["data"] == shown
+
+
+def test_lines_that_some_runs_have() -> None:
+    other = data(name="dogs")
+    both = data(found=["found in the cache", "no masks"])
+    both.domains = {"a": both, "b": other}
+    overview = Overview("a", None, 8, origin=["weights of x", "but for two"])
+    rows = [*overview._rows(place(datamodule=both, world_size=2), game())]
+    shown = [label for label, _ in rows]
+    expected = (
+        "model parameters labels data domain+B - - init - training measuring device run+folder"
+    )
+    assert shown == [label.strip("-").replace("+", " ") for label in expected.split()]
+    values = [value for _, value in rows]
+    assert values[4].startswith("dogs: ")
+    assert values[5:9] == ["found in the cache", "no masks", "weights of x", "but for two"]
+    assert dict(rows)["device"].endswith("; precision 32-true; 2 processes")
+
+
+@pytest.mark.parametrize(
+    ("classes", "known", "few", "shown"),
+    [
+        (0, 0, None, "unconditional"),
+        (7, 0, None, "unconditional, the data's 7 classes unused"),
+        (7, 10, None, "conditional on 10 labels"),
+        (7, 0, 0, "of 0 images of each of 7 classes; the generator is unconditional"),
+    ],
+)
+def test_what_is_learned_of_labels(classes: int, known: int, few: int | None, shown: str) -> None:
+    given = {} if few is None else {"labels_per_class": few}
+    source = data(num_classes=classes, **given)
+    found = Overview("a", None, 8)._rows(place(datamodule=source), game(num_classes=known))
+    assert dict(found)["labels"] == shown
+
+
+def test_a_resumed_run_says_where_it_goes_on() -> None:
+    players = game(n_critic=3)
+    players.clock.step = 1234
+    trainer = place(num_training_batches=5000)
+    length = "5,000 steps, from step 1,234 on, 64 images a step in each of 3 updates of D"
+    assert Overview("a", None, 64)._length(trainer, players) == length
+
+
+def test_measuring_at_the_end_alone() -> None:
+    measuring = metrics(every=0)
+    measuring.evaluation.model_metrics = {"own": None}  # type: ignore[dict-item]
+    rows = Overview("a", None, 8)._rows(place(measuring, datamodule=data()), game())
+    expected = "score, own of 25 fakes with script, against split train, at the end"
+    assert dict(rows)["measuring"] == expected
+
+
+@pytest.mark.parametrize(
+    ("letters", "names"),
+    [("G", "Linear"), ("GD", "Linear and Linear"), ("GDE", "Linear, Linear and Linear")],
+)
+def test_networks_by_their_letters(letters: str, names: str) -> None:
+    given = dict.fromkeys(("generator", "discriminator"), None) | {
+        name: nn.Linear(2, k)
+        for k, name in enumerate(("generator", "discriminator", "encoder"), start=1)
+        if name[0].upper() in letters
+    }
+    players: Any = SimpleNamespace(**given, device=torch.device("cpu"), n_critic=1)
+    players.clock = SimpleNamespace(step=0)
+    assert "".join(networks(players)) == letters
+    counts = parameters(players)
+    assert counts == {letter: 3 * k for k, letter in enumerate(letters, start=1)}
+    found = dict(Overview("a", None, 8)._rows(place(datamodule=data()), players))
+    assert found["model"] == f"game SimpleNamespace of {names}"
+    sizes = " + ".join(map(str, counts.values()))
+    assert found["parameters"] == f"{sizes} ({' + '.join(letters)})"
+
+
+def test_numbers_of_things() -> None:
+    found = [_counted(n, noun) for noun in ("image", "class") for n in (0, 1, 2000)]
+    expected = ["0 images", "1 image", "2,000 images", "0 classes", "1 class", "2,000 classes"]
+    assert found == expected
+
+
+def test_on_a_terminal_labels_alone_stand_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: Screen
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    overview, trainer = Overview("runs/1", "m" * 100, 8), place(datamodule=data())
+    for step in range(2):
+        overview.on_train_batch_start(trainer, game(), None, step)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8  # printed once, and not broken
+    for line in lines:
+        assert re.fullmatch("\x1b\\[1m.{12}\x1b\\[0m [^\x1b]*", line)
+
+
+def test_convolutions_that_fold() -> None:
+    trainer, plain = place(), nn.Conv2d(4, 4, 3)
+    kind: Any = FoldedConv2d
+    folded = kind.__new__(kind)
+    nn.Module.__init__(folded)
+    for modules, acts in (([plain], False), ([plain, folded], True)):
+        players: Any = nn.ModuleList(modules)
+        assert _ACTS["fold"](players, trainer) == acts
+    line: Any = nn.ModuleList([nn.Linear(2, 2)])
+    assert not _ACTS["channels_last"](line, trainer)

@@ -1,4 +1,6 @@
+import logging
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from tqdm import tqdm
@@ -7,7 +9,7 @@ from gan import progress
 from gan.callbacks.checkpoints import Checkpoints
 from gan.callbacks.progress import Progress
 from gan.callbacks.telemetry import Telemetry
-from tests.callbacks.stage import game, metrics, run
+from tests.callbacks.stage import game, metrics, place, run
 
 Screen = pytest.CaptureFixture[str]
 
@@ -71,3 +73,51 @@ def test_a_log_has_one_line_at_the_end_of_a_short_run(capsys: Screen) -> None:
 
 def test_a_failure_before_the_bar_is_no_second_failure() -> None:
     Progress().on_exception(None, None, ValueError())  # type: ignore[arg-type]
+
+
+def test_how_the_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = MagicMock(spec=tqdm)
+    opened = MagicMock(return_value=bar)
+    monkeypatch.setattr(progress, "bar", opened)
+    players, shown = game(), Progress(interval=0.25, lines=7.0)
+    telemetry, scores = Telemetry(), metrics()
+    telemetry.rate, telemetry.readings = 12.34, {"generator/a": 1.0}
+    players.clock.step = 3
+    for _ in range(2):
+        shown.on_train_batch_start(place(num_training_batches=9), players, None, 0)
+    opened.assert_called_once_with("training", 9, initial=3, refresh=0.25, interval=7.0, leave=True)
+    for due in (False, True):
+        players.log_due = due
+        shown.after_step(place(telemetry, scores), players, last=False)
+    bar.set_postfix.assert_called_once_with({"img/s": "12"}, refresh=False)
+    assert bar.update.call_count == 2
+    scores.history = [{"step": 1, "script/score": 1.234}]
+    assert shown._figures(place(telemetry, scores)) == {"img/s": "12", "script/score": "1.23"}
+    shown.on_train_end(place(), players)
+    bar.close.assert_called_once_with()
+
+
+def test_losses_are_sums_of_their_terms() -> None:
+    shown, telemetry = Progress(), Telemetry()
+    shown.bar = MagicMock(spec=progress.Lines)
+    telemetry.readings = {"generator/a": 1.0, "generator/b": 2.5, "discriminator/a": -0.1234}
+    telemetry.readings |= {"logits/real": 9.0}
+    figures = {"img/s": "0", "loss G": "3.5", "loss D": "-0.123"}
+    assert shown._figures(place(telemetry)) == figures
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_log_stands_above_the_bar_while_it_is_open() -> None:
+    own = logging.StreamHandler()
+    root = logging.getLogger()
+    root.addHandler(own)
+    try:
+        shown, players = Progress(), game()
+        shown.on_train_batch_start(place(), players, None, 0)
+        assert own not in root.handlers
+        shown.on_train_end(place(), players)
+        assert own in root.handlers
+        assert isinstance(shown.bar, tqdm)
+        assert shown.bar.disable
+    finally:
+        root.removeHandler(own)

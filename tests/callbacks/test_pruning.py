@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -81,3 +82,57 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         train(4.0, pruner=pruner, **scores)
+
+
+def test_a_search_needs_a_value_that_ranks(study: optuna.Study) -> None:
+    scores, pruning = stage.metrics(), Pruning("journal", 1, MEDIAN)
+    scores.evaluation.monitor = "script/other"
+    for callbacks in ((), (scores,)):
+        with pytest.raises(InputError, match="nothing is monitored"):
+            pruning.on_train_start(stage.place(*callbacks), stage.game())
+
+
+def test_a_search_in_the_direction_of_the_metric() -> None:
+    for direction, minimize in (("maximize", False), ("minimize", True)):
+        trainer = stage.place(stage.metrics(minimize=minimize))
+        Pruning("journal", 1, MEDIAN)._check(trainer, direction == "maximize")
+        with pytest.raises(InputError, match=f"direction={direction}$"):
+            Pruning("journal", 1, MEDIAN)._check(trainer, direction != "maximize")
+
+
+@pytest.mark.parametrize(
+    ("first", "told", "step", "last", "stopped"),
+    [
+        (True, True, 4, False, True),
+        (True, False, 4, False, False),
+        (True, True, 3, False, False),  # no evaluation in this step
+        (True, True, 4, True, False),
+        (False, True, 4, False, True),  # by the first process
+        (False, False, 4, False, False),
+    ],
+)
+def test_all_processes_stop_as_the_first_is_told(
+    first: bool, told: bool, step: int, last: bool, stopped: bool, tmp_path: Path
+) -> None:
+    reports: list[tuple[float, int]] = []
+    trial = SimpleNamespace(
+        report=lambda *given: reports.append(given), should_prune=lambda: first and told
+    )
+    scores, players = stage.metrics(), stage.game()
+    scores.history, players.clock.step = [{"step": 4, "script/score": 0.12345}], step
+    strategy = SimpleNamespace(broadcast=lambda own: own if first else told)
+    pruning = Pruning("journal", 1, MEDIAN)
+    trainer = stage.place(
+        Samples("samples"),
+        scores,
+        is_global_zero=first,
+        strategy=strategy,
+        default_root_dir=str(tmp_path),
+    )
+    pruning.on_train_start(stage.place(is_global_zero=False), players)  # reads no search
+    pruning.trial = trial  # type: ignore[assignment]
+    pruning.after_step(trainer, players, last)
+    assert trainer.should_stop == stopped
+    assert reports == [(0.12345, 4)] * (first and step == 4)
+    assert (tmp_path / PRUNED).exists() == stopped
+    pruning.after_step(stage.place(), players, last)  # nothing is measured

@@ -78,7 +78,9 @@ def test_rewinding_a_run_without_a_table(path: Path) -> None:
     assert table.rows == {}
 
 
-@pytest.mark.parametrize("content", ["images\n1\n", "step\none\n", 'step\n"1', "step\n\xff\0"])
+@pytest.mark.parametrize(
+    "content", ["images\n1\n", "step\none\n", 'step\n"1', "step\n\xff\0", "step\n1\n2,3\n"]
+)
 def test_rewinding_a_file_that_is_no_table(path: Path, content: str) -> None:
     path.write_text(content, encoding="latin-1")
     with pytest.raises(InputError, match=f"{path} is no table of a run"):
@@ -127,7 +129,7 @@ def test_the_file_is_written_at_intervals(path: Path, monkeypatch: pytest.Monkey
     now = [1000.0]
     monkeypatch.setattr("gan.loggers.table.time.monotonic", lambda: now[0])
     table = Table(path)
-    for step, passed in enumerate((0.0, 1.0, 5.0), start=1):
+    for step, passed in enumerate((0.0, 5.0, 0.5), start=1):
         now[0] += passed
         table.log_metrics({"loss": 0.0}, step=step)
         assert len(read(path)) == (1 if step < 3 else 3)
@@ -157,3 +159,20 @@ def test_a_table_that_is_saved_is_not_written_again(tmp_path: Path) -> None:
     table.log_metrics({"loss": 2.0}, 2)
     table.save()
     assert len(table.path.read_text().splitlines()) == 3
+
+
+def test_a_record_without_a_step_is_in_the_first_row(path: Path) -> None:
+    table = Table(path)
+    table.log_metrics({"loss": 2.0}, step=3)
+    table.log_metrics({"loss": 1.0})
+    assert table.rows.keys() == {3, 0}
+    table.save()
+    assert [row["loss"] for row in read(path)] == ["1.0", "2.0"]
+
+
+def test_what_lightning_asks_of_a_logger(path: Path) -> None:
+    table = Table(str(path))
+    assert (table.name, table.version, table.experiment) == ("metrics.csv", "", table)
+    table.log_hyperparams({"lr": 1.0})
+    table.finalize("success")
+    assert not path.exists()

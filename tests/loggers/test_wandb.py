@@ -247,6 +247,7 @@ def test_the_run_has_finished(run: Offline) -> None:
 
 def test_two_runs_in_one_process_are_two(config: Compose, tmp_path: Path) -> None:
     tiny = ["model.generator.width=4", "model.discriminator.width=4", "logger=wandb", "steps=1"]
+    tiny += ["logger.wandb.code=false"]
     for loss in ("hinge", "lsgan"):
         train(config(*tiny, f"loss={loss}", f"run_dir={tmp_path / loss}", f"name=my-{loss}"))
     runs = [offline_runs(tmp_path / loss) for loss in ("hinge", "lsgan")]
@@ -273,7 +274,7 @@ def test_without_an_answer_of_the_server_the_run_is_offline(
 
     monkeypatch.setattr(wandb, "init", silent)
     monkeypatch.setattr(wandb, "teardown", lambda: modes.append("teardown"))
-    dashboard = WeightsAndBiases(str(tmp_path))
+    dashboard = WeightsAndBiases(str(tmp_path), code=False)
     dashboard.log_metrics({"loss": 0.5, "images": 8}, step=1)
     dashboard.finalize("failed")
     assert modes == [None, "teardown", "offline"]  # whose process holds the id of a resumed run
@@ -306,6 +307,7 @@ def test_a_given_mode_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_resumed_run_continues_the_same_run(tmp_path: Path) -> None:
     options = ["data=digits", "logger=wandb", "callbacks.telemetry.every=1"]
+    options += ["logger.wandb.code=false"]
     options += ["model.generator.width=4", "model.discriminator.width=4"]
     with composing(tmp_path) as config:
         train(config(*options, "steps=1"))
@@ -323,7 +325,7 @@ def test_a_resumed_run_continues_the_same_run(tmp_path: Path) -> None:
 
 
 def test_an_alert_is_sent(tmp_path: Path) -> None:
-    dashboard = WeightsAndBiases(str(tmp_path))
+    dashboard = WeightsAndBiases(str(tmp_path), code=False)
     dashboard.log_alert("mode collapse", "step 10: samples grow alike")
     dashboard.finalize("success")
     (run,) = offline_runs(tmp_path)
