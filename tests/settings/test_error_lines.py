@@ -169,7 +169,7 @@ def test_errors_about_input_pass(known: Exception) -> None:
 
 def test_other_errors_while_settings_are_read_are_about_input() -> None:
     with (
-        pytest.raises(InputError, match="the settings cannot be read: .* by --debug"),
+        pytest.raises(InputError, match=r"the settings cannot be read: .* by --debug"),
         reading_settings(),
     ):
         raise KeyError("x")

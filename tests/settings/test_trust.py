@@ -90,7 +90,7 @@ def test_nothing_is_imported_to_find_a_class() -> None:
     assert found.is_class
     assert find("", f"{OWN}Made", ALLOWED) is None
     assert not any(name.startswith("trustedpackage") for name in sys.modules)
-    with pytest.raises(InputError, match="^_target_=os.system: no class"):
+    with pytest.raises(InputError, match=r"^_target_=os\.system: no class"):
         find("", "os.system")
 
 

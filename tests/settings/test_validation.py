@@ -63,7 +63,7 @@ def test_keys_and_values_that_are_not_taken(content: dict[str, Any], words: str)
 def test_other_keys_of_an_open_signature() -> None:
     node = OmegaConf.create({"other": 3, "size": 2, "rate": "???"})
     assert check_keys("", node, Signature(TAKEN, open=True)) == []
-    with pytest.raises(InputError, match="^size=x: give"):
+    with pytest.raises(InputError, match=r"^size=x: give"):
         check_keys("", OmegaConf.create({"size": "x"}), Signature(TAKEN, open=True))
 
 
