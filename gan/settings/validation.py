@@ -199,7 +199,7 @@ def validate(config: DictConfig) -> None:
     """
     chosen = {group: config.get(group) for group in MANY}
     members = ((group, node) for group, node in chosen.items() if isinstance(node, DictConfig))
-    renamed.refuse(f"{group}.{name}" for group, node in members for name in node)
+    renamed.refuse(_join(group, name) for group, node in members for name in node)
     refuse_replaced(config)
     references = check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))

@@ -23,6 +23,7 @@ from gan.runs.observation import Source, read_problem
 from gan.runs.real_images import ImagesOfFiles, ImagesOfSplit, images_of_files, images_of_split
 from tests.algorithms import test_acgan
 from tests.algorithms.translating import conditional, cycle
+from tests.calls import noting, noting_all
 
 
 class Data:
@@ -55,7 +56,7 @@ class Data:
         return self.images(rows).float(), None
 
     def reals(self, split: str, size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        for rows in torch.arange(self.count).split(size):
+        for rows in torch.split(torch.arange(self.count), size):
             yield self.batch(split, rows)
 
 
@@ -75,7 +76,7 @@ class Files:
 def run_of(data: Data, **given: Any) -> Any:
     """Return a run with that data."""
     found = SimpleNamespace(path=Path("run"), allow_targets=["mine"], **given)
-    found.data = lambda root: data.asked.append((root,)) or data
+    found.data = noting(data.asked, data)
     found.config = OmegaConf.create({"data": {"resolution": 8, "channels": 1}})
     return found
 
@@ -159,7 +160,8 @@ def test_images_of_a_game() -> None:
     game, data = test_acgan.game(Auxiliary(3)), Data(5)
     found = generated.generated(game, data, 7, None)
     assert isinstance(found, Samples)
-    assert (found.game, found.real, found.seed, found.most) == (game, data, 7, None)
+    kept: Any = (found.game, found.real, found.seed, found.most)
+    assert kept == (game, data, 7, None)
     images = found.images(range(2, 4))
     assert (images.dtype, images.device.type) == (torch.float32, "cpu")
     torch.testing.assert_close(images, game.generate(7, range(2, 4)).float())
@@ -211,7 +213,7 @@ def test_images_of_a_split() -> None:
 def test_images_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     files = Files("a0.png", "b255.png", "c9.png")
-    monkeypatch.setattr(real_images, "find_pictures", lambda *given: asked.append(given) or files)
+    monkeypatch.setattr(real_images, "find_pictures", noting(asked, files))
     run = run_of(Data(1))
     found = images_of_files(run, Path("x"), 2)
     assert asked == [(run.config, Path("x"), 8)]
@@ -254,8 +256,8 @@ def test_all_images_are_encoded_with_their_labels(labelled: bool, shown: dict[st
 
 def test_the_encoding_of_a_game(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
-    game: Any = SimpleNamespace(encode=lambda images: tried.append(images) or images, averaged=None)
     example = torch.ones(1, 1, 8, 8)
+    game: Any = SimpleNamespace(encode=noting(tried, example), averaged=None)
     found = encoding_of(game, example, 3, 4)
     assert isinstance(found, LearnedEncoding)
     assert (found.batch, found.encode(example, None) is example, len(tried)) == (100, True, 2)
@@ -268,7 +270,7 @@ def test_the_encoding_of_a_game(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("classes", [0, 3])
 def test_a_search_for_styles(classes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(encoding, "latent_space", lambda *a, **k: asked.append((a, k)) or "space")
+    monkeypatch.setattr(encoding, "latent_space", noting_all(asked, "space"))
     game: Any = SimpleNamespace(
         generator=SimpleNamespace(num_classes=classes), device=torch.device("cpu")
     )
@@ -318,7 +320,7 @@ class Classifying:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return what is loaded in the place of a run."""
     asked: list[Any] = []
-    monkeypatch.setattr(classification, "load", lambda *given: asked.append(given) or Classifying())
+    monkeypatch.setattr(classification, "load", noting(asked, Classifying()))
     return asked
 
 
@@ -345,14 +347,15 @@ def test_predictions_for_a_split(loaded: list[Any], shown: dict[str, Any]) -> No
 def test_predictions_for_pictures(monkeypatch: pytest.MonkeyPatch, shown: dict[str, Any]) -> None:
     files = Files(*(f"{('cat', 'dog')[k % 2]}/{k}.png" for k in range(120)))
     asked: list[Any] = []
-    monkeypatch.setattr(
-        classification, "find_pictures", lambda *given: asked.append(given) or files
-    )
+    monkeypatch.setattr(classification, "find_pictures", noting(asked, files))
     run = run_of(Data(1))
     seen: list[Tensor] = []
-    monkeypatch.setattr(
-        Classifying, "classify", lambda self, x: seen.append(x) or torch.zeros(len(x), 3)
-    )
+
+    def classify(self: Classifying, images: Tensor) -> Tensor:
+        seen.append(images)
+        return torch.zeros(len(images), 3)
+
+    monkeypatch.setattr(Classifying, "classify", classify)
     found = RunClassifier(run, None, torch.device("cpu")).classify_pictures(Path("x"))
     assert asked == [(run.config, Path("x"), 8)]
     assert (found.files, found.found) == ([*files.names], ("cropped",))
@@ -411,10 +414,11 @@ def test_known_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(known(), torch.ones(1, 1, 4, 6))
     asked: list[Any] = []
     levels = torch.linspace(-1, 1, 24).view(1, 1, 4, 6)
-    monkeypatch.setattr(observation, "read_picture", lambda *a: asked.append(a) or levels)
+    monkeypatch.setattr(observation, "read_picture", noting(asked, levels))
     assert torch.equal(known(mask="m"), (levels > 0).float())
     assert asked == [("mask", "m", torch.Size((1, 4, 6)))]
-    levels = torch.zeros(1, 1, 4, 6)
+    blank = torch.zeros(1, 1, 4, 6)
+    monkeypatch.setattr(observation, "read_picture", lambda *given: blank)
     for given in ({"mask": "m"}, {"hole": [0, 0, 4, 6]}):
         with pytest.raises(InputError, match="it leaves no pixel: white is what is known"):
             known(**given)
@@ -432,7 +436,8 @@ def test_an_image_of_the_test_split(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(InputError, match=rf"index={index}: .* of digits are 0\.\.9"):
             Source(index=index).read(run_of(data), shape)
     monkeypatch.setattr(observation, "read_picture", lambda *given: given)
-    assert Source(image="a").read(run_of(data), shape) == (("image", "a", shape), None)
+    read: Any = Source(image="a").read(run_of(data), shape)
+    assert read == (("image", "a", shape), None)
 
 
 @pytest.mark.parametrize(
@@ -474,11 +479,11 @@ def test_points_are_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("domain", ["", "a", "c"])
 def test_pictures_are_read_as_data(domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[Any] = []
-    monkeypatch.setattr(pictures, "build", lambda node: built.append(node) or node)
+    monkeypatch.setattr(pictures, "build", noting(built))
     data = {"channels": 3, "crop": "none", "a": {"crop": "centre", "background": "white"}}
     config = OmegaConf.create({"data": data})
     pictures.find_pictures(config, Path("x"), 8 if domain else None, domain)
     like = {"crop": "centre", "background": "white"} if domain == "a" else {"crop": "none"}
     target = "datamodules.picture_files.PictureFiles"
     fixed = {"_target_": target, "root": "x", "channels": 3, "resolution": 8 if domain else None}
-    assert built == [{**fixed, **like}]
+    assert built == [({**fixed, **like},)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gan.errors import InputError
 from gan.settings import documents
@@ -86,14 +87,14 @@ def test_values_are_counted(text: str, size: int, tmp_path: Path) -> None:
 def test_aliases_are_counted_where_they_stand(tmp_path: Path) -> None:
     tree = documents._parse(written(tmp_path, shared(4)))[1]
     assert documents._size(tree) == 1 + 4 + 4 + 10 + 110 + 1110 + 11110
-    count = documents._size(documents.yaml.compose(shared(20)))
+    count = documents._size(yaml.compose(shared(20)))
     assert count == documents._MOST_NODES + 1  # and no further
 
 
 @pytest.mark.parametrize("text", ["", "# nothing", "a: 1", "defaults: [a, {b: c}]", "a: *b"])
 def test_configs_that_hydra_reads_are_left_alone(text: str, tmp_path: Path) -> None:
     if "*" in text:
-        with pytest.raises(documents.yaml.YAMLError):  # the library names the line
+        with pytest.raises(yaml.YAMLError):  # the library names the line
             check_config(written(tmp_path, text))
     else:
         check_config(written(tmp_path, text))
@@ -149,7 +150,7 @@ def test_files_of_the_project_are_parsed_once(
     monkeypatch.setattr(documents, "CONF", tmp_path)
     monkeypatch.setattr(documents, "_PARSED", {})
     path = written(tmp_path, "a: [1]")
-    first = source(tmp_path).load_config("own").config
+    first: Any = source(tmp_path).load_config("own").config
     first.a.append(2)
     path.write_text("a: [9]")
     assert len(documents._PARSED) == 1

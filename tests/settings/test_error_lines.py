@@ -148,7 +148,7 @@ def test_one_line(error: BaseException, line: str | None) -> None:
 @pytest.mark.parametrize("name", ["own.yaml", "own.yml", "<unicode string>"])
 @pytest.mark.parametrize("problem", ["a tab", None])
 def test_the_line_of_a_yaml_file_is_named(name: str, problem: str | None) -> None:
-    mark = yaml.Mark(name, 0, 4, 2, None, None)
+    mark = yaml.Mark(name, 0, 4, 2, None, 0)
     line = _yaml_line(yaml.MarkedYAMLError(problem=problem, problem_mark=mark))
     if name.startswith("own"):
         assert line == f"{name}, line 5: {problem or 'it is no YAML'}: correct it"

@@ -1,5 +1,6 @@
 """Checks of a sweep before its first job."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
 from gan.settings.overrides import hydra_form, parse
-from gan.sweeps import checks
+from gan.sweeps import checks, tpe
 from gan.sweeps.checks import _check_launcher, _check_machines, _values, _variants, check_sweep
 
 
@@ -71,7 +72,7 @@ def test_each_value_is_tried_beside_the_first_of_the_others() -> None:
 def test_a_launcher_without_its_program(
     there: str | None, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks.shutil, "which", lambda name: there if name == "srun" else None)
+    monkeypatch.setattr(shutil, "which", lambda name: there if name == "srun" else None)
     node = OmegaConf.create({"_target_": target})
     if there is None and "Slurm" in target:
         with pytest.raises(InputError, match="there is no srun on this machine"):
@@ -142,8 +143,8 @@ def test_settings_of_the_command_line_and_of_a_search_are_checked(seen: list[Dic
 @pytest.mark.usefixtures("seen")
 def test_a_search_is_checked_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     spaces: list[list[str]] = []
-    monkeypatch.setattr(checks.tpe, "check", lambda config, space: spaces.append([*space]))
-    line: Any = Line(["lr=1,2"], {"_target_": checks.tpe.TARGET, "params": {"seed": "1,2"}})
+    monkeypatch.setattr(tpe, "check", lambda config, space: spaces.append([*space]))
+    line: Any = Line(["lr=1,2"], {"_target_": tpe.TARGET, "params": {"seed": "1,2"}})
     check_sweep(line)
     assert spaces == [["lr", "seed"]]
     check_sweep(Line(["lr=1,2"], {}))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from gan.sweeps.job import Job, Outcome, Share, State
 from gan.sweeps.pool import Allocation, Pool
 from gan.sweeps.signals import FORWARDER, StopError
 from gan.tasks import Task
+from tests.calls import noting
 from tests.sweeps.launching import fid, results
 
 TASK = Task(number=1, local=0, node=1, count=2, nodes=2)
@@ -50,7 +51,7 @@ def hydra(*places: str, name: str = "train", **sources: str) -> Any:
 
 def test_a_job_is_what_hydra_composed(monkeypatch: pytest.MonkeyPatch) -> None:
     node = hydra(command_line="/conf", main="/other")
-    monkeypatch.setattr(jobs.HydraConfig, "get", lambda: node)
+    monkeypatch.setattr("gan.sweeps.job.HydraConfig.get", lambda: node)
     job = Job.of(OmegaConf.create({"steps": 7, "accelerator": {"accelerator": "cpu"}}))
     assert (job.folder, job.overrides, job.steps, job.gpus) == (
         Path("out"),
@@ -114,7 +115,14 @@ def test_devices_that_are_allocated(
     assert asked == [(devices, tmp_path, FORWARDER.wait, count)]
 
 
-LAUNCHERS = ("SLURM_JOB_ID", "SRUN_DEBUG", "PMI_RANK", "TORCHELASTIC_RUN_ID", "MASTER_ADDR", "RANK")
+LAUNCHERS: tuple[str, ...] = (
+    "SLURM_JOB_ID",
+    "SRUN_DEBUG",
+    "PMI_RANK",
+    "TORCHELASTIC_RUN_ID",
+    "MASTER_ADDR",
+    "RANK",
+)
 LAUNCHERS += ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "PL_GLOBAL_SEED")
 LAUNCHERS += ("WANDB_RUN_ID", "WANDB_NAME", "WANDB_RESUME")
 OTHERS = ("RANKING", "WORLD_SIZES", "WANDB_NAMES", "MY_RANK", "WANDB_PROJECT", "HOME")
@@ -274,7 +282,7 @@ def test_a_process_runs_with_its_devices_and_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[Any] = []
-    monkeypatch.setattr(FORWARDER, "run", lambda *given: called.append(given) or 5)
+    monkeypatch.setattr(FORWARDER, "run", noting(called, 5))
     job = made(tmp_path)
     allocation = Allocation(["2", "3"], [8, 9])
     assert job._run_process(tmp_path / "log", allocation, [7]) == 5

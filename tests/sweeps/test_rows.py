@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from gan.sweeps import callback
 from gan.sweeps.callback import Sweep, write_leaderboard
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.leaderboard import Leaderboard, Row, _rounded, _spread
@@ -200,7 +199,7 @@ def test_without_jobs_there_is_no_leaderboard(
         Sweep.folder = tmp_path if empty else None
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "leaderboard.csv").exists()
-    assert callback.FORWARDER.received is None
+    assert FORWARDER.received is None
 
 
 def test_a_pool_waits_where_too_few_are_free(tmp_path: Path) -> None:

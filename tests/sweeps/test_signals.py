@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gan.sweeps import signals
 from gan.sweeps.signals import FORWARDED, SignalForwarder, StopError
 
 EACH = pytest.mark.parametrize("number", FORWARDED)
@@ -41,7 +41,7 @@ def forwarder(monkeypatch: pytest.MonkeyPatch) -> SignalForwarder:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time, in seconds, as a list of one."""
     now = [0.5]
-    monkeypatch.setattr(signals.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -115,7 +115,9 @@ def test_handlers_are_installed_once_and_restored(forwarder: SignalForwarder) ->
     forwarder.received, forwarder._latest = 15, {15: 1.0}
     forwarder.restore()
     assert [signal.getsignal(number) for number in FORWARDED] == before
-    assert (forwarder.received, forwarder._latest, forwarder._handlers) == (None, {}, {})
+    assert forwarder.received is None
+    assert not forwarder._latest
+    assert not forwarder._handlers
 
 
 def test_a_thread_installs_nothing(forwarder: SignalForwarder) -> None:
@@ -129,7 +131,7 @@ def test_waiting_is_ended_by_a_signal(
     forwarder: SignalForwarder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(signals.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     forwarder.wait()
     assert slept == [0.2]
     forwarder.received = signal.SIGTERM

@@ -27,6 +27,7 @@ from gan.sweeps import tpe as search
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.signals import FORWARDER
 from gan.sweeps.tpe import TPESweeper, register
+from tests.calls import noting_all
 from tests.configs import options
 from tests.conftest import composing
 
@@ -225,12 +226,12 @@ def test_a_journal_lies_in_the_folder_of_the_sweep(
 
 def test_the_sweeper_starts_jobs_by_the_launcher_of_hydra(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    plugins = SimpleNamespace(instantiate_launcher=lambda **named: given.append(named) or "made")
-    monkeypatch.setattr(search.Plugins, "instance", lambda: plugins)
+    plugins = SimpleNamespace(instantiate_launcher=noting_all(given, "made"))
+    monkeypatch.setattr("gan.sweeps.tpe.Plugins.instance", lambda: plugins)
     sweeper = TPESweeper.__new__(TPESweeper)
     parts: dict[str, Any] = {"hydra_context": 1, "task_function": 2, "config": 3}
     sweeper.setup(**parts)
-    assert given == [parts]
+    assert given == [((), parts)]
     found: Any = (sweeper.launcher, sweeper.hydra_context, sweeper.config)
     assert found == ("made", 1, 3)
 
