@@ -4,8 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 
@@ -134,7 +136,7 @@ def test_how_processes_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerator, "current_task", lambda: TASK)
     (found,) = accelerator._plugins()
     assert (type(found), found.task) == (SrunEnvironment, TASK)
-    monkeypatch.setattr(accelerator.TorchElasticEnvironment, "detect", lambda: True)
+    monkeypatch.setattr(TorchElasticEnvironment, "detect", lambda: True)
     assert accelerator._plugins() == []
 
 
@@ -163,7 +165,7 @@ def test_what_lightning_refuses_is_one_line(kind: type[Exception]) -> None:
 
 def test_the_trainer_of_a_run(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(accelerator.pl, "Trainer", lambda **named: given.append(named))
+    monkeypatch.setattr(pl, "Trainer", lambda **named: given.append(named))
     monkeypatch.setattr(accelerator, "_check_processes", lambda trainer: None)
     monkeypatch.setattr(accelerator, "_plugins", lambda: ["plugin"])
     config = OmegaConf.create(

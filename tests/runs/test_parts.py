@@ -1,6 +1,7 @@
 """Parts of runs that need no training: what is resumed, inherited, shown and translated."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from gan.algorithms.translation import TranslationGame
 from gan.conditioning.auxiliary import Auxiliary
 from gan.errors import InputError
 from gan.runs import data, initialisation, results, resume, translation, weights
@@ -53,15 +55,15 @@ def test_differences_by_dotted_path() -> None:
 def test_the_first_differences_are_named(count: int) -> None:
     old = {"model": {f"k{n}": 0 for n in range(count)}}
     new = {"model": {f"k{n}": 1 for n in range(count)}}
-    base = {"size": "paper", "task": {}, "mirror": False, "init": None}
-    new |= {**base, "freeze": {"discriminator": 0}}
+    base: dict[str, Any] = {"size": "paper", "task": {}, "mirror": False, "init": None}
+    base["freeze"] = {"discriminator": 0}
     with pytest.raises(InputError) as caught:
-        refuse_changes("run", old, new)
+        refuse_changes("run", old, base | new)
     words = str(caught.value)
     assert words.startswith("resume: run was another run: model.k0=1 instead of 0")
     assert words.count("instead of") == min(count, 3)
     assert (f" and {count - 3} more; leave" in words) == (count > 3)
-    refuse_changes("run", old, new, {f"model.k{n}" for n in range(count)})
+    refuse_changes("run", old, base | new, {f"model.k{n}" for n in range(count)})
     refuse_changes("run", None, new)
 
 
@@ -222,8 +224,9 @@ def test_tensors_of_the_same_name_and_shape_are_taken() -> None:
     assert share == Share(
         2, {"0.weight": "is (3, 3) there and (3, 2) here", "1.bias": "is absent there"}, 1
     )
-    assert torch.equal(network[0].weight, before)
-    assert (network[0].bias == 7).all()
+    after = network.state_dict()
+    assert torch.equal(after["0.weight"], before)
+    assert after["0.bias"].tolist() == [7.0] * 3
     given["0.bias"] = torch.full((3,), float("nan"))
     with pytest.raises(InputError, match=r"init: x: 0\.bias .*not finite.*: give another source"):
         initialisation._take(network, given, Path("x"))
@@ -259,7 +262,8 @@ def test_a_state_by_network() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_frozen_layers_in_words(count: int) -> None:
-    layers = [[nn.Linear(20, 50)], [nn.Conv2d(1, 1, 1), nn.ReLU()]][:count]
+    both: list[list[nn.Module]] = [[nn.Linear(20, 50)], [nn.Conv2d(1, 1, 1), nn.ReLU()]]
+    layers = both[:count]
     game: Any = SimpleNamespace(frozen_layers=[nn.ModuleList(layer) for layer in layers])
     assert (
         initialisation._frozen(game)
@@ -538,7 +542,7 @@ def test_the_commit_of_the_source(
         assert command[:3] == ["git", "-C", place]
         return SimpleNamespace(stdout=head if command[3] == "rev-parse" else changes)
 
-    monkeypatch.setattr(results.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     assert results.commit() == expected
 
 
@@ -546,7 +550,7 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(*_: Any, **__: Any) -> Any:
         raise FileNotFoundError
 
-    monkeypatch.setattr(results.subprocess, "run", fail)
+    monkeypatch.setattr(subprocess, "run", fail)
     assert results.commit() is None
 
 
@@ -642,7 +646,8 @@ def test_a_tile_that_networks_do_not_take() -> None:
 
 def test_the_degradation_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     found = translating(16)
-    for node in (None, {}):
+    empty: list[Any] = [None, {}]
+    for node in empty:
         found._config.task = node
         with pytest.raises(InputError, match="degrade: the run has no task"):
             found.degrading(3)
@@ -661,5 +666,5 @@ def test_the_sources_of_a_run_that_enlarges(monkeypatch: pytest.MonkeyPatch) -> 
     run: Any = SimpleNamespace(config=config, allow_targets=[])
     found = RunTranslation(run, "last", "ba", torch.device("cpu"))
     assert found.side == 8
-    kind = {"kind": translation.TranslationGame}
+    kind = {"kind": TranslationGame}
     assert asked == [((run, "last"), kind), (torch.device("cpu"),), "ba"]

@@ -23,10 +23,15 @@ from gan.callbacks.telemetry import Telemetry
 from gan.conditioning.auxiliary import Auxiliary
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
+from gan.layers.folding import FoldedConv2d
+from gan.layers.synchronised import SynchronisedBatchNorm
+from gan.layers.winograd import SameConv2d
 from gan.networks.base import Discriminator
-from gan.runs import measuring, training
+from gan.runs import checkpoints, measuring, training
+from gan.runs.resume import identity
 from gan.runs.training import _check_data, _check_labels, _first, _rank, _step, _stopped, _times
 from gan.settings import stored
+from gan.settings.description import Description
 from gan.settings.trust import build
 from tests.algorithms import test_acgan
 from tests.calls import noting, noting_all
@@ -47,7 +52,7 @@ def test_callbacks_act_in_an_order(config: Compose) -> None:
     assert kinds(found)[: len(ordered)] == ordered
     assert kinds(found)[len(ordered) :] == [Checkpoints, DataIdentity, Estimate, Preemption]
     kept: Any = found[len(ordered)]
-    assert kept.identity == training.identity(node)
+    assert kept.identity == identity(node)
     overview, last = _first(found, Overview), found[-1]
     assert overview is not None
     assert {"changes", "origin"} <= vars(overview).keys() or "a=1 instead of 2" in str(
@@ -130,7 +135,7 @@ def test_dashboards_are_told_what_the_run_is(first: bool, monkeypatch: pytest.Mo
     asked: list[Any] = []
     monkeypatch.setattr(training, "build", lambda node, allowed: made[node.name])
     monkeypatch.setattr(training, "is_first_process", lambda: first)
-    monkeypatch.setattr(training.Description, "of", noting(asked, description))
+    monkeypatch.setattr(Description, "of", noting(asked, description))
     loggers = {"one": {"name": "b"}, "two": {"name": "p"}}
     node = OmegaConf.create({"allow_targets": [], "run_dir": "x", "logger": loggers})
     table: Any = object()
@@ -145,8 +150,8 @@ OFF = {"channels_last": False, "sync_batchnorm": False, "compile": False}
 
 def test_forms_of_networks(config: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     game = build(config("model=sngan", "size=tiny", "data=digits").model)
-    folded = [m for m in game.modules() if isinstance(m, training.FoldedConv2d)]
-    same = [m for m in game.modules() if isinstance(m, training.SameConv2d)]
+    folded = [m for m in game.modules() if isinstance(m, FoldedConv2d)]
+    same = [m for m in game.modules() if isinstance(m, SameConv2d)]
     for on in (True, False):
         training.accelerate(game, OmegaConf.create({**OFF, "fold": on, "winograd": not on}))
         assert folded
@@ -156,7 +161,7 @@ def test_forms_of_networks(config: Compose, monkeypatch: pytest.MonkeyPatch) -> 
     training.accelerate(game, OmegaConf.create(OFF))
     assert {m.fold for m in folded} == {False}
     done: list[Any] = []
-    monkeypatch.setattr(training.SynchronisedBatchNorm, "convert", done.append)
+    monkeypatch.setattr(SynchronisedBatchNorm, "convert", done.append)
     monkeypatch.setattr(training, "_checkpoint", lambda game: done.append("checkpoint"))
     monkeypatch.setattr(training, "_compile", lambda game: done.append("compile"))
     training.accelerate(game, OmegaConf.create(OFF))
@@ -262,7 +267,7 @@ ENDED = {EarlyStopping.__qualname__: {"reason": "no better"}}
 
 
 @pytest.mark.parametrize(
-    ("resume", "checkpoints", "expected"),
+    ("resume", "written", "expected"),
     [
         (None, [4], None),
         ("auto", [], None),
@@ -278,17 +283,17 @@ ENDED = {EarlyStopping.__qualname__: {"reason": "no better"}}
     ],
 )
 def test_the_checkpoint_to_go_on_from(
-    resume: str | None, checkpoints: list[Any], expected: Any, monkeypatch: pytest.MonkeyPatch
+    resume: str | None, written: list[Any], expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[Any] = []
-    pairs = [c if isinstance(c, tuple) else (c, {}) for c in checkpoints]
+    pairs = [c if isinstance(c, tuple) else (c, {}) for c in written]
     usable = [(Path(f"{step}.ckpt"), content(step, callbacks=c)) for step, c in pairs]
     monkeypatch.setattr(training, "has_checkpoint", lambda folder: bool(usable))
     monkeypatch.setattr(training, "Run", lambda folder: folder)
-    monkeypatch.setattr(training.checkpoints, "latest", lambda run: usable)
+    monkeypatch.setattr(checkpoints, "latest", lambda run: usable)
     monkeypatch.setattr(training, "refuse_changes", lambda *a: called.append(a))
     monkeypatch.setattr(training, "identity", lambda config: "identity")
-    monkeypatch.setattr(training.checkpoints, "check_weights", lambda *a: called.append(a))
+    monkeypatch.setattr(checkpoints, "check_weights", lambda *a: called.append(a))
     monkeypatch.setattr(training, "_check_data", lambda *a: called.append(a))
     config = OmegaConf.create({"resume": resume, "run_dir": "run", "steps": 10})
     rewound: list[int] = []
@@ -386,7 +391,8 @@ def test_the_best_checkpoint_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(measuring, "make_metrics", noting_all(given, made))
     config = OmegaConf.create({"run_dir": str(tmp_path), "model": {}, "allow_targets": []})
     assert measuring._measured_on_test(config, game) is made
-    assert made.history == [(trainer, game)]  # there is no best checkpoint
+    history: Any = made.history
+    assert history == [(trainer, game)]  # there is no best checkpoint
     ((changed, played), named), setup = given
     assert (changed.evaluation.split, played, named) == ("test", game, {"sources": "test"})
     assert "evaluation" not in config
@@ -395,8 +401,9 @@ def test_the_best_checkpoint_is_measured(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "checkpoints" / "best.ckpt").touch()
     monkeypatch.setattr(measuring, "build", lambda node, allowed: "built")
     best = SimpleNamespace(to=lambda device: ("best", device))
-    monkeypatch.setattr(measuring.checkpoints, "restore", noting(given, best))
-    assert measuring._best(config, game) == ("best", "cpu")
+    monkeypatch.setattr(checkpoints, "restore", noting(given, best))
+    moved: Any = measuring._best(config, game)
+    assert moved == ("best", "cpu")
     assert given[-1] == ("built", tmp_path / "checkpoints" / "best.ckpt")
 
 
