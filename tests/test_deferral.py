@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from gan.deferral import DeferredPackage, defer
+from gan.deferral import DeferredPackage, _forget_submodules, defer
 from tests.configs import ROOT
 
 PARTS = {"Light": ("ownpackage.light",)}
@@ -56,6 +56,36 @@ def test_a_part_does_without_the_rest(package: Path) -> None:
     assert module.Heavy.__module__ == "ownpackage.heavy"
     assert type(module) is ModuleType
     assert module.Light is light
+
+
+def test_double_underscores_that_are_parts_do_not_run_the_package(package: Path) -> None:
+    (package / "about.py").write_text("__version__ = '3.1'\n")
+    (package / "__init__.py").write_text("__all__ = ['Light']\n" + INIT)
+    parts = {**PARTS, "__version__": ("ownpackage.light", "ownpackage.about")}
+    defer("ownpackage", parts, _logger="notes")
+    module = import_module("ownpackage")
+    assert (module.__version__, module._logger) == ("3.1", "notes")
+    assert "ownpackage.light" in sys.modules  # in the order of the parts
+    assert type(module) is DeferredPackage
+    assert module.__all__ == ["Light"]
+    assert type(module) is ModuleType
+
+
+def test_a_package_that_is_not_installed_is_not_deferred() -> None:
+    defer("ownpackage_that_is_absent", PARTS)
+    assert "ownpackage_that_is_absent" not in sys.modules
+
+
+def test_submodules_alone_are_forgotten(package: Path) -> None:
+    sys.modules["ownpackage_other"] = other = ModuleType("ownpackage_other")
+    try:
+        deferred().Light  # noqa: B018
+        _forget_submodules(sys.modules["ownpackage"])
+        assert sys.modules["ownpackage_other"] is other
+        assert "ownpackage.light" not in sys.modules
+        assert "ownpackage" in sys.modules
+    finally:
+        del sys.modules["ownpackage_other"]
 
 
 def test_names_that_do_not_exist(package: Path) -> None:

@@ -1,6 +1,8 @@
 import ctypes
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,3 +155,32 @@ def test_gpus_by_identifier_have_a_precision(
     assert devices.preferred_precision() == "bf16-mixed"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
     assert devices.preferred_precision() == "32-true"
+
+
+def test_the_device_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.find_device(None) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch, "empty", lambda size, device: SimpleNamespace(device=torch.device(device, size))
+    )
+    assert devices.find_device(None) == torch.device("cuda:0")
+
+
+def test_the_name_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    assert devices.hardware(torch.device("cuda:3")) == "GPU 3"
+    shown = devices.hardware(torch.device("cpu"))
+    assert shown.endswith(f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads")
+
+
+def test_a_gpu_that_cannot_be_reached_or_asked_has_no_capability(
+    machine: Callable[[Library | None], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(1, capabilities=[9])
+    machine(library)
+    assert devices._capability("0") == 9
+    monkeypatch.setattr(library, "nvmlDeviceGetHandleByIndex_v2", lambda index, handle: 3)
+    assert devices._capability("0") == 0
+    monkeypatch.setattr(library, "nvmlDeviceGetCount_v2", lambda count: 3)
+    assert devices.visible_gpus() == []

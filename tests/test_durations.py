@@ -10,6 +10,8 @@ from gan import durations
         (119, "119 s"),
         (120, "2 minutes"),
         (150, "2.5 minutes"),
+        (9.97 * 60, "10 minutes"),
+        (10.6 * 60, "11 minutes"),
         (3600, "60 minutes"),
         (7200, "2 hours"),
         (86400, "24 hours"),

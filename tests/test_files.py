@@ -96,6 +96,73 @@ def test_the_rights_of_new_files(folder: Path) -> None:
     assert stat.S_IMODE((folder / "note").stat().st_mode) == 0o640
 
 
+def test_lines_are_appended_to_a_file_with_the_usual_rights(folder: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        for text in (b"one", b"two"):
+            with files.open_to_append(folder / "log") as file:
+                file.write(text)
+    finally:
+        os.umask(before)
+    assert (folder / "log").read_bytes() == b"onetwo"
+    assert stat.S_IMODE((folder / "log").stat().st_mode) == 0o640
+
+
+def test_a_text_far_too_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MAX_TEXT", 4)
+    (folder / "a").write_text("four")
+    assert files.read_text(folder / "a") == "four"
+    (folder / "a").write_text("fives")
+    with pytest.raises(InputError, match="more than 4 bytes"):
+        files.read_text(folder / "a")
+
+
+def test_refused_files_are_closed(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("fifo", "folder"):
+        path = tmp_path / name
+        os.mkfifo(path) if name == "fifo" else path.mkdir()
+        with pytest.raises(InputError, match="is not a regular file"):
+            files.open_file(path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_opened_files_are_not_inherited(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    with files.open_file(tmp_path / "a") as file:
+        assert not os.get_inheritable(file.fileno())
+    with pytest.raises(FileNotFoundError):
+        files.open_file(tmp_path / "absent")
+
+
+def test_new_folders_are_whole_or_absent(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "new"
+    with files.new_folder(path) as part:
+        assert part.parent == path.parent
+        assert not path.exists()
+        (part / "a").write_text("x")
+    assert [p.name for p in path.parent.iterdir()] == ["new"]
+    assert (path / "a").read_text() == "x"
+    with suppress(OSError), files.new_folder(tmp_path / "half") as part:
+        (part / "a").write_text("x")
+        raise OSError
+    assert [p.name for p in tmp_path.iterdir()] == ["deep"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "link").symlink_to(empty)
+    with files.new_folder(tmp_path / "link") as part:
+        (part / "b").touch()
+    assert (empty / "b").exists()
+    with pytest.raises(OSError, match="not empty"), files.new_folder(path):
+        pass
+
+
+def test_a_replacement_makes_its_folders(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        files.write_text(tmp_path / "a" / "b" / "c", text)
+    assert (tmp_path / "a" / "b" / "c").read_text() == "two"
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_else(folder: Path) -> None:
     path = folder / "note"
     files.write_text(path, "old")

@@ -1,5 +1,7 @@
+import math
 import re
 import time
+from typing import Any
 
 import pytest
 from tqdm import tqdm
@@ -83,3 +85,76 @@ def test_another_process_shows_nothing(
         clock.now += 100
         hidden.update()
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_time_of_the_end_has_its_date_on_another_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.strptime("2026-03-05 23:10", "%Y-%m-%d %H:%M")
+    monkeypatch.setattr(
+        time, "localtime", lambda seconds=None: now if seconds is None else time.gmtime(seconds)
+    )
+    day = 20517 * 86400  # of 2026-03-05, since 1970
+    assert progress._clock(day + 23 * 3600 + 11 * 60) == "23:11"
+    assert progress._clock(day + 86400 + 60) == "2026-03-06 00:01"
+
+
+def test_the_end_is_now_and_what_is_left(
+    clock: Time, capsys: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[float] = []
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+
+    def clock_of(end: float) -> str:
+        ends.append(end)
+        return "then"
+
+    monkeypatch.setattr(progress, "_clock", clock_of)
+    lines = Lines("work", 40, interval=0)
+    lines.update(0)  # nothing is known yet
+    clock.now += 10
+    lines.update(10)
+    assert ends == [5030.0]
+    assert capsys.readouterr().err.splitlines() == [
+        "work: step 0 of 40 (0%)",
+        "work: step 10 of 40 (25%), 30 s left, until then",
+    ]
+
+
+def test_no_line_at_the_end_unless_it_is_wanted(clock: Time, capsys: Screen) -> None:
+    with Lines("work", 3) as lines:
+        lines.update(3)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_and_lines_are_given_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"initial": 3, "interval": 7.0, "leave": True}
+    lines = bar("work", 9, "img", delay=2, refresh=0.5, **given)
+    assert isinstance(lines, Lines)
+    assert (lines.name, lines.total, lines.unit) == ("work", 9, "img")
+    assert {key: getattr(lines, key) for key in given} == given
+    assert lines.count == 3
+    monkeypatch.setattr(progress, "on_terminal", lambda: True)
+    shown = bar("work", 9, "img", delay=2, refresh=0.5, **given)
+    assert isinstance(shown, tqdm)
+    found = (shown.desc, shown.total, shown.unit, shown.leave, shown.initial)
+    assert found == ("work", 9, "img", True, 3)
+    assert (shown.mininterval, shown.delay, shown.dynamic_ncols is not None) == (0.5, 2, True)
+    shown.leave = False
+    shown.close()
+    monkeypatch.setattr(processes, "rank", lambda: 2)
+    hidden = bar("work", 9, leave=True)
+    assert isinstance(hidden, Lines)
+    assert (hidden.interval, hidden.leave, hidden.total) == (math.inf, False, 9)
+
+
+def test_tracked_items_are_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    lines = Lines("work", 3)
+
+    def made(*values: Any, **named: Any) -> Lines:
+        given.append((values, named))
+        return lines
+
+    monkeypatch.setattr(progress, "bar", made)
+    counts = [lines.count for _ in track("abc", "work", 3, "letter", 5.0)]
+    assert (counts, lines.count) == ([0, 1, 2], 3)
+    assert given == [(("work", 3, "letter"), {"delay": 5.0})]

@@ -1,7 +1,7 @@
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict, Union
 
 import pytest
 
@@ -14,6 +14,11 @@ class State(StrEnum):
 
 class Clock(TypedDict):
     step: Count
+
+
+class Loose(TypedDict):
+    step: int
+    note: NotRequired[str]
 
 
 @dataclass
@@ -46,6 +51,17 @@ Rate = Annotated[float, Range(0, 1)]
         ({"a": {"b": 3}}, {"a": {"b": Count}}),
         ({"a": [1, None, {"b": "x"}]}, Settings()),
         (object(), Any),
+        ([object()], list[Any]),
+        (0, Rate),
+        (1, Rate),
+        (2**53, Count),
+        (2**53, float),
+        (-(2**53), float),
+        ({"step": 1}, Loose),
+        ({"step": 1, "note": "n"}, Loose),
+        ("x", Union[int, str]),  # noqa: UP007
+        ([3], list),
+        ({"a": (1, [2.5])}, Settings()),
     ],
 )
 def test_what_fits(value: Any, expected: Any) -> None:
@@ -72,6 +88,19 @@ def test_what_fits(value: Any, expected: Any) -> None:
         ({"step": 1, "x" * 99: 2}, Clock, "it has 'xxx"),
         ({"name": "n"}, Record, "it has no values"),
         ({"name": "n", "values": {}, "state": "off"}, Record, "it.state is 'off'"),
+        ({"step": 1, "note": 3}, Loose, "it.note is 3, not of type str"),
+        ({"note": "n"}, Loose, "it has no step"),
+        (-0.5, Rate, "it is -0.5, not a number from 0 to 1"),
+        (2**53 + 1, float, "it is 9007199254740993, not of type float"),
+        ([1, 2], dict[str, int], "it is a list, not a dict"),
+        (3, {"a": 1}, "it is 3, not a dictionary"),
+        ([1, 2], [1], "it is a list, not a list of 1"),
+        ([1, (2, 3)], [1, (2, "x")], "it[1][1] is 3 instead of 'x'"),
+        (1.0, 1, "it is 1.0 instead of 1"),
+        (2, 1, "it is 2 instead of 1"),
+        ({3: {1}}, Settings(), "it holds a set"),
+        ({(1, b"x"): 2}, Settings(), "it holds a bytes"),
+        (3, list, "it is 3, not of type list"),
         (1.5, Rate, "it is 1.5, not a number from 0 to 1"),
         ([1], [1, 2], "it is a list, not a list of 2"),
         ((1,), [1], "it is a tuple, not a list of 1"),

@@ -142,14 +142,15 @@ def _compared(interface: Interface, function: Function, path: Path, tolerance: f
     Raises:
         InputError: if they differ by more than the tolerance.
     """
-    worst = 0.0
+    differences = []
     for count in _EXAMPLES:
         inputs = interface.examples(count)
         with evaluating(interface.module):
             expected: Tensor = interface.module(*inputs)
             found = function(*inputs)
         scale = max(1.0, float(expected.abs().max()))
-        worst = max(worst, float((found - expected).abs().max()) / scale)
+        differences.append((found - expected).abs().max().double() / scale)
+    worst = float(torch.stack(differences).max())  # NaN if one is
     if not worst <= tolerance:
         raise InputError(
             f"{path.name}: the {interface.name} differs from the original by {worst:.1e}, which is "

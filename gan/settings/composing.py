@@ -35,10 +35,10 @@ def compose(
     ordered = [*own[:1], str(CONF), *(f for f in folders if f not in own[:1])]
     places = ",".join(f"'file://{folder}'" for folder in ordered[1:])
     search = [f"hydra.searchpath=[{places}]"] if ordered[1:] else []
-    running, before = GlobalHydra.instance(), GlobalHydra.instance().hydra
-    running.clear()  # this may be called by what Hydra runs
+    before = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()  # this may be called by what Hydra runs
     try:
         with initialize_config_dir(ordered[0], version_base="1.3"):
             return hydra_compose(name, [*search, *arguments], return_hydra_config=with_hydra)
     finally:
-        running.hydra = before
+        GlobalHydra.instance().hydra = before  # of the instance of now, which is another

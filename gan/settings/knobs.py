@@ -46,7 +46,8 @@ def knobs() -> list[Knob]:
 
 def described(docstring: str, title: str) -> dict[str, str]:
     """Return the entries of a section of a docstring, such as "Args", in one line each."""
-    section = inspect.cleandoc(docstring).partition(f"{title}:\n")[2]
+    rest = inspect.cleandoc(docstring).partition(f"{title}:\n")[2]
+    section = re.split(r"\n(?=\S)", rest)[0]  # up to the next title
     found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", section, flags=re.MULTILINE)
     return {name: re.sub("`+", "", " ".join(text.split())) for name, text in found}
 

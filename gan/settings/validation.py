@@ -197,7 +197,9 @@ def validate(config: DictConfig) -> None:
     Raises:
         InputError: with the dotted path, what is wrong and the nearest right name.
     """
-    renamed.refuse(f"{group}.{name}" for group in MANY for name in config.get(group) or ())
+    chosen = {group: config.get(group) for group in MANY}
+    members = ((group, node) for group, node in chosen.items() if isinstance(node, DictConfig))
+    renamed.refuse(_join(group, name) for group, node in members for name in node)
     refuse_replaced(config)
     references = check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))

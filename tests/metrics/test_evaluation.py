@@ -1,18 +1,34 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from gan.algorithms.latent import LatentGame
+from gan.backbones.base import Backbone
+from gan.backbones.dataset import ImageDataset
 from gan.errors import InputError
-from gan.metrics.evaluation import Evaluation, protocol
+from gan.metrics.base import Stamp
+from gan.metrics.evaluation import Evaluation, _check_values, protocol
 from gan.metrics.feature_metric import FeatureMetric
 from gan.metrics.feature_pass import Batch
 from gan.metrics.frechet import FrechetDistance
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.memorisation import Memorisation
+from gan.metrics.model_metric import ModelMetric
+from gan.metrics.paired import CycleError, SignalNoiseRatio
 from gan.metrics.path_length import PerceptualPathLength
-from tests.metrics.tiny_data import Corners, TinyDataset, domain, evaluation, tiny_dataset
+from gan.metrics.per_class import PerClass
+from tests.metrics.generators import StripeGenerator, stripe_game
+from tests.metrics.tiny_data import (
+    Corners,
+    TinyDataset,
+    domain,
+    evaluation,
+    stripes,
+    tiny_dataset,
+)
 
 
 def prepared(cache: Path, dataset: TinyDataset, num_fakes: int = 100) -> Evaluation:
@@ -273,3 +289,206 @@ def test_bfloat16_on_a_processor_without(
     result = Evaluation(Corners(), fid, 0, 10, str(tmp_path), min_fakes=2, bfloat16=True)
     with pytest.raises(InputError, match="bfloat16=true: this CPU has no instructions"):
         result.prepare(dataset, torch.device("cpu"))
+
+
+def split_in_three(dataset: TinyDataset) -> TinyDataset:
+    """Return a data set with a validation split besides."""
+    dataset.splits["validation"] = stripes(60, 1, 9)
+    return dataset
+
+
+def test_the_split_is_validation_if_there_is_one(tmp_path: Path, dataset: TinyDataset) -> None:
+    assert not prepared(tmp_path, dataset).validates
+    result = prepared(tmp_path, split_in_three(dataset))
+    assert (result.split, result.validates, result.untouched) == ("validation", True, True)
+    assert result.baseline() == pytest.approx(result.measure(dataset.reals("test", 30)))
+    result = evaluation(tmp_path)
+    result._split = "valid"
+    with pytest.raises(InputError, match="split=valid: give train, test, validation"):
+        result.split_of(dataset)
+
+
+def test_a_test_split_is_untouched_if_it_is_another(tmp_path: Path, dataset: TinyDataset) -> None:
+    result = prepared(tmp_path, dataset)
+    assert result.untouched
+    dataset.splits["test"] = dataset.splits["train"]
+    assert not result.untouched
+    del dataset.splits["test"]
+    assert not result.untouched
+    with pytest.raises(RuntimeError, match="prepare"):
+        assert evaluation(tmp_path).untouched
+
+
+@pytest.mark.parametrize(("count", "refused"), [(1, True), (2, False)])
+def test_a_split_of_one_image(
+    tmp_path: Path, dataset: TinyDataset, count: int, refused: bool
+) -> None:
+    dataset.splits["train"] = stripes(count, 1, 0)
+    if not refused:
+        assert prepared(tmp_path, dataset).stamp()["real_count"] == count
+        return
+    with pytest.raises(InputError, match="tiny/train has 1 images"):
+        prepared(tmp_path, dataset)
+
+
+def test_a_direction_stands_before_every_name(tmp_path: Path, dataset: TinyDataset) -> None:
+    result = evaluation(tmp_path, num_fakes=100)
+    result.use_direction("ba")
+    result.prepare(dataset, torch.device("cpu"))
+    values = result.measure(dataset.reals("test", 30))
+    assert list(values) == ["ba/corners/fid", "ba/corners/is", "ba/corners/is_std"]
+    assert result.monitor == "ba/corners/fid"
+    assert result.baseline() == pytest.approx(values)
+
+
+class Model(ModelMetric):
+    """A metric of the model with a value of one class besides."""
+
+    name, in_training, ranking, per_class = "model", True, ("model",), ("model",)
+    missing: str | None = None
+    checked = 0
+
+    def absence(self, game: LatentGame, dataset: ImageDataset) -> str | None:
+        return self.missing
+
+    def check(self, game: LatentGame, dataset: ImageDataset) -> None:
+        self.checked += 1
+
+    def measure(
+        self, game: LatentGame, dataset: ImageDataset, backbone: Backbone, seed: int
+    ) -> dict[str, float]:
+        assert (dataset.name, backbone.name) == ("tiny", "corners")
+        return {"model": float(seed)}
+
+    def stamp(self) -> Stamp:
+        return {"model_setting": 3}
+
+
+def with_model(cache: Path, dataset: TinyDataset, monitor: str = "fid") -> Evaluation:
+    metrics = {"fid": FrechetDistance(), "per_class": PerClass(), "model": Model()}
+    result = Evaluation(Corners(), metrics, 0, 10, str(cache), monitor=monitor, min_fakes=2)
+    result.prepare(dataset, torch.device("cpu"), labelled=True)
+    return result
+
+
+def test_metrics_of_features_and_of_the_model_are_listed_together(
+    tmp_path: Path, dataset: TinyDataset
+) -> None:
+    result, game = with_model(tmp_path, dataset), stripe_game(StripeGenerator())
+    names = ["corners/fid", "corners/intra_fid", "corners/model"]
+    assert list(result.ranking) == names
+    assert result.per_class == {
+        f"corners/{name}" for name in ("intra_fid", "precision", "recall", "model")
+    }
+    assert result.stamp().items() >= {"model_setting": 3, "per_class_k": 3}.items()
+    assert list(result.protocols(result.stamp())) == names
+    assert result.measure_model(game, 7) == {"corners/model": 7.0}
+
+
+def test_a_model_without_the_values_is_warned_of(
+    tmp_path: Path, dataset: TinyDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    result, game = with_model(tmp_path, dataset), stripe_game(StripeGenerator())
+    metric = result.model_metrics["model"]
+    assert isinstance(metric, Model)
+    result.check_model(game, dataset)
+    assert (metric.checked, list(result.model_metrics)) == (1, ["model"])
+    metric.missing = "it has none"
+    caplog.clear()
+    result.check_model(game, dataset)
+    assert "model is not measured: it has none" in caplog.text
+    assert (metric.checked, result.model_metrics) == (1, {})
+    monitored = with_model(tmp_path, dataset, "model")
+    monitored.model_metrics["model"].missing = "it has none"  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="monitor=model: it has none: name another, or null"):
+        monitored.check_model(game, dataset)
+
+
+def test_what_fakes_are_compared_with_must_be_known(tmp_path: Path, dataset: TinyDataset) -> None:
+    metrics = {"fid": FrechetDistance(), "psnr": SignalNoiseRatio(), "cycle": CycleError()}
+    result = Evaluation(Corners(), metrics, 0, 10, str(tmp_path), min_fakes=2)
+    missing = "the images have no {} to be compared with"
+    assert result._incompatibilities(dataset, labelled=False) == {
+        "psnr": missing.format("target"),
+        "cycle": missing.format("cycle"),
+    }
+    result.extras = frozenset({"target", "cycle"})
+    result.prepare(dataset, torch.device("cpu"))
+    baseline = result.baseline()
+    assert baseline is not None
+    assert list(baseline) == ["corners/fid"]
+
+
+def test_the_baseline_leaves_out_what_reads_its_split(tmp_path: Path, dataset: TinyDataset) -> None:
+    metrics = {"fid": FrechetDistance(), "copies": Memorisation()}
+    result = Evaluation(Corners(), metrics, 0, 100, str(tmp_path), min_fakes=2)
+    result.prepare(dataset, torch.device("cpu"))
+    assert dataset.passes == ["train", "test"]
+    baseline = result.baseline()
+    assert baseline is not None
+    assert list(baseline) == ["corners/fid"]
+    assert result.measure(dataset.reals("test", 30))["corners/copies"] > 0
+
+
+@pytest.mark.parametrize(("outside", "refused"), [(32, False), (33, True)])
+def test_most_values_must_be_in_range(outside: int, refused: bool) -> None:
+    """Half of the values may be outside; the ends of the range are inside."""
+    images = torch.ones(1, 1, 8, 8)
+    images.view(-1)[:outside] = -1.5
+    if not refused:
+        _check_values(images)
+        return
+    with pytest.raises(InputError, match=r"reach from -1\.5 to 1, most of them"):
+        _check_values(images)
+
+
+def test_as_many_fakes_as_features_are_warned_of(
+    tmp_path: Path, dataset: TinyDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    for num_fakes, count in ((5, 0), (4, 1)):
+        caplog.clear()
+        evaluation(tmp_path, num_fakes=num_fakes).prepare(dataset, torch.device("cpu"))
+        assert len(caplog.records) == count
+
+
+def test_bfloat16_is_refused_on_such_processors_alone(
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gan.metrics.evaluation.lacks_bfloat16", lambda: True)
+    prepared(tmp_path, dataset)  # not asked for
+
+    class Elsewhere(Corners):
+        def prepare(self, dataset: ImageDataset, device: torch.device) -> None:
+            raise NotImplementedError(device.type)
+
+    fid = {"fid": FrechetDistance()}
+    result = Evaluation(Elsewhere(), fid, 0, 10, str(tmp_path), min_fakes=2, bfloat16=True)
+    with pytest.raises(NotImplementedError, match="meta"):
+        result.prepare(dataset, torch.device("meta"))
+
+
+def test_statistics_stay_on_the_cpu_where_there_is_no_float64(
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed: list[str] = []
+    monkeypatch.setattr(FrechetDistance, "to", lambda _, device: placed.append(str(device)))
+    monkeypatch.setattr(Evaluation, "_statistics", lambda _: SimpleNamespace(load=lambda *_: None))
+    monkeypatch.setattr(Corners, "prepare", lambda *_: None)
+    for name in ("mps", "cuda:0"):
+        result = Evaluation(Corners(), {"fid": FrechetDistance()}, 0, 10, "", min_fakes=2)
+        result.prepare(dataset, torch.device(name))
+    assert placed == ["cpu", "cuda:0"]
+
+
+def test_the_part_of_a_process_begins_at_its_number(tmp_path: Path, dataset: TinyDataset) -> None:
+    seen: list[tuple[int, int]] = []
+    result = prepared(tmp_path, dataset, 100)
+    del result.metrics["is"]
+    result.metrics["fid"].begin = lambda *place: seen.append(place)  # type: ignore[method-assign]
+    checked = result._check_fakes([(torch.zeros(40, 1, 8, 8), None)], 60)
+    assert len([*checked]) == 1
+    with pytest.raises(InputError, match="101 generated images"):
+        [*result._check_fakes([(torch.zeros(41, 1, 8, 8), None)], 60)]
+    with pytest.raises(InputError, match="30 generated images"):
+        result.measure([(torch.zeros(30, 1, 8, 8), None)], 70)
+    assert seen == [(100, 70)]

@@ -1,5 +1,6 @@
 """GPUs that a job needs, and where their locks lie."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +28,9 @@ def test_a_job_of_slurm_has_locks_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert [folder.name for folder in found] == ["gpus", "gpus-12", "gpus-34"]
     monkeypatch.delenv("SLURM_JOB_ID")
     assert lock_folder() == found[0]
+
+
+def test_locks_lie_in_a_folder_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert lock_folder() == tmp_path / f"ganymede-{os.getuid()}" / "gpus"

@@ -27,6 +27,7 @@ from gan.sweeps import tpe as search
 from gan.sweeps.job import Outcome, State
 from gan.sweeps.signals import FORWARDER
 from gan.sweeps.tpe import TPESweeper, register
+from tests.calls import noting_all
 from tests.configs import options
 from tests.conftest import composing
 
@@ -206,6 +207,54 @@ def test_what_cannot_be_searched_is_refused(
     search.check(search_config(["fid"]), ["lr"])
     with pytest.raises(InputError, match=words):
         search.check(config, space)
+
+
+@pytest.mark.parametrize("name", ["n_trials", "n_jobs"])
+@pytest.mark.parametrize("value", [1, 2])
+def test_numbers_from_one_are_taken(name: str, value: int) -> None:
+    search.check(search_config(["fid"], **{name: value}), ["lr"])
+
+
+def test_a_journal_lies_in_the_folder_of_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweeper = TPESweeper.__new__(TPESweeper)
+    sweeper.config = OmegaConf.create({"hydra": {"sweep": {"dir": "a"}}})
+    assert sweeper.journal == tmp_path / "a" / "search.journal"
+
+
+def test_the_sweeper_starts_jobs_by_the_launcher_of_hydra(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    plugins = SimpleNamespace(instantiate_launcher=noting_all(given, "made"))
+    monkeypatch.setattr("gan.sweeps.tpe.Plugins.instance", lambda: plugins)
+    sweeper = TPESweeper.__new__(TPESweeper)
+    parts: dict[str, Any] = {"hydra_context": 1, "task_function": 2, "config": 3}
+    sweeper.setup(**parts)
+    assert given == [((), parts)]
+    found: Any = (sweeper.launcher, sweeper.hydra_context, sweeper.config)
+    assert found == ("made", 1, 3)
+
+
+def test_the_highest_may_be_searched_for(tmp_path: Path) -> None:
+    run(tmp_path, direction="maximize", n_trials=1)
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "search.journal")))
+    study = optuna.load_study(study_name=STUDY, storage=storage)
+    assert study.direction.name == "MAXIMIZE"
+    assert study.best_value == study.trials[0].value
+
+
+def test_trials_without_an_outcome_stay_open(tmp_path: Path) -> None:
+    study = optuna.create_study()
+    trial: Any = study.ask()
+    place: Any = OmegaConf.create({"hydra": {"runtime": {"output_dir": str(tmp_path)}}})
+    search._report(study, trial, JobReturn(hydra_cfg=place))
+    Outcome(State.RUNNING).save(tmp_path)
+    search._report(study, trial, JobReturn(hydra_cfg=place))
+    assert [found.state.name for found in study.trials] == ["RUNNING"]
+    Outcome(State.FINISHED, score=0.25).save(tmp_path)
+    search._report(study, trial, JobReturn(hydra_cfg=place))
+    assert study.trials[0].value == 0.25
 
 
 def test_the_command_line_narrows_the_space(tmp_path: Path) -> None:
