@@ -16,6 +16,7 @@ from gan.commands import generated, project
 from gan.commands.embed import EmbedOptions
 from gan.commands.generated import check_space
 from gan.commands.main import COMMANDS, dispatch
+from gan.commands.real_images import ImageSource
 from gan.errors import InputError
 
 FRAME = (1, 4, 4)
@@ -486,3 +487,243 @@ def test_the_image_of_a_search_is_read_as_asked_for(monkeypatch: pytest.MonkeyPa
     options.label = None
     project._problem(options)
     assert asked[-1][-2] is None
+
+
+@pytest.fixture
+def translated(monkeypatch: pytest.MonkeyPatch, written: dict[str, Any]) -> Calls:
+    """Let commands on pictures read no run; return the calls that they make."""
+    calls = Calls()
+
+    class Translation:
+        def __init__(self, *given: Any) -> None:
+            calls.append(given)
+
+        def in_tiles(self, *given: Any) -> Callable[[Tensor], Tensor]:
+            calls.append(given)
+            return lambda image: -image
+
+        def pictures(self, *given: Any, **named: bool) -> str:
+            calls.append((*given, *named.values()))
+            return "PICTURES"
+
+        def degrading(self, seed: int) -> Callable[[int, Tensor], tuple[Tensor, Tensor]]:
+            calls.append((seed,))
+            return lambda number, image: (image + number, image / 2)
+
+    monkeypatch.setattr("gan.runs.folder.open_run", lambda *given: given)
+    monkeypatch.setattr("gan.runs.translation.RunTranslation", Translation)
+    kept = calls.answering(lambda *_: None)
+    monkeypatch.setattr("gan.commands.translations.write_translations", kept)
+    return calls
+
+
+PICTURES = ["run=RUN", "checkpoint=last", "allow_targets=[mine]", "device=cpu"]
+RUN, CPU = ("RUN", ["mine"]), torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("given", "resize", "tiles"),
+    [([], True, (None, None)), (["resize=false", "tile=8", "overlap=2"], False, (8, 2))],
+)
+def test_pictures_are_translated_in_a_direction(
+    given: list[str], resize: bool, tiles: tuple[int, int], translated: Calls, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    out = tmp_path / "out"
+    places = [f"images={tmp_path / 'in'}", f"out={out}"]
+    dispatch(["translate", *PICTURES, *places, "direction=ba", *given])
+    made, tiled, read, (written_to, pictures, convert) = translated
+    assert made == (RUN, "last", "ba", CPU)
+    assert (tiled, read) == (tiles, (tmp_path / "in", resize))
+    assert (written_to, pictures) == (out, "PICTURES")
+    stages = convert(3, images(2))
+    assert len(stages) == 2
+    assert torch.equal(stages[0], images(2))
+    assert torch.equal(stages[1], -images(2))
+
+
+@pytest.mark.parametrize("degrade", [True, False])
+def test_pictures_are_restored_or_degraded_before(
+    degrade: bool, translated: Calls, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    places = [f"images={tmp_path / 'in'}", f"out={tmp_path / 'out'}", "seed=5"]
+    dispatch(["restore", *PICTURES, *places, f"degrade={degrade}", "tile=8", "overlap=2"])
+    made, tiled, *seed, read, (_, _, convert) = translated
+    assert (made, tiled) == ((RUN, "last", "ab", CPU), (8, 2))
+    assert seed == [(5,)] * degrade
+    assert read == (tmp_path / "in", False)
+    stages, one = convert(3, images(2)), images(2)
+    expected = [one + 3, one / 2, -one / 2] if degrade else [one, -one]
+    for stage, image in zip(stages, expected, strict=True):
+        assert torch.equal(stage, image)
+
+
+@pytest.mark.parametrize("given", [["split=test"], ["images={}"]])
+def test_pictures_are_classified(
+    given: list[str], written: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+
+    class Classifier:
+        def __init__(self, *given: Any) -> None:
+            calls.append(given)
+
+        def classify_pictures(self, *given: Any) -> str:
+            calls.append(given)
+            return "PICTURES"
+
+        def classify_split(self, *given: Any) -> str:
+            calls.append(given)
+            return "SPLIT"
+
+    monkeypatch.setattr("gan.runs.folder.open_run", lambda *given: given)
+    monkeypatch.setattr("gan.runs.classification.RunClassifier", Classifier)
+    monkeypatch.setattr("gan.commands.classify._write", calls.answering(lambda *_: None))
+    (tmp_path / "in").mkdir()
+    run = tmp_path / "run"
+    common = [f"run={run}", "checkpoint=last", "allow_targets=[mine]", "device=cpu"]
+    dispatch(["classify", *common, *(text.format(tmp_path / "in") for text in given)])
+    made, asked, wrote = calls
+    assert made == ((str(run), ["mine"]), "last", CPU)
+    split = given == ["split=test"]
+    assert asked == (("test", None) if split else (tmp_path / "in",))
+    assert wrote == (run / "classes", "SPLIT" if split else "PICTURES")
+    if split:
+        dispatch(["classify", *common, "split=train", "data.root=ROOT", f"out={tmp_path / 'new'}"])
+        assert calls[-2:] == [("train", "ROOT"), (tmp_path / "new", "SPLIT")]
+
+
+@pytest.mark.parametrize("classes", [0, 10])
+@pytest.mark.parametrize("labels", [None, [7]])
+def test_images_are_reconstructed_with_their_labels(
+    classes: int,
+    labels: list[int] | None,
+    written: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls = Calls()
+    real, own = images(3), torch.tensor([1, 2, 3])
+    game = SimpleNamespace(
+        generator=SimpleNamespace(num_classes=classes),
+        reconstruct=calls.answering(lambda images, labels: images + 0.2),
+    )
+    opened = SimpleNamespace(labels=own, found=["cropped"], read=lambda rows: real[rows])
+    loaded, sources = Calls(), Calls()
+    found = loaded.answering(lambda *_: game)
+    monkeypatch.setattr("gan.runs.encoding.load_autoencoder", found)
+    monkeypatch.setattr("gan.runs.folder.open_run", lambda *given: given)
+
+    def open_images(source: ImageSource, run: Any) -> Any:
+        sources.append((source, run))
+        return opened
+
+    monkeypatch.setattr(ImageSource, "open", open_images)
+    given = [f"labels={labels}"] * (labels is not None)
+    root = ["split=train", "data.root=ROOT", "indices=[4,5,6]", "n=9"]
+    common = ["run=RUN", "checkpoint=last", "allow_targets=[mine]"]
+    dispatch(["reconstruct", *common, *given, *root])
+    assert loaded == [("RUN", "last", ["mine"])]
+    assert sources == [(ImageSource(None, "train", [4, 5, 6], 9, "ROOT"), RUN)]
+    ((encoded, told),) = calls
+    assert torch.equal(encoded, real)
+    if labels is not None:
+        assert told == ["7"]
+    else:
+        assert told is (own if classes else None)
+    shown, columns = written["reconstruction.png"]
+    assert (columns, torch.equal(shown[:3], real)) == (3, True)
+    lines = ["cropped", "RUN/reconstruction.png", "PSNR 20.00 dB, mean of 3"]
+    assert capsys.readouterr().out.splitlines() == lines
+    dispatch(["reconstruct", *common, *given, *root, "columns=2"])
+    assert written["reconstruction.png"][1] == 2
+
+
+def test_real_images_are_read_of_files_or_of_a_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+    for name in ("images_of_files", "images_of_split"):
+        kept = calls.answering(lambda *_: None)
+        monkeypatch.setattr(f"gan.runs.real_images.{name}", kept)
+    run: Any = "RUN"
+    ImageSource(str(tmp_path), n=3).open(run)
+    ImageSource(indices=[1], n=2, data_root="ROOT").open(run)
+    ImageSource(split="train").open(run)
+    assert calls == [
+        ("RUN", tmp_path, 3),
+        ("RUN", "test", [1], 2, "ROOT"),
+        ("RUN", "train", None, None, None),
+    ]
+
+
+def test_rows_lead_between_pairs_of_real_images(
+    written: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, sources = Calls(), Calls()
+    real = images(5)
+
+    class Opened(list[int]):
+        labels = None
+
+        def read(self, rows: slice) -> Tensor:
+            return real[rows]
+
+    game = SimpleNamespace(
+        generator=SimpleNamespace(num_classes=0), labels_for=lambda *given: given
+    )
+    walk = calls.answering(lambda game, images, n, labels: torch.zeros(2, n, *FRAME))
+    monkeypatch.setattr("gan.runs.encoding.load_autoencoder", lambda *_: game)
+    monkeypatch.setattr("gan.runs.folder.open_run", lambda *given: given)
+    monkeypatch.setattr("gan.algorithms.interpolation.interpolate_images", walk)
+
+    def open_images(source: ImageSource, run: Any) -> Opened:
+        sources.append((source, run))
+        return Opened(range(5))
+
+    monkeypatch.setattr(ImageSource, "open", open_images)
+    given = ["split=train", "rows=3", "steps=2", "data.root=ROOT"]
+    dispatch(["interpolate", "run=RUN", *given])
+    assert sources == [(ImageSource(None, "train", None, 6, "ROOT"), ("RUN", []))]
+    first, second = calls
+    assert torch.equal(first[1], real[:4])
+    assert (first[2:], second[2:]) == ((2, (2, None)), (5, (2, None)))
+    shown, columns = written["interpolation.png"]
+    assert columns == 4
+    assert torch.equal(shown[[0, 3, 4, 7]], real[:4])
+    assert (shown[[1, 2, 5, 6]] == 0).all()
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_the_run_and_the_space_of_generated_images(
+    pixels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = Calls()
+    game = SimpleNamespace(to=lambda device: ("GAME", device))
+    run: Any = SimpleNamespace(
+        data=lambda root: ("DATA", root),
+        config=SimpleNamespace(cache_dir="CACHE", backbone="STORED"),
+    )
+    monkeypatch.setattr("gan.runs.folder.open_run", calls.answering(lambda *_: run))
+    monkeypatch.setattr("gan.runs.checkpoints.load_game", calls.answering(lambda *_: game))
+    made = calls.answering(lambda *_: SimpleNamespace(real="REAL"))
+    monkeypatch.setattr("gan.runs.generated.generated", made)
+    options = EmbedOptions("RUN", pixels=pixels, seed=4, direction="ba", checkpoint="last")
+    options.allow_targets, options.device, options.data_root = ["mine"], "cpu", "ROOT"
+    found: Any = generated.open_generated(options)
+    assert found == (run, SimpleNamespace(real="REAL"))
+    assert calls == [RUN, (run, "last"), (("GAME", CPU), ("DATA", "ROOT"), 4, "ba")]
+    calls.clear()
+    config = SimpleNamespace(backbone="CONFIG")
+    monkeypatch.setattr(generated, "compose_protocol", calls.answering(lambda *_: config))
+    monkeypatch.setattr(generated, "build", calls.answering(lambda *_: "BACKBONE"))
+    monkeypatch.setattr("gan.metrics.feature_space.BackboneSpace", lambda *given: given)
+    images_: Any = SimpleNamespace(real="REAL")
+    space: Any = generated.open_space(options, run, images_)
+    if pixels:
+        assert calls == []
+    else:
+        assert space == ("BACKBONE", "REAL", CPU)
+        assert calls[0][1:] == ("CACHE", "STORED")
+        assert calls[1] == ("CONFIG", ["mine"])

@@ -92,22 +92,20 @@ def test_a_run_that_translates_has_no_latents(name: str) -> None:
 
 
 def test_the_backbone_of_a_run_unless_another_is_named() -> None:
-    stored = OmegaConf.create(
-        {
-            "_target_": "gan.backbones.squeezenet.SqueezeNetBackbone",
-            "weights": "OLD",
-            "weights_hash": "H",
-        }
-    )
-    target = evaluate.compose_protocol(EvaluateOptions(), "CACHE").backbone._target_
+    target = "gan.backbones.squeezenet.SqueezeNetBackbone"
+    run = {"w": "OLD", "b": {"_target_": target, "weights": "${w}", "weights_hash": "H"}}
+    stored = OmegaConf.create(run).b
+    kept = evaluate.compose_protocol(EvaluateOptions(metrics=["kid"]), "CACHE", stored)
+    assert dict(kept.backbone) == {"_target_": target, "weights": "OLD", "weights_hash": "H"}
+    assert ([*kept.metrics], kept.cache_dir) == (["kid"], "CACHE")
     own = EvaluateOptions(metrics=["kid"], weights="NEW")
     found = evaluate.compose_protocol(own, "CACHE", stored)
-    assert [*found.metrics] == ["kid"]
-    assert found.cache_dir == "CACHE"
-    assert dict(found.backbone) == {"_target_": stored._target_, "weights": "NEW"}
-    assert "coverage" not in evaluate.compose_protocol(EvaluateOptions(), "CACHE").metrics
+    assert dict(found.backbone) == {"_target_": target, "weights": "NEW"}
     named = EvaluateOptions(backbone="domain")
-    assert evaluate.compose_protocol(named, "CACHE", stored).backbone._target_ == target
+    every = evaluate.compose_protocol(named, "CACHE", stored)
+    assert every.backbone._target_ == "gan.backbones.domain.DomainBackbone"
+    assert "fid" in every.metrics
+    assert "coverage" not in every.metrics
 
 
 def test_an_evaluation_takes_the_settings_of_the_command() -> None:
@@ -434,7 +432,7 @@ class Assessed:
         return [f"x: {drop}"]
 
     def record(self, game: Any, name: str, seed: int = 0) -> Any:
-        found = record(seed, "w", "p", **{"fid": float(seed), "fid/0": 2.0})  # type: ignore[arg-type]
+        found = record(seed, "w", "p", **{"fid": float(seed), "fid/0": 2.0})
         found.checkpoint, found.seconds, found.stamp = name, 2.6, STAMP
         return found
 
