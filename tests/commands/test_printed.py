@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 
@@ -34,6 +35,7 @@ from gan.commands.real_images import ImageSource
 from gan.commands.report import Entry
 from gan.errors import InputError
 from gan.runs.evaluations import Spread
+from gan.settings import stored
 from tests.configs import ROOT
 
 
@@ -611,3 +613,40 @@ def test_text_files_are_written_alike_on_any_system(path: Path) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node).partition("(")[2].startswith("'w'"):
             given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             assert given == {"newline": "''", "encoding": "'utf-8'"}, ast.unparse(node)
+
+
+@pytest.mark.parametrize(("known", "taken"), [(None, 10), (10, 10), (7, None)])
+def test_classes_of_imported_weights_count_where_the_data_state_none(
+    known: int | None, taken: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    data = {"channels": 3, "resolution": 32, "num_classes": known}
+    config = OmegaConf.create({"data": data, "run_dir": "OLD"})
+
+    def composed(arguments: list[str]) -> Any:
+        calls.append(arguments)
+        return config
+
+    monkeypatch.setattr(import_, "compose", composed)
+    monkeypatch.setattr(stored, "resolve", calls.append)
+    monkeypatch.setattr(import_, "validate", calls.append)
+    layout: Any = SimpleNamespace(model="M", shape=lambda source: (3, 32, 10))
+    options = import_.ImportOptions("w", "digits", "out", settings=["data.root=x"])
+    if taken is None:
+        with pytest.raises(InputError, match="its num_classes is 7, that of the weights 10"):
+            import_._config(options, layout, "SOURCE", ["a=1"])  # type: ignore[arg-type]
+        return
+    found = import_._config(options, layout, "SOURCE", ["a=1"])  # type: ignore[arg-type]
+    chosen = ["model=M", "data=digits", "averaging=none", "size=paper", "a=1", "++data.root=x"]
+    assert calls == [chosen, config, config]
+    assert (found.data.num_classes, found.run_dir) == (taken, ".")
+
+
+def test_a_leaderboard_is_saved_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    board = SimpleNamespace(
+        rows=["ROW"], save=lambda: calls.append("saved"), show=lambda: calls.append("shown")
+    )
+    monkeypatch.setattr("gan.commands.leaderboard.Leaderboard.of", lambda path: board)
+    dispatch(["leaderboard", "sweep=SWEEP"])
+    assert calls == ["saved", "shown"]
