@@ -112,7 +112,7 @@ def _write_table(path: Path, runs: list[Path], metrics: list[str] | None) -> Non
     rows, _ = entries(runs)
     columns = _columns(rows, metrics)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["run", "where", "step", *(f"{key} [{name}]" for key, name in columns)])
         for row in _with_values(rows, columns):

@@ -2,12 +2,15 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
 import gan
+from gan.commands import classify as commands
 from gan.commands.confusion import Confusion
 from gan.commands.main import dispatch
 from gan.commands.train import train
@@ -95,6 +98,34 @@ def test_the_counts_and_the_picture_of_a_confusion_matrix() -> None:
     many = Confusion.of(torch.tensor([0]), torch.tensor([299]), [str(k) for k in range(300)])
     assert many.picture().getpixel((299 * 4 + 1, 1)) == (31, 119, 180)
     assert many.picture().getpixel((1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_is_written_is_listed(
+    labelled: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, names = torch.tensor([1, 0]), ["cat", "dög"]
+    predictions: Any = SimpleNamespace(
+        found=["cropped"],
+        labels=one if labelled else None,
+        classes=torch.tensor([1, 1]),
+        names=names,
+        classifier="CLASSIFIER",
+        rows=lambda: [("a.png", "dög", 0.5), ("b.png", "dög", 0.75)],
+    )
+    commands._write(tmp_path, predictions)
+    table = tmp_path / "predictions.csv"
+    lines = table.read_bytes().decode().split("\r\n")
+    assert lines == ["file,class,probability", "a.png,dög,0.5", "b.png,dög,0.75", ""]
+    more = [tmp_path / "confusion.png", tmp_path / "confusion.json"] if labelled else []
+    said = ["accuracy 50.00% of 2 images, by the CLASSIFIER"] if labelled else []
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ["cropped", *said, str(table), *map(str, more)]
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in (table, *more)}
+    if labelled:
+        with Image.open(more[0]) as picture:
+            assert picture.format == "PNG"
+        assert json.loads(more[1].read_text())["confusion"] == [[0, 1], [0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gan.commands import dashboard
 from gan.commands.main import dispatch
 from gan.errors import InputError
 from tests.sweeps.launching import fid, results
@@ -56,6 +58,41 @@ def test_a_metric_whose_highest_is_the_best_sorts_downwards(tmp_path: Path) -> N
     results(tmp_path / "one", **best).save()
     (runs,) = definition(f"runs={tmp_path}/*")["spec"]["section"]["runSets"]
     assert not runs["sort"]["keys"][0]["ascending"]
+
+
+def test_the_monitored_metric_of_the_first_run_that_has_it_comes_first(tmp_path: Path) -> None:
+    results(tmp_path / "a", **fid(3.0), protocols={"x/kid": "c"}).save()
+    results(tmp_path / "b", **fid(3.0), protocols={}).save()
+    (tmp_path / "c").mkdir()
+    given = {"monitor": "x/recall", "protocols": {"x/fid": "a", "x/recall": "b"}}
+    results(tmp_path / "d", **given, higher_is_better=True).save()
+    assert dashboard._metrics(f"{tmp_path}/*") == (["x/recall", "x/fid", "x/kid"], True)
+    assert dashboard._metrics(f"{tmp_path}/a") == (["x/kid"], False)
+    assert dashboard._metrics(None) == (["domain/fid", "inception/fid"], False)
+
+
+@pytest.mark.parametrize(("entity", "owner"), [(None, "me"), ("you", "you")])
+def test_a_view_has_the_owner_of_its_project(
+    entity: str | None, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gan.loggers import workspace
+
+    made: list[Any] = []
+    view = SimpleNamespace(entity="nobody")
+
+    def make(*given: Any) -> Any:
+        made.append(given)
+        return view
+
+    monkeypatch.setattr(workspace, "view", make)
+    monkeypatch.setattr(workspace, "definition", lambda view: "TEXT")
+    monkeypatch.setattr("gan.loggers.login.has_key", lambda: True)
+    monkeypatch.setattr(workspace, "default_entity", lambda: "me")
+    monkeypatch.setattr(workspace, "save", lambda view: made.append(view.entity))
+    dispatch(["dashboard", "project=gans", *[f"entity={entity}"] * (entity is not None)])
+    metrics = ["domain/fid", "inception/fid"]
+    assert made == [("gans", entity or "", "Ganymede", metrics, False), owner]
+    assert Path("dashboard.json").read_text() == "TEXT\n"
 
 
 def test_pictures_and_classes_are_shown() -> None:

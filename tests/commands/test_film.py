@@ -3,6 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from gan.commands import film as films
+from gan.commands.film import FilmOptions, Still
 from gan.commands.main import dispatch
 from gan.errors import InputError
 
@@ -51,7 +53,7 @@ def frames(path: Path) -> list[tuple[int, tuple[int, int], int]]:
 def test_frames_follow_the_steps(run: Path, name: str) -> None:
     dispatch(["film", f"run={run}", f"out={run / name}", "fps=10", "hold=3"])
     found = frames(run / name)
-    assert [abs(value - level(step)) < 3 for (value, *_), step in zip(found, STEPS, strict=True)]
+    assert all(abs(value - level(step)) < 3 for (value, *_), step in zip(found, STEPS, strict=True))
     assert [duration for *_, duration in found] == [100, 100, 100, 100, 3000]
     assert {size for _, size, _ in found} == {(60, 40 + 28)}
 
@@ -111,3 +113,66 @@ def test_too_few_pictures(run: Path) -> None:
         path.unlink()
     with pytest.raises(InputError, match=r"there are 1: train longer"):
         dispatch(["film", f"run={run}"])
+
+
+def test_a_frame_has_a_bar_of_the_time_and_the_step_below_the_picture() -> None:
+    pictures = [(step, Image.new("RGB", (60, 40), (9, 9, 9))) for step in (0, 250, 1000)]
+    first, middle, last = films._frames(pictures, 720)
+    for frame, width in ((first, 0), (middle, 15), (last, 60)):
+        assert frame.size == (60, 40 + 16 + 12)
+        assert frame.crop((0, 0, 60, 40)).getcolors() == [(60 * 40, (9, 9, 9))]
+        bar = [frame.getpixel((x, 41)) == (31, 119, 180) for x in range(60)]
+        assert bar == [x <= width for x in range(60)]
+        below = [frame.getpixel((width // 2, 40 + y)) == (31, 119, 180) for y in range(5)]
+        assert below == [True] * 3 + [False] * 2
+        ink = frame.convert("L").point(lambda level: 255 * (level < 60)).crop((0, 43, 60, 68))
+        box = ink.getbbox()
+        assert box is not None
+        assert 5 <= box[0] <= 8
+        assert 43 + box[1] >= 46
+
+
+@pytest.mark.parametrize(
+    ("width", "size"), [(720, (60, 40)), (60, (60, 40)), (59, (30, 20)), (20, (20, 14))]
+)
+def test_wide_pictures_are_reduced_by_a_whole_factor(width: int, size: tuple[int, int]) -> None:
+    image, small = Image.new("RGB", (60, 40)), Image.new("RGB", (30, 40))
+    frames = [*films._frames([(1, image), (2, small)], width)]
+    assert [frame.size for frame in frames] == [(size[0], size[1] + 28)] * 2
+    assert frames[1].getpixel((0, size[1] // 2)) == (255, 255, 255)  # in the middle
+    assert frames[1].getpixel((size[0] // 2, size[1] // 2)) == (0, 0, 0)
+
+
+def test_a_film_of_step_0_alone_has_no_bar_of_infinite_length() -> None:
+    (frame,) = films._frames([(0, Image.new("RGB", (60, 40)))], 720)
+    assert frame.getpixel((30, 41)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, [125, 125, 2000]),
+        ({"fps": 50.0}, [20, 20, 2000]),
+        ({"seconds": 0.04, "hold": 0.5}, [20, 20, 500]),
+        ({"seconds": 1.0}, [500, 500, 2000]),
+    ],
+)
+def test_durations_of_frames(given: dict[str, float], expected: list[int]) -> None:
+    assert films._durations(FilmOptions("run", **given), 3) == expected  # type: ignore[arg-type]
+
+
+def test_frames_are_spread_evenly() -> None:
+    found = [Still(k, Path()) for k in range(10)]
+    assert films._spread_evenly(found, 10) == films._spread_evenly(found, 11) == found
+    assert [still.step for still in films._spread_evenly(found, 4)] == [0, 3, 6, 9]
+    assert [still.step for still in films._spread_evenly(found, 2)] == [0, 9]
+
+
+def test_a_film_plays_without_end_at_a_stated_quality(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, object]] = []
+    monkeypatch.setattr(Image.Image, "save", lambda self, *_, **named: kept.append(named))
+    dispatch(["film", f"run={run}", f"out={run / 'film.webp'}"])
+    (named,) = kept
+    assert (named["save_all"], named["loop"], named["quality"]) == (True, 0, 90)

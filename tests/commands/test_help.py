@@ -1,7 +1,10 @@
+import dataclasses
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from typing import Literal
 
 import pytest
+from omegaconf import MISSING
 
 from gan import __version__
 from gan.commands import help as pages
@@ -104,3 +107,40 @@ def test_the_settings_of_training(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, "--version") == f"ganymede {__version__}\n"
+
+
+@dataclass
+class ChosenOptions:
+    """Settings of a command.
+
+    Attributes:
+        run: a folder,
+            over two lines.
+        kind: one of two [a].
+        many: a list.
+        on: a switch.
+    """
+
+    run: str = MISSING
+    kind: Literal["a", "b"] = "a"
+    many: list[str] = dataclasses.field(default_factory=lambda: ["x", "y"])
+    on: bool = False
+
+
+def test_types_and_defaults_as_they_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    def choose(options: ChosenOptions) -> None:
+        """Choose [a] of two."""
+
+    pages.show_options("choose", choose, ChosenOptions)
+    lines = [re.sub(r" {2,}", "  ", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "ganymede choose key=value ...",
+        "",
+        "Choose [a] of two.",
+        "",
+        "setting  type  default  meaning",
+        "run  str  required  a folder, over two lines.",
+        "kind  a | b  a  one of two [a].",
+        "many  list[str]  [x,y]  a list.",
+        "on  bool  false  a switch.",
+    ]

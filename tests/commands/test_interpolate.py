@@ -40,7 +40,7 @@ def test_a_row_between_real_images_has_the_label_of_its_first(
     given: list[Any] = []
 
     class Opened(list[int]):
-        labels = torch.tensor([3, 1, 4, 1, 5])
+        labels: torch.Tensor | None = torch.tensor([3, 1, 4, 1, 5])
 
         def read(self, rows: slice) -> torch.Tensor:
             return torch.zeros(len(self[rows]), 1, 8, 8)
@@ -58,6 +58,9 @@ def test_a_row_between_real_images_has_the_label_of_its_first(
     for labels in ([], ["labels=[7,8]"]):
         dispatch([*common, f"out={tmp_path / 'way.png'}", *labels])
     assert [labels.tolist() for labels in given] == [[3, 4], [7, 8]]
+    monkeypatch.setattr(Opened, "labels", None)
+    dispatch([*common, f"out={tmp_path / 'way.png'}"])  # pictures have none
+    assert given[-1].tolist() == [0, 1]
 
 
 def test_a_picture_and_an_animation(
