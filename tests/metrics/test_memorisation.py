@@ -85,6 +85,7 @@ def test_suspects_are_the_nearest_fakes_with_their_real_images() -> None:
     assert metric.suspects[0][2] == 0
     distances, owners = nearest(fakes, REALS, 1)
     assert len(metric.suspects) == 300
+    assert {tuple(map(type, suspect)) for suspect in metric.suspects} == {(int, int, float)}
     for fake, real, distance in metric.suspects:
         assert (real, distance) == (int(owners[fake]), float(distances[fake]))
     assert [s[2] for s in metric.suspects] == sorted(distances.flatten().tolist())

@@ -53,6 +53,12 @@ def test_collapsed_fakes(count: int) -> None:
     assert float(frechet_of(y, x)) == pytest.approx(expected, rel=1e-9)
 
 
+def test_means_far_from_zero_are_exact() -> None:
+    x, y = draw(20, 0, 64) + 1000, draw(30, 1, 64) + 1000
+    expected = float(frechet_of(x.double(), y.double()))
+    assert float(frechet_of(x, y)) == pytest.approx(expected, rel=1e-10)
+
+
 def test_each_class_by_itself() -> None:
     fakes, asked = draw(150, 0), CLASSES.repeat(50)
     reals, labels = draw(240, 1) + CLASSES.repeat(80)[:, None], CLASSES.repeat(80)
