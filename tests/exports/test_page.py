@@ -21,7 +21,7 @@ from gan.exports.card import (
     measured,
     ranking,
 )
-from gan.exports.graphs import Onnx, TorchExport, _program
+from gan.exports.graphs import Onnx, TorchExport, plain
 from gan.exports.readme import page
 from gan.exports.writer import _compared, _write_graph
 from gan.runs.evaluations import Evaluations, Record
@@ -262,8 +262,14 @@ def test_differences_are_relative_to_large_outputs(scale: float, worst: float) -
 def test_a_graph_of_any_batch_is_read_again(tmp_path: Path) -> None:
     check = _write_graph(TorchExport(), doubling(), tmp_path)
     assert (check.file, check.difference) == ("generator.pt2", 0)
-    program = _program(doubling())
-    assert not any(weight.requires_grad for weight in program.state_dict.values())
+
+
+def test_weights_of_a_graph_are_fixed_and_in_evaluation_mode() -> None:
+    module = Double()
+    fixed = plain(module)
+    assert not any(weight.requires_grad for weight in fixed.parameters())
+    assert (fixed.training, module.training) == (False, True)
+    assert module.weight.requires_grad
 
 
 def test_a_graph_that_cannot_be_traced_is_refused(tmp_path: Path) -> None:
