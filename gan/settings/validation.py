@@ -152,6 +152,13 @@ def _check_member(group: str, name: str, member: Any) -> None:
         )
 
 
+def _refuse_earlier_names(config: DictConfig) -> None:
+    """Refuse members of choose-many groups that earlier versions had there."""
+    groups = ((group, config.get(group)) for group in MANY)
+    members = ((group, node) for group, node in groups if isinstance(node, DictConfig))
+    renamed.refuse(_join(group, name) for group, node in members for name in node)
+
+
 def _check_numbers(config: DictConfig) -> None:
     """Refuse numbers out of their range at the top level."""
     for name in _POSITIVE:
@@ -197,9 +204,7 @@ def validate(config: DictConfig) -> None:
     Raises:
         InputError: with the dotted path, what is wrong and the nearest right name.
     """
-    chosen = {group: config.get(group) for group in MANY}
-    members = ((group, node) for group, node in chosen.items() if isinstance(node, DictConfig))
-    renamed.refuse(_join(group, name) for group, node in members for name in node)
+    _refuse_earlier_names(config)
     refuse_replaced(config)
     references = check_keys("", config, signatures.signature(signatures.find(NODES[""])))
     missing = sorted(OmegaConf.missing_keys(config))

@@ -127,3 +127,14 @@ def test_settings_that_were_not_replaced_are_not_written(tmp_path: Path) -> None
     with pytest.raises(SystemExit), Cleanup(str(tmp_path / "run")):
         raise SystemExit(REFUSED)
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_what_cannot_be_removed_changes_no_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "unlink", fail)
+    run(tmp_path / "run", tmp_path / "run")
+    assert (tmp_path / "run" / ".hydra" / "config.yaml").exists()

@@ -182,6 +182,17 @@ def test_networks_without_blocks_are_not_computed_anew() -> None:
         training._checkpoint(test_acgan.game(Auxiliary(3)))
 
 
+def test_both_networks_are_computed_anew_where_one_has_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[int] = []
+    game: Any = SimpleNamespace(players=[SimpleNamespace(network=n) for n in (1, 2)])
+    monkeypatch.setattr(training, "blocks", lambda network: [network] * (network == 2))
+    monkeypatch.setattr(training, "recompute_activations", done.append)
+    training._checkpoint(game)
+    assert done == [1, 2]
+
+
 def test_passes_that_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     game, compiled = test_acgan.game(Auxiliary(3)), list[Any]()
 

@@ -17,6 +17,7 @@ from gan.settings.types import (
     ListOf,
     Null,
     Number,
+    Object,
     Truth,
     WholeNumber,
 )
@@ -146,7 +147,13 @@ class More(Facts):
     label: Optional[int] = None
 
 def function(x, size: int = 0): ...
+
+from pathlib import Path
+from gan.losses.base import AdversarialLoss
+from gan.settings.trust import build
+def typed(loss: AdversarialLoss, other: Unknown, path: Path, made: build): ...
 """
+KINDS = {"loss": Object(), **dict.fromkeys(("other", "path", "made"), ANYTHING)}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +163,7 @@ def function(x, size: int = 0): ...
         ("Foreign", Signature({"own": WholeNumber()}, True)),
         ("More", Signature(FACTS, False)),
         ("function", Signature({"x": ANYTHING, "size": WholeNumber()}, False)),
+        ("typed", Signature(KINDS, False)),
     ],
 )
 def test_signatures(name: str, expected: Signature, package: Path) -> None:
@@ -178,10 +186,12 @@ def test_what_only_an_import_shows_is_imported(package: Path) -> None:
     (package / "__init__.py").write_text(
         "class Closed:\n    def __init__(self, size, rate=0.1, *, label=None): ...\n"
         "class Open:\n    def __init__(self, **rest): ...\n"
-        "Made = [Closed][0]\nOther = [Open][0]\n"
+        "class Mixed:\n    def __init__(self, size, **rest): ...\n"
+        "Made = [Closed][0]\nOther = [Open][0]\nBoth = [Mixed][0]\n"
     )
-    names = ("ownpackage.Made", "ownpackage.Other")
-    made, other = (_signature_of("it", name, ["ownpackage"]) for name in names)
+    names = ("ownpackage.Made", "ownpackage.Other", "ownpackage.Both")
+    made, other, both = (_signature_of("it", name, ["ownpackage"]) for name in names)
     assert made == Signature(dict.fromkeys(("size", "rate", "label"), ANYTHING), open=False)
     assert other == Signature({}, open=True)
+    assert both == Signature({"size": ANYTHING}, open=True)
     sys.modules.pop("ownpackage")

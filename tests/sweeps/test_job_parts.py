@@ -278,6 +278,23 @@ def test_a_job_that_cannot_start_has_failed(
     assert made(tmp_path).run() == expected == Outcome.read(tmp_path)
 
 
+def test_a_job_is_running_while_its_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Outcome | None] = []
+
+    def process(self: Job, log: Path, *given: Any) -> int:
+        seen.append(Outcome.read(self.folder))
+        log.write_text("ganymede: why\n")
+        return 2
+
+    monkeypatch.setattr(Job, "_run_process", process)
+    job = made(tmp_path)
+    found = job.run()
+    assert seen == [Outcome(State.RUNNING, overrides=job.overrides)]
+    assert (found.state, found.reason, found.status) == (State.FAILED, "why", 2)
+
+
 def test_a_process_runs_with_its_devices_and_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
