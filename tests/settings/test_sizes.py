@@ -136,13 +136,16 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
     assert small > 2 * tiny
 
 
+TINY_STEPS = {"sngan_cnn": 5000}  # whose updates take a third of the time of others
+
+
 @pytest.mark.parametrize("model", thinned(options("model"), keep=3))
 def test_long_recipes_are_shorter(model: str) -> None:
     paper, small, tiny = (config_of(f"model={model}", f"size={size}").steps for size in SIZES)
     if paper < 50_000:
         assert paper == small == tiny
     else:
-        assert (small, tiny) == (paper // 10, 2000)
+        assert (small, tiny) == (paper // 10, TINY_STEPS.get(model, 2000))
 
 
 def test_every_value_by_size_is_ordered() -> None:

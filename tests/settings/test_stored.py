@@ -225,4 +225,4 @@ def test_composing_leaves_a_run_of_hydra_as_it_was() -> None:
         composing.compose(["run_dir=x"])
         assert GlobalHydra.instance().hydra is before
     finally:
-        instance.hydra = kept
+        GlobalHydra.instance().hydra = kept
