@@ -1,7 +1,9 @@
 """What several tests stand on."""
 
 import gc
+import importlib
 import os
+import pkgutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+import gan
 from gan.settings import resolvers, schema
 from gan.settings.overrides import hydra_form
 from tests.configs import ROOT
@@ -25,8 +28,16 @@ os.environ["GANYMEDE_CACHE"] = tempfile.mkdtemp(prefix="ganymede-cache-")
 Compose = Callable[..., DictConfig]
 
 
+def import_modules() -> None:
+    """Import the modules that commands import later: none may keep what a test has replaced."""
+    for module in pkgutil.walk_packages(gan.__path__, "gan."):
+        if not module.name.startswith("gan.demo") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
 def pytest_collection_finish() -> None:
     """Exclude what was imported so far from garbage collection, which else takes a tenth."""
+    import_modules()
     gc.collect()
     gc.freeze()
 
