@@ -16,6 +16,7 @@ _NVML = "libnvidia-ml.so.1"  # NVIDIA's management library, part of the driver
 _AMD = Path("/dev/kfd")  # AMD's compute driver
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}  # flags of x86 and ARM processors
+_IMAGES = 100, 1000  # of a batch of an evaluation, fewest and most
 _AMPERE = 8  # compute capability of the first GPUs with bfloat16
 
 
@@ -114,3 +115,17 @@ def find_device(name: str | None) -> "torch.device":
         return torch.empty(0, device=chosen).device
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device={chosen}: {str(error).splitlines()[0]}") from error
+
+
+def images_at_once(device: "torch.device") -> int:
+    """Return how many images an evaluation computes at once: 100, more on a GPU with more memory.
+
+    A GPU takes an image for each 64 MB, from 100 to 1,000: a batch of Inception's activations is a
+    small part of its memory.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return _IMAGES[0]
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return min(max(memory // 2**26, _IMAGES[0]), _IMAGES[1])

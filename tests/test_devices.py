@@ -184,3 +184,13 @@ def test_a_gpu_that_cannot_be_reached_or_asked_has_no_capability(
     assert devices._capability("0") == 0
     monkeypatch.setattr(library, "nvmlDeviceGetCount_v2", lambda count: 3)
     assert devices.visible_gpus() == []
+
+
+@pytest.mark.parametrize(("gigabytes", "images"), [(4, 100), (8, 128), (24, 384), (141, 1000)])
+def test_images_of_an_evaluation_s_batch(
+    gigabytes: int, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SimpleNamespace(total_memory=gigabytes * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: memory)
+    assert devices.images_at_once(torch.device("cuda", 0)) == images
+    assert devices.images_at_once(torch.device("cpu")) == 100

@@ -14,7 +14,7 @@ from gan.algorithms.latent import LatentGame
 from gan.backbones import cache
 from gan.backbones.base import Backbone
 from gan.backbones.dataset import ImageDataset, has_split
-from gan.devices import lacks_bfloat16
+from gan.devices import images_at_once, lacks_bfloat16
 from gan.errors import InputError
 from gan.metrics.base import Metric, Stamp
 from gan.metrics.feature_metric import FeatureMetric, Role
@@ -45,7 +45,8 @@ class Evaluation:
         cache: folder of the statistics of real images.
         split: of the real images, "train", "test" or "validation"; by default validation where
             there is one, else train.
-        batch_size: images per batch of the generator and of the backbone.
+        batch_size: images per batch of the generator and of the backbone; by default as many as
+            the device computes at once.
         monitor: name, in the `ranking` of a metric, of the value by which the best checkpoint is
             chosen; None chooses none.
         min_fakes: smallest accepted `num_fakes`.
@@ -68,22 +69,27 @@ class Evaluation:
         num_fakes: int,
         cache: str,
         split: str | None = None,
-        batch_size: int = 100,
+        batch_size: int | None = None,
         monitor: str | None = "fid",
         min_fakes: int = 1000,
         bfloat16: bool = False,
     ) -> None:
-        backbone.in_bfloat16 = bfloat16
+        backbone.in_bfloat16, self._device = bfloat16, torch.device("cpu")
         self.backbone, self.metrics = backbone, _feature_metrics(metrics)
         self.model_metrics = {n: m for n, m in metrics.items() if isinstance(m, ModelMetric)}
-        self.every, self.num_fakes, self.batch_size = every, num_fakes, batch_size
+        self.every, self.num_fakes, self._batch_size = every, num_fakes, batch_size
         self.cache, self.min_fakes, self._split = Path(cache), min_fakes, split
         self.prefix, self.extras = backbone.name, frozenset[str]()
         self.monitor = f"{self.prefix}/{monitor}"
         self._check_numbers()
         self._check_monitor(monitor)
         self._dataset: ImageDataset | None = None
-        self._device = torch.device("cpu")
+
+    @property
+    def batch_size(self) -> int:
+        """Return the images per batch on the device at hand."""
+        given = self._batch_size
+        return images_at_once(self._device) if given is None else given
 
     def use_direction(self, direction: str) -> None:
         """Put the direction of a translation before the name of every value."""

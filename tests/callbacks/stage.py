@@ -67,7 +67,7 @@ class Scripted(Evaluation):
 
     def __init__(self, *scores: float, every: int = 1, minimize: bool = True) -> None:
         self.scores, self.every = iter(scores), every
-        self.num_fakes, self.batch_size, self._split = 25, 10, "train"
+        self.num_fakes, self._batch_size, self._split = 25, 10, "train"
         self.monitor = "script/score"
         self.backbone: Any = SimpleNamespace(name="script")
         score: Any = SimpleNamespace(

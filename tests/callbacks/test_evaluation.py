@@ -162,7 +162,7 @@ def test_records_from_before_a_run_was_resumed_may_lack_values() -> None:
 @pytest.mark.parametrize(("rank", "start"), [(0, 0), (1, 10), (2, 20)])
 def test_metrics_are_told_the_number_of_the_first_image(rank: int, start: int) -> None:
     callback = metrics()
-    callback.evaluation.num_fakes, callback.evaluation.batch_size = 30, 5
+    callback.evaluation.num_fakes, callback.evaluation._batch_size = 30, 5
     callback.evaluation.measure = MagicMock(return_value={})  # type: ignore[method-assign]
     trainer = place(global_rank=rank, world_size=3, datamodule=digits(1))
     assert callback._measure(trainer, game()) == {}

@@ -227,3 +227,8 @@ def test_a_spectrum_has_its_mean_and_quantiles() -> None:
     assert spectrum.mean.tolist() == [4, 5]
     low, high = spectrum.quantiles(0.25, 1.0)
     assert (low.tolist(), high.tolist()) == ([2, 3], [8, 9])
+
+
+def test_an_evaluation_takes_the_batch_that_is_set_or_that_of_its_device() -> None:
+    assert evaluated(batch_size=7).batch_size == 7
+    assert evaluated(batch_size=None).batch_size == 100
