@@ -195,7 +195,7 @@ def _(game: TranslationGame, shape: tuple[int, int, int]) -> list[Interface]:
     return [
         Interface(
             f"translator_{direction}",
-            Translation(game, direction),
+            Translation(game, direction).eval(),
             (_images("source", source),),
             Port("images", shape, IMAGES),
         )

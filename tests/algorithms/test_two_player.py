@@ -2,6 +2,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -281,6 +282,25 @@ def test_batch_statistics_are_averaged_if_asked_for(name: str) -> None:
     copied = [key for key in held if "running" not in key]
     assert len(copied) == 3  # the count of batches, and the vectors of spectral normalisation
     assert all(torch.equal(held[key], current[key]) for key in copied)
+
+
+@pytest.mark.parametrize(("size", "log_due"), [(1, True), (2, False), (2, True)])
+def test_buffers_and_due_readings_are_averaged_over_processes(
+    size: int, log_due: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[Tensor]] = []
+    monkeypatch.setattr("gan.algorithms.two_player.processes.average", sent.append)
+    game = convolutional()
+    game._trainer, game.log_due = SimpleNamespace(world_size=size), log_due  # type: ignore[assignment]
+    game.readings = {"discriminator/loss": torch.tensor(3.0)}
+    game._average_over_processes()
+    buffers = [b for player in game.players for b in player.network.buffers()]
+    floating = [b for b in buffers if b.is_floating_point()]
+    assert 0 < len(floating) < len(buffers)
+    expected = [floating, [torch.tensor(3.0)]][: 1 + log_due] if size > 1 else []
+    assert [[t.tolist() for t in group] for group in sent] == [
+        [t.tolist() for t in group] for group in expected
+    ]
 
 
 def test_average_copies_batch_statistics() -> None:

@@ -173,6 +173,23 @@ def test_a_run_uses_the_cache_alone(library: Any, monkeypatch: pytest.MonkeyPatc
     assert library.config.HF_HUB_OFFLINE is False
 
 
+def test_a_local_folder_is_read_by_its_absolute_path(
+    library: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path could be taken for the name of a data set of the hub."""
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    seen: list[tuple[str, str]] = []
+
+    def load(kind: str, data_dir: str) -> Any:
+        seen.append((kind, data_dir))
+        return {"train": table(library, 3, 0)}
+
+    monkeypatch.setattr(library, "load_dataset", load)
+    build(Path("pictures")).prepare_data()
+    assert seen == [("imagefolder", str(tmp_path / "pictures"))]
+
+
 def test_what_cannot_be_read_is_one_line(library: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"data\.name=USER/NAME of the hub or data\.root=DIR"):
         build(None)
