@@ -1,10 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from gan.backbones.classifier import Classifier
-from gan.backbones.domain import DomainBackbone
+from gan.backbones.classifier import Classifier, Training
+from gan.backbones.domain import DomainBackbone, _held_out
 from gan.errors import InputError
 from tests.metrics.tiny_data import TinyDataset, TinySplit, domain, tiny_dataset
 
@@ -54,6 +56,68 @@ def test_other_images_train_another(tmp_path: Path) -> None:
     prepared(tmp_path, tiny_dataset(seed=1))
     prepared(tmp_path, tiny_dataset(channels=3))
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_the_file_depends_on_all_that_a_classifier_does(
+    tmp_path: Path, dataset: TinyDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On images, their shape, the classes, the seed, the training and the version."""
+
+    def path(data: TinyDataset, seed: int = 0, **training: Any) -> Path:
+        return DomainBackbone(str(tmp_path), seed, Training(**training))._cache_path(data)
+
+    def other(**changes: Any) -> TinyDataset:
+        return replace(dataset, **changes)
+
+    first = path(dataset)
+    assert path(other(passes=[], name="other")) == first
+    assert first.parent == tmp_path
+    found = [first, path(tiny_dataset(seed=1)), path(other(resolution=9))]
+    found += [path(other(num_classes=4)), path(dataset, seed=1)]
+    changes: list[dict[str, Any]] = [{"rounds": (7,)}, {"enough": 0.5}, {"batch_size": 8}]
+    found += [path(dataset, **change) for change in [*changes, {"flip": True}]]
+    found.append(path(dataset, learning_rate=0.3))
+    monkeypatch.setattr(Classifier, "VERSION", Classifier.VERSION + 1)
+    found.append(path(dataset))
+    assert len(set(found)) == len(found)
+
+
+def test_one_class_is_refused_two_are_not(tmp_path: Path, dataset: TinyDataset) -> None:
+    backbone = DomainBackbone(str(tmp_path))
+    for classes, side in ((2, 8), (3, 8)):
+        backbone._check_labels(replace(dataset, num_classes=classes, resolution=side))
+    for classes, side in ((1, 8), (0, 8), (2, 7)):
+        with pytest.raises(InputError, match="backbone=domain"):
+            backbone._check_labels(replace(dataset, num_classes=classes, resolution=side))
+
+
+@pytest.mark.parametrize(("count", "held"), [(5, 1), (19, 1), (20, 2), (200, 20)])
+def test_the_tenth_that_is_held_out_is_not_trained_on(count: int, held: int) -> None:
+    data = tiny_dataset()
+    order = torch.randperm(count)
+    del data.splits["test"]
+    split, indices, rest, name = _held_out(data, data.split("train"), order)
+    assert split is data.split("train")
+    assert name == "last tenth of shuffled train"
+    assert len(indices) == held
+    assert torch.equal(torch.cat([rest, indices]), order)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_test_split_is_held_out_if_it_has_images_and_labels(labelled: bool) -> None:
+    data, order = tiny_dataset(), torch.randperm(200)
+    pixels = data.split("test").pixels
+    if not labelled:
+        data.splits["test"] = TinySplit(pixels, None)
+    split, indices, rest, name = _held_out(data, data.split("train"), order)
+    assert (name == "test") == labelled
+    assert (split is data.split("test")) == labelled
+    if labelled:
+        assert indices.tolist() == list(range(100))
+        assert torch.equal(rest, order)
+    empty = TinySplit(pixels[:0], torch.zeros(0))
+    data.splits["test"] = empty
+    assert _held_out(data, data.split("train"), order)[0] is data.split("train")
 
 
 def test_truncated_file_is_trained_again(tmp_path: Path, dataset: TinyDataset) -> None:

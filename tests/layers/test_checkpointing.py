@@ -82,3 +82,9 @@ def test_the_blocks_of_a_network() -> None:
     assert blocks(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))) == []
     made = network(False)
     assert blocks(made) == [made[0], made[1]]
+    alone = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.ModuleList([nn.Tanh()]))
+    assert blocks(alone) == []
+    two = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))
+    assert blocks(nn.Sequential(two)) == [two]
+    normed = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6))
+    assert blocks(nn.Sequential(normed, normed)) == []

@@ -97,6 +97,10 @@ def test_layers_take_it_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes_it(ModulatedConv2d(128, 128, 3, 4, up=True), monkeypatch, x)
     assert not takes_it(layer, monkeypatch, x[:, :, :12, :12])
     assert not takes_it(layer, monkeypatch, torch.randn(1, 128, 18, 18))
+    for sides, taken in (((16, 20), True), ((20, 18), False), ((18, 20), False)):
+        assert takes_it(layer, monkeypatch, torch.randn(1, 128, *sides)) == taken
+    for sides in ((12, 16), (16, 12)):
+        assert not takes_it(layer, monkeypatch, torch.randn(1, 128, *sides))
     assert not takes_it(EqualisedConv2d(128, 64, 3), monkeypatch, x)
     assert not takes_it(EqualisedConv2d(128, 128, 1), monkeypatch, x)
     assert not takes_it(EqualisedConv2d(128, 128, 3).double(), monkeypatch, x.double())
