@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +14,14 @@ from gan import processes
 from gan.algorithms import sampling
 from gan.algorithms.gan import GAN
 from gan.algorithms.pool import ImagePool
+from gan.algorithms.ssgan import rotations
 from gan.errors import InputError
 from gan.latents import keyed_seed
 from gan.layers.minibatch import MinibatchDiscrimination
 from gan.layers.state import restoring
 from gan.layers.weight_norm import initialize_from_data, weight_norm
 from tests.algorithms.test_two_player import convolutional, images, plain
+from tests.play import play
 
 GPU = torch.device("cuda", 1)
 
@@ -175,3 +178,22 @@ def test_weights_are_initialised_from_the_images_of_all_processes(
     initialize_from_data(layers[1], x[:4])
     torch.testing.assert_close(layers[0](x), layers[1](x))
     torch.testing.assert_close(layers[0](x).std(0, correction=0), torch.full((3,), 0.5))
+
+
+def test_gradients_are_averaged_before_each_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a mean over processes of 0, plain SGD moves nothing."""
+
+    def cancel(tensors: list[Tensor]) -> None:
+        for tensor in tensors:
+            tensor.zero_()
+
+    game = plain(partial(torch.optim.SGD, lr=0.1), n_critic=2)
+    before = [weight.clone() for weight in game.parameters()]
+    monkeypatch.setattr(processes, "average", cancel)
+    play(game, images, steps=1)
+    assert all(map(torch.equal, before, game.parameters()))
+
+
+def test_labels_of_rotations_are_on_the_device_of_the_images() -> None:
+    images, labels = rotations(torch.zeros(4, 1, 4, 4, device="meta"))
+    assert images.device.type == labels.device.type == "meta"

@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.algorithms.gan import GAN
 from gan.algorithms.player import frozen
 from gan.algorithms.two_player import Images
-from gan.averaging import ExponentialAverage
+from gan.averaging import ExponentialAverage, NoAveraging
 from gan.batch import LatentBatch
 from gan.conditioning.base import Unconditional
 from gan.errors import InputError
@@ -413,3 +413,12 @@ def test_a_ring_of_gaussians_is_learned_with_all_modes(name: str) -> None:
     counts = torch.bincount(mode[near], minlength=8)
     assert (counts >= 15).all(), counts.tolist()
     assert near.float().mean() > 0.4  # a uniform square gets 0.14
+
+
+def test_an_average_is_a_copy_in_evaluation_mode_of_a_network_that_trains_on() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.Dropout()).train()
+    average = ExponentialAverage().copy(network)
+    assert not any(module.training for module in average.modules())
+    assert all(module.training for module in network.modules())
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert NoAveraging().copy(network) is network

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, relu
+from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.player import frozen
 from gan.layers.attention import SelfAttention
@@ -15,7 +16,7 @@ from gan.layers.conditional_norm import (
     UnconditionalBatchNorm,
 )
 from gan.layers.residual import DownBlock, UpBlock
-from gan.layers.spectral import apply_spectral_norm
+from gan.layers.spectral import apply_spectral_norm, has_spectral_norm
 
 
 def randomize(module: nn.Module) -> nn.Module:
@@ -161,3 +162,9 @@ def test_down_block_equals_its_layers(first: bool, down: bool) -> None:
 def test_a_block_without_downsampling_has_an_identity_skip() -> None:
     block = DownBlock(4, 4, down=False)
     assert isinstance(block.skip, nn.Identity)
+
+
+def test_one_layer_with_spectral_norm_is_enough() -> None:
+    network = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    assert not has_spectral_norm(network)
+    assert has_spectral_norm(network.append(spectral_norm(nn.Linear(2, 2))))
