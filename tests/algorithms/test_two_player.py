@@ -12,6 +12,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.algorithms.gan import GAN
 from gan.algorithms.player import frozen
+from gan.algorithms.strategy import PlayerwiseDDP
 from gan.algorithms.two_player import Images
 from gan.averaging import ExponentialAverage, NoAveraging
 from gan.batch import LatentBatch
@@ -422,3 +423,14 @@ def test_an_average_is_a_copy_in_evaluation_mode_of_a_network_that_trains_on() -
     assert all(module.training for module in network.modules())
     assert all(weight.requires_grad for weight in network.parameters())
     assert NoAveraging().copy(network) is network
+
+
+def test_the_loss_of_a_player_is_the_sum_of_its_terms() -> None:
+    game = play(plain(regularizers={"r1": R1(1.0)}), images, steps=1)
+    for player in game.players:
+        terms = [v for k, v in game.readings.items() if k.startswith(f"{player.name}/")]
+        assert player.loss.item() == pytest.approx(sum(map(float, terms)), rel=1e-5)
+
+
+def test_the_strategy_keeps_its_settings() -> None:
+    assert PlayerwiseDDP(start_method="fork")._start_method == "fork"
