@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pytorch_lightning.utilities import rank_zero_only
+from tqdm import tqdm
 
 import datamodules.file_split
 import datamodules.image_files
@@ -29,6 +31,7 @@ from datamodules.pixel_cache import PixelCache
 from datamodules.plane import Ring
 from datamodules.split import TensorSplit
 from datamodules.synthetic import Synthetic
+from datamodules.unpaired import Unpaired
 
 Build = Callable[..., ImageDataModule]
 ACCEPTED: list[dict[str, Any]] = [
@@ -206,3 +209,30 @@ def test_paths_outside_an_archive_are_refused(path: str, tmp_path: Path) -> None
         archive.writestr(path, b"x")
     with pytest.raises(DataError, match="is outside the archive"):
         ZipSource(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize(("rank", "disabled"), [(0, None), (1, True)])
+def test_one_process_shows_a_bar_of_progress(
+    rank: int, disabled: bool | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None leaves it to tqdm, which shows none where there is no terminal."""
+    shown: list[dict[str, Any]] = []
+
+    def bar(**options: Any) -> Any:
+        shown.append(options)
+        return tqdm(disable=True)
+
+    monkeypatch.setattr(datamodules.file_split, "tqdm", bar)
+    monkeypatch.setattr(rank_zero_only, "rank", rank, raising=False)
+    module(folder(tmp_path, 3), memory_limit=10**6).split("train")
+    assert [(options["disable"], options["leave"]) for options in shown] == [(disabled, False)]
+
+
+def test_pairs_are_downloaded_if_both_sets_are(numbered: Build) -> None:
+    facts: dict[str, Any] = {"channels": 1, "resolution": 4, "batch_size": 8, "steps": 20}
+    pairs = Unpaired(a=numbered(), b=numbered(seed=0), **facts)
+    assert pairs.may_download
+    for side in pairs.sets.values():
+        side.may_download = False
+        assert not pairs.may_download
+        side.may_download = True

@@ -15,6 +15,7 @@ from gan.likelihoods.laplace import LaplaceLikelihood
 from gan.likelihoods.logistic import LogisticLikelihood
 from gan.networks.base import halvings, smallest_maps
 from gan.networks.cyclegan import ResNetTranslator
+from gan.networks.infogan import _positions
 from gan.networks.patch import PatchDiscriminator
 from gan.networks.pix2pix import UNet
 from gan.networks.semi_supervised_cnn import DropoutClassifier
@@ -60,6 +61,7 @@ RANGES: list[tuple[Callable[..., Any], dict[str, Any], list[Any], list[Any]]] = 
         [("resolution", 8)],
         [("resolution", 7)],
     ),
+    (_positions, {}, [("resolution", 8)], [("resolution", 4), ("resolution", 10)]),
     (halvings, {}, [("resolution", 8)], [("resolution", 4), ("resolution", 12)]),
     (smallest_maps, {}, [("resolution", 8), ("resolution", 14)], [("resolution", 7)]),
     (smallest_maps, {}, [], [("resolution", 9), ("resolution", 4)]),
