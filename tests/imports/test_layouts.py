@@ -78,3 +78,59 @@ def test_names_of_a_wrapper_and_of_the_rest(tmp_path: Path) -> None:
     for k in (2, 3, 4):
         five.take(f"n{k}")
     five.refuse_rest()
+
+
+SIZES: dict[str, tuple[tuple[int, int, int], str]] = {
+    "mimicry_sngan": (
+        (3, 32, 0),
+        "generator.width=8 conditioning=none generator.bilinear=true prior.dim=8",
+    ),
+    "mimicry_cgan_pd": (
+        (3, 32, 4),
+        "generator.width=8 conditioning=class_norm generator.bilinear=true prior.dim=8",
+    ),
+    "studiogan_sngan": (
+        (3, 64, 4),
+        "generator.width=8 prior.dim=8 conditioning=class_norm generator.spectral=False",
+    ),
+    "studiogan_sagan": (
+        (3, 32, 4),
+        "generator.width=16 generator.attention=16 prior.dim=8 conditioning=class_norm "
+        "generator.spectral=True",
+    ),
+    "studiogan_biggan": (
+        (3, 32, 4),
+        "generator.width=16 generator.attention=16 prior.dim=16 conditioning=projection "
+        "label_dim=6",
+    ),
+    "studiogan_biggan_unconditional": (
+        (3, 32, 0),
+        "generator.width=8 prior.dim=16 conditioning=none generator.attention=null",
+    ),
+    "studiogan_stylegan2": (
+        (3, 16, 4),
+        "conditioning=mapped conditioning.embedding_dim=6 prior.dim=8 generator.depth=2 "
+        "generator.style_dim=6 generator.most=8 generator.capacity=64",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PUBLISHED)
+def test_settings_give_the_generator_the_sizes_of_the_weights(case: str) -> None:
+    given = Source(Path("G.pth"), weights(PUBLISHED[case]["shapes"]))
+    layout = find_layout(given)
+    shape, settings = SIZES[case]
+    assert layout.shape(given) == shape
+    assert " ".join(layout.settings(given)).replace("model.", "") == settings
+
+
+@pytest.mark.parametrize("case", PUBLISHED)
+def test_counters_are_whole_numbers_and_gains_of_attention_scalars(case: str) -> None:
+    given = Source(Path("G.pth"), weights(PUBLISHED[case]["shapes"]))
+    for name, value in find_layout(given).state(given).items():
+        if name.endswith("num_batches_tracked"):
+            assert (value.dtype, value.shape) == (torch.int64, ()), name
+        elif name.endswith("gamma"):
+            assert value.shape == (), name
+        else:
+            assert value.dtype == torch.float64, name

@@ -64,6 +64,11 @@ def test_one_image_alone_is_refused() -> None:
         ModeSeeking().generator_penalty(*generator_pass(nn.Identity(), torch.randn(1, 3)))
 
 
+def test_two_images_are_enough() -> None:
+    penalty = ModeSeeking().generator_penalty(*generator_pass(nn.Linear(3, 6), torch.randn(2, 3)))
+    assert penalty.isfinite()
+
+
 def test_no_eps_is_refused() -> None:
     with pytest.raises(InputError, match=r"regularizers\.mode_seeking\.eps=0: give"):
         ModeSeeking(eps=0)
