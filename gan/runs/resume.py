@@ -233,7 +233,7 @@ def _apply_value(config: DictConfig, override: Override) -> None:
     if key.split(".")[0] == "hydra" or key in ("resume", _RESTRETCH):
         return
     if not override.is_delete():
-        OmegaConf.update(config, key, override.value(), force_add=True)
+        OmegaConf.update(config, key, override.value())
         return
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
