@@ -53,7 +53,8 @@ class EvaluateOptions:
         weights: file of the weights of the backbone.
         split: of the real images, "train" or "test".
         device: "cpu", "cuda", ...; by default a GPU if there is one.
-        batch_size: images per batch of the generator and of the backbone.
+        batch_size: images per batch of the generator and of the backbone; by default as many as
+            the device computes at once, 100 on a CPU.
         bfloat16: compute the features in bfloat16, which the stamp says.
         min_fakes: smallest accepted number of generated images.
         resolution: resize the images of ``real`` and ``fake``; otherwise all must have one size.
@@ -76,7 +77,7 @@ class EvaluateOptions:
     weights: str | None = None
     split: str = "train"
     device: str | None = None
-    batch_size: int = 100
+    batch_size: int | None = None
     bfloat16: bool = False
     min_fakes: int = 1000
     resolution: int | None = None
@@ -103,7 +104,7 @@ def check_protocol(options: EvaluateOptions) -> None:
     known = members("backbone")
     if options.backbone is not None and options.backbone not in known:
         raise InputError(f"backbone={options.backbone}: {nearest(options.backbone, known)}")
-    if options.batch_size < 1:
+    if options.batch_size is not None and options.batch_size < 1:
         raise InputError(f"batch_size={options.batch_size}: give a number from 1")
 
 
