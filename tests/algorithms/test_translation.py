@@ -160,3 +160,11 @@ def test_a_batch_with_the_domains_exchanged() -> None:
     assert other.source is batch.real
     assert other.epsilon is batch.epsilon
     assert other.labels is None
+
+
+@EACH
+def test_generators_of_the_user_s_own_keep_the_size_of_images(make: Make) -> None:
+    """A generator that does not say how much it enlarges."""
+    game = make()
+    game.averaged = nn.Conv2d(1, 1, 3, padding=1)
+    assert game.scale == 1
