@@ -10,6 +10,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from gan.conditioning.auxiliary import Auxiliary
 from gan.conditioning.base import Conditioning, Unconditional
 from gan.conditioning.projection import ClassNormProjection, Projection
+from gan.layers.conditional_norm import ClassConditionalBatchNorm
 from gan.networks.base import Discriminator, Generator
 from gan.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan.networks.dcgan import DCGANGenerator
@@ -194,3 +195,18 @@ def test_an_image_depends_on_its_label(make: Callable[..., Players]) -> None:
     assert (images[0] - images[1]).abs().max() > 1e-3 * images.abs().max()
     logits = discriminator.eval()(images[:1].expand(3, -1, -1, -1), torch.arange(3))
     assert logits.unique().numel() == 3
+
+
+@pytest.mark.parametrize("kind", [ResNetGenerator, SNDCGANGenerator])
+def test_generators_with_conditional_norm_layers_draw_by_label(kind: type[Generator]) -> None:
+    torch.manual_seed(0)
+    network = kind(4, 1, 16, ClassNormProjection(3), width=4).eval()  # type: ignore[call-arg]
+    z, labels = torch.randn(1, 4).expand(3, 4), torch.arange(3)
+    norms = [m for m in network.modules() if isinstance(m, ClassConditionalBatchNorm)]
+    assert norms
+    for norm in norms:
+        torch.nn.init.normal_(norm.bias)
+    with torch.no_grad():
+        images = network(z, labels)
+    assert not torch.equal(images[0], images[1])
+    assert not torch.equal(images[1], images[2])
