@@ -200,7 +200,7 @@ def test_an_image_depends_on_its_label(make: Callable[..., Players]) -> None:
 @pytest.mark.parametrize("kind", [ResNetGenerator, SNDCGANGenerator])
 def test_generators_with_conditional_norm_layers_draw_by_label(kind: type[Generator]) -> None:
     torch.manual_seed(0)
-    network = kind(4, 1, 16, ClassNormProjection(3), width=4).eval()  # type: ignore[call-arg]
+    network = kind(4, 1, 16, ClassNormProjection(3), width=4).eval()
     z, labels = torch.randn(1, 4).expand(3, 4), torch.arange(3)
     norms = [m for m in network.modules() if isinstance(m, ClassConditionalBatchNorm)]
     assert norms
