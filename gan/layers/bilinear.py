@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from gan.layers.precision import full_precision
+
 
 class BilinearMap(ABC):
     """y = A(x, w), linear in x and in w.
@@ -135,7 +137,8 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     if a.dtype == torch.float32 and _ONEDNN:
         out: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
         return out
-    return a @ b
+    with full_precision(a.device):
+        return a @ b
 
 
 _ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")  # torch is built with oneDNN
@@ -149,12 +152,15 @@ def image_blocks(x: Tensor, positions: int, block: int) -> Iterator[Tensor]:
         positions: of an image.
         block: positions of a block; an image with more is a block of its own.
     """
-    yield from torch.split(x.permute(0, 2, 3, 1), max(1, block // positions))
+    if len(x) > 0:
+        yield from torch.split(x.permute(0, 2, 3, 1), max(1, block // positions))
 
 
 def empty_maps(shape: Sequence[int], like: Tensor) -> Tensor:
     """Return maps (B, C, H, W) in channels_last, to be written, of the type of a tensor."""
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
 
 
 def pays(x: Tensor, weight: Tensor, least_channels: int, least_pixels: int = 1) -> bool:

@@ -35,7 +35,7 @@ def pooled_conv2d(
         bias: biases (O,).
         winograd: compute it with fewer products where that pays.
     """
-    if winograd and _halves(x) and products_pay(x, weight):
+    if winograd and _halves(x) and products_pay(x, weight, least_pixels=4):
         return _biased(POOLED_CONVOLUTION(x, weight), bias)
     return conv2d(x, _mean_kernel(weight), bias, stride=2, padding=weight.shape[2] // 2)
 
@@ -51,7 +51,7 @@ def upsampled_conv2d(
         bias: biases (O,).
         winograd: compute it with fewer products where that pays.
     """
-    if winograd and products_pay(x, weight):
+    if winograd and products_pay(x, weight, least_pixels=2):
         flipped = 4 * weight.flip(2, 3).transpose(0, 1)
         return _biased(POOLED_CONVOLUTION.transposed(x, flipped), bias)
     kernel = 4 * _mean_kernel(weight).flip(2, 3).transpose(0, 1)

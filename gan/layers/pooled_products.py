@@ -32,11 +32,16 @@ def _block_pairs(x: Tensor, y: Tensor, halves: Sequence[int]) -> Iterator[tuple[
     )
 
 
+def _transform(like: Tensor) -> Tensor:
+    """Return the matrix (9, 9) from the pixels of a kernel to its terms."""
+    rows = torch.tensor(_KERNEL, dtype=like.dtype, device=like.device)
+    return torch.kron(rows, rows) / 4
+
+
 def _kernels(weight: Tensor) -> Tensor:
     """Return the weights of the nine terms, (9, I, O), of (O, I, 3, 3)."""
-    rows = torch.tensor(_KERNEL, dtype=weight.dtype)
     taps = weight.permute(2, 3, 1, 0).reshape(9, -1)
-    return product(torch.kron(rows, rows) / 4, taps).view(9, *weight.shape[1::-1])
+    return product(_transform(weight), taps).view(9, *weight.shape[1::-1])
 
 
 def _terms_along(x: Tensor, dim: int, out: Tensor) -> Tensor:
@@ -120,14 +125,21 @@ class _PooledConvolution(BilinearMap):
         total = x.new_zeros(channels[0], 9 * channels[1])
         for images, part in _block_pairs(x, y, y.shape[2:]):
             total += product(part.reshape(-1, channels[0]).T, _terms(images))
-        rows = torch.tensor(_KERNEL, dtype=x.dtype)
-        taps = torch.kron(rows, rows).T / 4 @ total.view(channels[0], 9, channels[1])
-        return taps.view(channels[0], 3, 3, channels[1]).permute(0, 3, 1, 2)
+        terms = total.view(channels[0], 9, channels[1]).transpose(0, 1).reshape(9, -1)
+        taps = product(_transform(x).T, terms)
+        return taps.view(3, 3, *channels).permute(2, 3, 0, 1)
 
 
 POOLED_CONVOLUTION = _PooledConvolution()
 
 
-def products_pay(x: Tensor, weight: Tensor) -> bool:
-    """Return whether nine products are allowed and faster: for pooled or upsampled maps x."""
-    return pays(x, weight, LEAST_CHANNELS)
+def products_pay(x: Tensor, weight: Tensor, least_pixels: int) -> bool:
+    """Return whether nine products are allowed and faster: for pooled or upsampled maps x.
+
+    Args:
+        x: maps (B, I, H, W).
+        weight: weights (O, I, 3, 3).
+        least_pixels: of a side. A product of a single row is rounded in another way, so that an
+            image alone would differ from the same image in a batch.
+    """
+    return pays(x, weight, LEAST_CHANNELS, least_pixels)

@@ -49,7 +49,7 @@ _OUTPUT = (
 
 def _both_ways(rows: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
     """Return the matrix that applies ``rows`` in both directions of a flattened tile."""
-    matrix = torch.tensor(rows, dtype=like.dtype)
+    matrix = torch.tensor(rows, dtype=like.dtype, device=like.device)
     return torch.kron(matrix, matrix)
 
 

@@ -18,6 +18,7 @@ from gan.layers.folding import (
     upsampled_conv2d,
 )
 from gan.layers.pooled_products import POOLED_CONVOLUTION
+from gan.layers.winograd import Conv3x3
 
 Form = Callable[..., Tensor]
 LAYERS = [PooledConv2d, UpsampledConv2d]
@@ -104,6 +105,8 @@ def test_layers_take_them_where_they_pay(
 ) -> None:
     layer, x = kind(96, 96), torch.randn(1, 96, 4, 4)
     assert takes_them(lambda: layer(x), monkeypatch)
+    few = x[:, :, :2] if kind is PooledConv2d else x[:, :, :1]
+    assert not takes_them(lambda: layer(few), monkeypatch)
     assert not takes_them(lambda: kind(96, 95)(x), monkeypatch)
     assert not takes_them(lambda: kind(95, 96)(x[:, :95]), monkeypatch)
     assert not takes_them(lambda: kind(96, 96).double()(x.double()), monkeypatch)
@@ -148,6 +151,32 @@ def test_a_layer_with_bias_equals_the_direct_one(kind: type[FoldedConv2d]) -> No
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_an_image_does_not_depend_on_its_batch(kind: type[FoldedConv2d]) -> None:
-    layer, x = kind(96, 96), torch.randn(19, 96, 8, 8)
-    with torch.no_grad():
-        assert torch.equal(torch.cat([layer(part) for part in torch.split(x, 4)]), layer(x))
+    layer = kind(96, 96)
+    for side in (2, 4, 8):
+        x = torch.randn(19, 96, side, side)
+        with torch.no_grad():
+            for size in (1, 4):
+                parts = [layer(part) for part in torch.split(x, size)]
+                assert torch.equal(torch.cat(parts), layer(x))
+
+
+@pytest.mark.parametrize("kind", [*LAYERS, Conv3x3])
+def test_no_images_have_no_gradient(kind: type[FoldedConv2d]) -> None:
+    layer = kind(128, 128)
+    out = layer(torch.randn(0, 128, 16, 16))
+    assert out.shape[:2] == (0, 128)
+    (gradient,) = torch.autograd.grad(out.sum(), [layer.weight])
+    assert torch.equal(gradient, torch.zeros(128, 128, 3, 3))
+
+
+@pytest.mark.parametrize("kind", [*LAYERS, Conv3x3])
+def test_gradients_are_in_32_bits_where_the_backward_pass_has_autocast(
+    kind: type[FoldedConv2d],
+) -> None:
+    torch.manual_seed(0)
+    layer, x = kind(128, 128), torch.randn(2, 128, 16, 16)
+    out = layer(x).square().sum()
+    with torch.autocast("cpu", torch.bfloat16):
+        (found,) = torch.autograd.grad(out, [layer.weight], retain_graph=True)
+    (expected,) = torch.autograd.grad(out, [layer.weight])
+    assert torch.equal(found, expected)
