@@ -20,12 +20,12 @@ class BilinearMap(ABC):
 
     def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
         """Return y, which can be differentiated any number of times."""
-        out: Tensor = _Map.apply(self, x, weight)
+        out: Tensor = _Missing.apply(self, 2, x, weight)
         return out
 
     def transposed(self, y: Tensor, weight: Tensor) -> Tensor:
         """Return x of the transpose in x, which can be differentiated any number of times."""
-        out: Tensor = _Transpose.apply(self, y, weight)
+        out: Tensor = _Missing.apply(self, 0, weight, y)
         return out
 
     @abstractmethod
@@ -41,14 +41,13 @@ class BilinearMap(ABC):
         """Return the gradient of <A(x, w), y> by w."""
 
 
-def _wanted(ctx: Any) -> tuple[bool, bool]:
-    """Return which of the two derivatives this backward pass asks for.
+def _wanted(ctx: Any) -> list[bool]:
+    """Return which derivatives by the two tensors this backward pass asks for.
 
     A penalty asks for the gradient of images alone, in a graph in which weights need one too.
     """
-    needed = ctx.needs_input_grad[1:]
-    first, second = (node for node, _ in ctx.next_functions)
-    return needed[0] and _executes(first), needed[1] and _executes(second)
+    needed = zip(ctx.needs_input_grad[2:], ctx.next_functions, strict=True)
+    return [need and _executes(node) for need, (node, _) in needed]
 
 
 def _executes(node: Any) -> bool:
@@ -59,72 +58,31 @@ def _executes(node: Any) -> bool:
         return True
 
 
-Gradients = tuple[None, Tensor | None, Tensor | None]
+class _Missing(Function):
+    """One of x, w and y, numbers 0, 1 and 2, from the two that follow it in this circle.
 
-
-class _Map(Function):
-    """A(x, w)."""
-
-    @staticmethod
-    def forward(ctx: Any, form: BilinearMap, x: Tensor, weight: Tensor) -> Tensor:
-        """Return y."""
-        ctx.form = form
-        ctx.save_for_backward(x, weight)
-        return form.compute(x, weight)
+    The derivative by either is the same function of the gradient and the other.
+    """
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Gradients:
-        """Return the gradients of x and the weights."""
-        x, weight = ctx.saved_tensors
-        by_x, by_weight = _wanted(ctx)
+    def forward(ctx: Any, form: BilinearMap, number: int, first: Tensor, second: Tensor) -> Tensor:
+        """Return the one that is missing."""
+        ctx.form, ctx.number = form, number
+        ctx.save_for_backward(first, second)
+        if number == 2:
+            return form.compute(first, second)
+        return (form.transpose, form.correlate)[number](second, first)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor | None, Tensor | None]:
+        """Return the gradients of both."""
+        (first, second), (by_first, by_second) = ctx.saved_tensors, _wanted(ctx)
+        after, last = (ctx.number + 1) % 3, (ctx.number + 2) % 3
         return (
             None,
-            _Transpose.apply(ctx.form, gradient, weight) if by_x else None,
-            _Correlation.apply(ctx.form, x, gradient) if by_weight else None,
-        )
-
-
-class _Transpose(Function):
-    """The transpose of A in x."""
-
-    @staticmethod
-    def forward(ctx: Any, form: BilinearMap, y: Tensor, weight: Tensor) -> Tensor:
-        """Return x."""
-        ctx.form = form
-        ctx.save_for_backward(y, weight)
-        return form.transpose(y, weight)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Gradients:
-        """Return the gradients of y and the weights."""
-        y, weight = ctx.saved_tensors
-        by_y, by_weight = _wanted(ctx)
-        return (
             None,
-            _Map.apply(ctx.form, gradient, weight) if by_y else None,
-            _Correlation.apply(ctx.form, gradient, y) if by_weight else None,
-        )
-
-
-class _Correlation(Function):
-    """The transpose of A in w."""
-
-    @staticmethod
-    def forward(ctx: Any, form: BilinearMap, x: Tensor, y: Tensor) -> Tensor:
-        """Return the weights."""
-        ctx.form = form
-        ctx.save_for_backward(x, y)
-        return form.correlate(x, y)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Gradients:
-        """Return the gradients of x and y."""
-        x, y = ctx.saved_tensors
-        by_x, by_y = _wanted(ctx)
-        return (
-            None,
-            _Transpose.apply(ctx.form, y, gradient) if by_x else None,
-            _Map.apply(ctx.form, x, gradient) if by_y else None,
+            _Missing.apply(ctx.form, after, second, gradient) if by_first else None,
+            _Missing.apply(ctx.form, last, gradient, first) if by_second else None,
         )
 
 
