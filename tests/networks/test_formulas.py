@@ -178,6 +178,7 @@ NORMALISED = ["sngan", "sngan_cnn", "sagan", "biggan", "cgan_pd", "ssgan", "cont
 
 @pytest.mark.parametrize("model", thinned(NORMALISED, keep=4))
 def test_every_weight_of_the_discriminator_has_spectral_norm_one(model: str) -> None:
+    torch.manual_seed(0)
     game = build(cases.config(f"model/{model}").model)
     assert isinstance(game, GAN)
     found = norms(game.discriminator)
@@ -187,6 +188,7 @@ def test_every_weight_of_the_discriminator_has_spectral_norm_one(model: str) -> 
 
 
 def test_sagan_normalises_its_generator_too() -> None:
+    torch.manual_seed(0)
     found = norms(build(cases.config("model/sagan").model).generator)
     assert all(norm == pytest.approx(1, rel=1e-3) for norm in found.values())
 
