@@ -64,6 +64,12 @@ def composing(folder: Path) -> Iterator[Compose]:
         yield composed
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let each test draw the same numbers, whatever ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Iterator[Compose]:
     """Return a function from overrides to a small, offline config with a run folder of its own."""
