@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from gan import latents
 from gan.algorithms.bigan import BiGAN
+from gan.algorithms.cut import _FLIPS
 from gan.algorithms.gan import GAN
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.pix2pix import Pix2Pix
@@ -284,7 +285,9 @@ def test_networks_get_the_labels_of_their_batch(name: str) -> None:
 def test_each_draw_has_a_key_of_its_own(name: str) -> None:
     """Keys that differ in zeros at their end give the same numbers; a batch may be made twice."""
     record = recipe(name)
-    plain = [k for k, _ in groupby(" ".join(map(str, key)).rstrip("0 ") for key in record.keys)]
+    flips = [key[2:] == _FLIPS for key in record.keys]  # one draw a step, read in each pass
+    keys = [k for n, k in enumerate(record.keys) if not flips[n] or k not in record.keys[:n]]
+    plain = [k for k, _ in groupby(" ".join(map(str, key)).rstrip("0 ") for key in keys)]
     assert len(plain) >= values.STEPS * (record.game.n_critic + 1)
     assert len(plain) == len(set(plain)), record.keys
     assert {key[0] for key in record.keys} == {record.game.seed}
