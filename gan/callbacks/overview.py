@@ -30,7 +30,7 @@ def _folds(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
 
 
 def _multiplies_tiles(game: TwoPlayerGame, trainer: pl.Trainer) -> bool:
-    """Return whether convolutions may take Winograd's form: on a CPU in 32 bits."""
+    """Return whether convolutions may take fewer products: on a CPU in 32 bits."""
     allowed = game.device.type == "cpu" and trainer.precision.startswith("32")
     return allowed and any(isinstance(module, MinimalFiltering) for module in game.modules())
 

@@ -44,7 +44,7 @@ def _kernels(weight: Tensor) -> Tensor:
     return product(_transform(weight), taps).view(9, *weight.shape[1::-1])
 
 
-def _terms_along(x: Tensor, dim: int, out: Tensor) -> Tensor:
+def _terms_along(x: Tensor, dim: int, out: Tensor) -> None:
     """Write the three terms of pixels along a dimension, padded by 1 each way.
 
     Args:
@@ -56,7 +56,6 @@ def _terms_along(x: Tensor, dim: int, out: Tensor) -> Tensor:
     torch.sub(pixels[0], pixels[2], out=out[0])
     torch.add(pixels[1], pixels[2], out=out[1])
     torch.sub(pixels[3], pixels[1], out=out[2])
-    return out
 
 
 def _terms(images: Tensor) -> Tensor:
