@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gan.augment.base import Augmentation
-from gan.layers.precision import at_least_float32, twice_differentiable
+from gan.layers.convolution import twice_differentiable
+from gan.layers.precision import at_least_float32
 from gan.networks.base import Discriminator
 from gan.regularizers.base import Regularizer
 from gan.regularizers.due import DueRegularizers

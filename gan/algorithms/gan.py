@@ -13,7 +13,8 @@ from gan.algorithms.two_player import Terms
 from gan.augment.base import Augmentation
 from gan.batch import LatentBatch
 from gan.errors import InputError
-from gan.layers.precision import at_least_float32, twice_differentiable
+from gan.layers.convolution import twice_differentiable
+from gan.layers.precision import at_least_float32
 from gan.losses.base import AdversarialLoss
 from gan.losses.own import with_defaults
 from gan.networks.base import Discriminator, Generator

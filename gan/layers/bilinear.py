@@ -121,6 +121,21 @@ def empty_maps(shape: Sequence[int], like: Tensor) -> Tensor:
     )
 
 
+def is_channels_last(x: Tensor) -> bool:
+    """Return whether the channels of a pixel of maps lie side by side, and no others do."""
+    return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+def in_float32(x: Tensor, weight: Tensor) -> bool:
+    """Return whether products of maps and weights are in 32 bits on a CPU, outside of graphs."""
+    return (
+        x.is_cpu
+        and x.dtype == weight.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
 def pays(x: Tensor, weight: Tensor, least_channels: int, least_pixels: int = 1) -> bool:
     """Return whether products in 32 bits on a CPU are possible, and large enough to pay.
 
@@ -131,13 +146,10 @@ def pays(x: Tensor, weight: Tensor, least_channels: int, least_pixels: int = 1) 
         least_pixels: of a side from which on they pay.
     """
     return (
-        x.is_cpu
-        and x.dtype == weight.dtype == torch.float32
+        in_float32(x, weight)
         and weight.shape[2:] == (3, 3)
         and min(weight.shape[:2]) >= least_channels
         and min(x.shape[2:]) >= least_pixels
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
     )
 
 

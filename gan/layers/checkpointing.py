@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.checkpoint import checkpoint
 
+from gan.layers.convolution import same_convolutions
 from gan.layers.state import set_buffers
 
 
@@ -28,24 +29,29 @@ def blocks(network: nn.Module) -> list[nn.Module]:
     return found
 
 
-class _Buffers:
-    """A context, of any number of uses, in which the buffers of a module have their values of now.
+class _Present:
+    """A context, of any number of uses, in which a module computes as it does now.
+
+    Its buffers have their values of now, and convolutions their form.
 
     Args:
-        module: whose buffers these are.
+        module: the module.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.buffers = list(module.buffers())
         self.values = [buffer.clone() for buffer in self.buffers]
+        self.convolutions = same_convolutions()
 
     def __enter__(self) -> None:
         """Set the buffers."""
         self.present = [buffer.clone() for buffer in self.buffers]
         set_buffers(self.buffers, self.values)
+        self.convolutions.__enter__()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: Any) -> None:
         """Set the buffers to what they were before the context."""
+        self.convolutions.__exit__(*raised)
         set_buffers(self.buffers, self.present)
 
 
@@ -64,7 +70,7 @@ class RecomputedBlock:
 
     def __call__(self, *inputs: Any) -> Any:
         """Return what the block computes of its inputs."""
-        contexts = nullcontext(), _Buffers(self.block)
+        contexts = nullcontext(), _Present(self.block)
         return checkpoint(self.compute, *inputs, use_reentrant=False, context_fn=lambda: contexts)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from gan.layers.bilinear import MinimalFiltering
+from gan.layers.bilinear import MinimalFiltering, is_channels_last
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.folding import pooled_conv2d, upsampled_conv2d
 from gan.layers.precision import full_precision
@@ -52,7 +52,7 @@ class _DepthwiseTransposed(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, kernels: Tensor, sides: torch.Size, stride: int, padding: int
+        ctx: Any, x: Tensor, kernels: Tensor, sides: Sequence[int], stride: int, padding: int
     ) -> Tensor:
         """Return maps (B, C, H, W) of maps (B, C, H', W'), where ``sides`` is (H, W)."""
         ctx.save_for_backward(kernels)
@@ -70,10 +70,22 @@ class _DepthwiseTransposed(Function):
         return product, None, None, None, None
 
 
-def _is_channels_last(x: Tensor) -> bool:
-    """Return whether maps lie on a CPU with the channels of a pixel side by side."""
-    beside = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    return x.is_cpu and beside and not torch.compiler.is_compiling()
+def _depthwise(
+    x: Tensor, kernel: Tensor, up: int, down: int, padding: tuple[int, int]
+) -> Tensor | None:
+    """Return what :func:`upfirdn` returns, by convolutions without copies, or ``None``."""
+    before, after = padding
+    if up == 1 and before == after >= 0:
+        kernels = torch.outer(kernel, kernel).flip(0, 1).expand(x.shape[1], 1, -1, -1)
+        maps: Tensor = _Depthwise.apply(x, kernels, down, before)
+        return maps
+    cropped = len(kernel) - 1 - before
+    if down == 1 and cropped >= 0 and before - after == up - 1:
+        kernels = torch.outer(kernel, kernel).expand(x.shape[1], 1, -1, -1)
+        sides = [up * side + before + after + 1 - len(kernel) for side in x.shape[2:]]
+        upsampled: Tensor = _DepthwiseTransposed.apply(x, kernels, sides, up, cropped)
+        return upsampled
+    return None
 
 
 def upfirdn(
@@ -95,10 +107,10 @@ def upfirdn(
         padding: zeros before and after, in each direction; a negative number crops.
     """
     kernel = kernel.to(x.dtype)
-    if up == 1 and padding[0] == padding[1] >= 0 and _is_channels_last(x):
-        kernels = torch.outer(kernel, kernel).flip(0, 1).expand(x.shape[1], 1, -1, -1)
-        filtered: Tensor = _Depthwise.apply(x, kernels, down, padding[0])
-        return filtered
+    if x.is_cpu and is_channels_last(x) and not torch.compiler.is_compiling():
+        filtered = _depthwise(x, kernel, up, down, padding)
+        if filtered is not None:
+            return filtered
     rows, columns = (_upfirdn_matrix(side, kernel, up, down, padding) for side in x.shape[2:])
     return rows @ (x @ columns.T)
 

@@ -1,8 +1,5 @@
 """Floating-point precision of losses and of terms with second derivatives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
@@ -15,13 +12,3 @@ def at_least_float32(x: Tensor) -> Tensor:
 def full_precision(device: torch.device) -> torch.autocast:
     """Return the context in which autocast is off."""
     return torch.autocast(device.type, enabled=False)
-
-
-@contextmanager
-def twice_differentiable(device: torch.device) -> Iterator[None]:
-    """Compute inside the context without autocast and without compiled functions.
-
-    PyTorch does not differentiate a compiled function twice.
-    """
-    with full_precision(device), torch.compiler.set_stance("force_eager"):
-        yield

@@ -11,9 +11,10 @@ from torch.nn.functional import leaky_relu
 
 from gan.conditioning.base import Conditioning
 from gan.layers.filtering import Downsample, Upsample
+from gan.layers.pointwise import Conv1x1
 from gan.networks.base import BASE, Discriminator, Generator, halvings
 
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d)
 
 _GAIN = math.sqrt(2 / (1 + 0.2**2))  # of leaky ReLU (He et al., 2015)
 
@@ -24,14 +25,15 @@ def _initialized(layer: Layer, gain: float = 1.0) -> Layer:
     return layer
 
 
-def _convolution(
-    before: int, after: int, kernel_size: int, groups: int = 1, gain: float = 1.0
-) -> nn.Conv2d:
-    """Return a convolution without bias that keeps the size of the maps."""
-    padding = kernel_size // 2
-    return _initialized(
-        nn.Conv2d(before, after, kernel_size, padding=padding, groups=groups, bias=False), gain
-    )
+def _pointwise(before: int, after: int, gain: float = 1.0) -> Conv1x1:
+    """Return a 1x1 convolution without bias."""
+    return _initialized(Conv1x1(before, after), gain)
+
+
+def _grouped(channels: int, groups: int, gain: float) -> nn.Conv2d:
+    """Return a 3x3 convolution in groups, without bias."""
+    layer = nn.Conv2d(channels, channels, 3, padding=1, groups=groups, bias=False)
+    return _initialized(layer, gain)
 
 
 class BiasedLeakyReLU(nn.Module):
@@ -43,7 +45,7 @@ class BiasedLeakyReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of the shape of x, (B, channels, H, W)."""
-        return leaky_relu(x + self.bias.to(x.dtype), 0.2)
+        return leaky_relu(x + self.bias.to(x.dtype), 0.2, inplace=True)
 
 
 class Bottleneck(nn.Module):
@@ -64,11 +66,11 @@ class Bottleneck(nn.Module):
         super().__init__()
         inner, gain = width * expansion, _GAIN * blocks**-0.25
         self.layers = nn.Sequential(
-            _convolution(width, inner, 1, gain=gain),
+            _pointwise(width, inner, gain),
             BiasedLeakyReLU(inner),
-            _convolution(inner, inner, 3, groups, gain),
+            _grouped(inner, groups, gain),
             BiasedLeakyReLU(inner),
-            _convolution(inner, width, 1, gain=0.0),
+            _pointwise(inner, width, gain=0.0),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -134,11 +136,11 @@ class R3GANGenerator(Generator):
         for before, after in pairwise([widths[0], *widths]):
             if layers:
                 if before != after:
-                    layers.append(_convolution(before, after, 1))
+                    layers.append(_pointwise(before, after))
                 layers.append(Upsample(resample_filter))
             groups = after * expansion // group_size
             layers += _residual_blocks(after, groups, expansion, depth, len(widths))
-        self.layers = nn.Sequential(*layers, _convolution(widths[-1], channels, 1))
+        self.layers = nn.Sequential(*layers, _pointwise(widths[-1], channels))
 
     def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return images (B, C, H, W), in [-1, 1] in evaluation mode."""
@@ -176,13 +178,13 @@ class R3GANDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         widths = _stage_widths(width, resolution)[::-1]
-        layers: list[nn.Module] = [_convolution(channels, widths[0], 1)]
+        layers: list[nn.Module] = [_pointwise(channels, widths[0])]
         for before, after in pairwise([*widths, widths[-1]]):
             groups = before * expansion // group_size
             layers += _residual_blocks(before, groups, expansion, depth, len(widths))
             layers.append(Downsample(resample_filter))
             if before != after:
-                layers.append(_convolution(before, after, 1))
+                layers.append(_pointwise(before, after))
         last = widths[-1]
         layers[-1] = _initialized(nn.Conv2d(last, last, BASE, groups=last, bias=False))
         self.layers = nn.Sequential(*layers, nn.Flatten())

@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from gan.algorithms.gan import GAN
+from gan.conditioning.base import Unconditional
+from gan.networks.r3gan import R3GANDiscriminator
 from gan.regularizers.base import DiscriminatorOutputs, GeneratorOutputs, Regularizer
 from tests.algorithms.test_two_player import images, plain
 from tests.algorithms.translating import cycle, pairs
+from tests.layers.test_convolution import nodes
 from tests.play import play
 
 JUDGES: dict[str, tuple[Callable[[], Any], Tensor]] = {
@@ -32,6 +36,19 @@ def test_autocast_is_off_for_what_is_differentiated_by(name: str, differentiated
     assert torch.equal(logits, exact) == differentiated
     assert h.dtype == (torch.float32 if differentiated else torch.bfloat16)
     assert not torch.equal(made, exact)
+
+
+@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("differentiated", [True, False])
+def test_convolutions_are_bilinear_where_they_are_differentiated_twice(
+    name: str, differentiated: bool
+) -> None:
+    make, x = JUDGES[name]
+    judge = make()
+    if isinstance(judge, GAN):
+        judge.discriminator = R3GANDiscriminator(1, 8, Unconditional(), [1, 3, 3, 1], width=16)
+    logits, _ = judge.discriminate(x.clone().requires_grad_(differentiated), None)
+    assert ("ConvolutionBackward0" in nodes(logits)) != differentiated
 
 
 class Noting(Regularizer):

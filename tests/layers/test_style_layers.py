@@ -213,23 +213,40 @@ def test_minibatch_std_of_equal_images_is_zero() -> None:
     assert out[:, 2].max() <= 1.01e-4
 
 
-@pytest.mark.parametrize(("down", "padding"), [(1, 1), (1, 2), (2, 1), (2, 2), (1, 0)])
+RESAMPLING = [
+    *((1, down, (n, n)) for down, n in [(1, 1), (1, 2), (2, 1), (2, 2), (1, 0)]),
+    *((2, 1, padding) for padding in [(2, 1), (3, 2), (1, 0), (0, -1)]),
+    *((3, 1, padding) for padding in [(3, 1), (2, 0)]),
+]
+
+
+@pytest.mark.parametrize(("up", "down", "padding"), RESAMPLING)
 @pytest.mark.parametrize("shape", [(1, 3, 5, 7), (2, 4, 8, 6)])
 def test_filters_of_channels_last_maps_equal_those_of_contiguous_ones(
-    down: int, padding: int, shape: tuple[int, ...]
+    up: int, down: int, padding: tuple[int, int], shape: tuple[int, ...]
 ) -> None:
     torch.manual_seed(0)
     kernel = torch.tensor([0.1, 0.5, 0.3, 0.1]).double()  # not symmetric
     x, found = torch.randn(shape).double(), []
     for form in (torch.contiguous_format, torch.channels_last):
         maps = x.contiguous(memory_format=form).requires_grad_()
-        out = upfirdn(maps, kernel, down=down, padding=(padding, padding))
+        out = upfirdn(maps, kernel, up, down, padding)
         (first,) = torch.autograd.grad(out.sin().sum(), maps, create_graph=True)
         (second,) = torch.autograd.grad(first.square().sum(), maps)
         found.append([out, first, second])
     for plain, fast in zip(*found, strict=True):
         assert torch.allclose(plain, fast, rtol=1e-12, atol=1e-13)
     assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "padding"), [(1, 1, (2, 1)), (2, 1, (1, 1)), (2, 2, (2, 1)), (2, 1, (4, 3))]
+)
+def test_other_filters_of_channels_last_maps(up: int, down: int, padding: tuple[int, int]) -> None:
+    x, kernel = torch.randn(2, 3, 6, 4), torch.tensor([0.1, 0.5, 0.3, 0.1])
+    plain = upfirdn(x, kernel, up, down, padding)
+    maps = x.contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(upfirdn(maps, kernel, up, down, padding), plain, atol=1e-6)
 
 
 def test_filters_of_channels_last_maps_have_gradients_under_autocast() -> None:
