@@ -7,7 +7,13 @@ from torch import Tensor
 
 from gan.clock import Scheduled
 from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
-from gan.regularizers.gradient_norm import FORMS, squared_gradient_norm
+from gan.regularizers.gradient_norm import (
+    DIFFERENTIATED,
+    FORMS,
+    CompiledNorm,
+    ExactNorm,
+    GradientNorm,
+)
 from gan.schedules import Constant, Schedule
 
 
@@ -16,17 +22,31 @@ def per_row(values: Tensor, images: Tensor) -> Tensor:
     return values.view(-1, *[1] * (images.dim() - 1))
 
 
-class _ZeroCentred(Regularizer, Scheduled):
-    """gamma/2 times the mean squared gradient norm of some images."""
+class GradientTerm(Regularizer):
+    """A term of the norm of the gradient.
+
+    Attributes:
+        form: that computes the norm.
+    """
 
     per_sample = True
+    form: GradientNorm
+
+    def compile_norm(self) -> None:
+        """Let a compiled function compute the norm, if differentiation does and PyTorch can."""
+        if type(self.form) is ExactNorm and CompiledNorm.supported():
+            self.form = CompiledNorm()
+
+
+class _ZeroCentred(GradientTerm, Scheduled):
+    """gamma/2 times the mean squared gradient norm of some images."""
 
     def __init__(
         self,
         gamma: float = 10.0,
         every: int = 1,
         schedule: Schedule | None = None,
-        form: Literal["exact", "finite_difference"] = "exact",
+        form: Literal["exact", "compiled", "finite_difference"] = "exact",
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
@@ -46,7 +66,8 @@ class R1(_ZeroCentred):
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
         form: of the gradient's norm; a finite difference needs no second derivative (see
-            :class:`~gan.regularizers.gradient_norm.FiniteDifference`).
+            :class:`~gan.regularizers.gradient_norm.FiniteDifference`), and ``compiled`` takes a
+            compiled function (:class:`~gan.regularizers.gradient_norm.CompiledNorm`).
     """
 
     @property
@@ -79,7 +100,7 @@ class R2(_ZeroCentred):
         return self.weight * self.form.squared(out.fake, out.fake_logits, out, networks).mean()
 
 
-class GradientPenalty(Regularizer):
+class GradientPenalty(GradientTerm):
     """lambda E (|grad D| - 1)^2 at points between reals and fakes (Gulrajani et al., 2017, eq. 3).
 
     The critic is evaluated once more, at the points.
@@ -88,13 +109,21 @@ class GradientPenalty(Regularizer):
         weight: lambda.
         one_sided: penalise only norms above 1 (their section 4).
         every: as in :class:`Regularizer`.
+        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    per_sample = True
+    form: ExactNorm
 
-    def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
+    def __init__(
+        self,
+        weight: float = 10.0,
+        one_sided: bool = False,
+        every: int = 1,
+        form: Literal["exact", "compiled"] = "exact",
+    ) -> None:
         super().__init__(every)
         self.weight, self.one_sided = weight, one_sided
+        self.form = DIFFERENTIATED[form]()
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
@@ -104,8 +133,7 @@ class GradientPenalty(Regularizer):
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term at :meth:`points`."""
         points = self.points(out).requires_grad_()
-        logits, _ = networks.discriminate(points, out.batch.labels)
-        norm = (squared_gradient_norm(logits, points) + 1e-12).sqrt()
+        norm = (self.form.at(points, out.batch.labels, networks) + 1e-12).sqrt()
         excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
         return self.weight * excess.square().mean()
 
@@ -122,10 +150,17 @@ class DRAGAN(GradientPenalty):
         weight: lambda.
         spread: c, noise amplitude in standard deviations of the batch.
         every: as in :class:`Regularizer`.
+        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    def __init__(self, weight: float = 10.0, spread: float = 0.5, every: int = 1) -> None:
-        super().__init__(weight, every=every)
+    def __init__(
+        self,
+        weight: float = 10.0,
+        spread: float = 0.5,
+        every: int = 1,
+        form: Literal["exact", "compiled"] = "exact",
+    ) -> None:
+        super().__init__(weight, every=every, form=form)
         self.spread = spread
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
