@@ -136,24 +136,28 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
     assert small > 2 * tiny
 
 
-TINY_STEPS = {"sngan_cnn": 5000}  # whose updates take a third of the time of others
+# Updates of these take a third of the time of others, or less.
+TINY_STEPS = {"sngan_cnn": 5000, "dcgan": 8000, "vaegan": 8000}
 
 
 @pytest.mark.parametrize("model", thinned(options("model"), keep=3))
 def test_long_recipes_are_shorter(model: str) -> None:
     paper, small, tiny = (config_of(f"model={model}", f"size={size}").steps for size in SIZES)
     if paper < 50_000:
-        assert paper == small == tiny
+        assert (small, tiny) == (paper, TINY_STEPS.get(model, paper))
     else:
         assert (small, tiny) == (paper // 10, TINY_STEPS.get(model, 2000))
 
 
 def test_every_value_by_size_is_ordered() -> None:
-    """Each size of a yaml is at most the one before; what is RISING is at least that."""
+    """Each size of a yaml is at most the one before; what is RISING is at least that.
+
+    Steps have a test of their own: small networks have time for more.
+    """
     found = 0
     for path in (ROOT / "conf").glob("*/*.yaml"):
         for key, text in stored._leaves(OmegaConf.to_container(OmegaConf.load(path))):
-            if str(text).startswith("${by_size:"):
+            if str(text).startswith("${by_size:") and key != "steps":
                 sizes = yaml.safe_load(f"[{text.removeprefix('${by_size:')[:-1]}]")
                 assert len(sizes) == 3, (path, key)
                 ordered = sizes[::-1] if key.split(".")[-1] in RISING else sizes
