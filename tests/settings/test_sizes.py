@@ -137,7 +137,10 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
 
 
 # Updates of these take half of the time of others, or less.
-TINY_STEPS = {"sngan_cnn": 5000, "dcgan": 8000, "vaegan": 8000, "stylegan2": 4000}
+TINY_STEPS = {
+    **dict.fromkeys(("dcgan", "vae", "vaegan"), 8000),
+    **{"sngan_cnn": 5000, "stylegan2": 4000},
+}
 
 
 @pytest.mark.parametrize("model", thinned(options("model"), keep=3))
