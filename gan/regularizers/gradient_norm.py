@@ -4,7 +4,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -124,25 +123,18 @@ class CompiledNorm(ExactNorm):
 
     def at(self, images: Tensor, labels: Labels, networks: Networks) -> Tensor:
         """Return the squared norm of each image, (B,)."""
-        if self.compute is None:
-            self.compute = _compiled_pass()
+        self.compute = self.compute or _compiled_pass()
         try:
-            return self._computed(self.compute, images, labels, networks)
+            with (
+                full_precision(images.device),
+                torch._dynamo.config.patch(trace_autograd_ops=True),
+            ):
+                return self.compute(images, labels, networks)
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = str(error).splitlines()[0]
             warnings.warn(f"the penalty of gradients is not compiled: {reason}", stacklevel=2)
             self.compute = super().at
             return self.compute(images, labels, networks)
-
-    @staticmethod
-    def _computed(compute: Pass, *given: Any) -> Tensor:
-        """Return what a function computes, which some versions of PyTorch give no graph."""
-        images = given[0]
-        with full_precision(images.device), torch._dynamo.config.patch(trace_autograd_ops=True):
-            norms = compute(*given)
-        if torch.is_grad_enabled() and not norms.requires_grad:
-            raise torch._dynamo.exc.TorchDynamoException("it cannot be differentiated")
-        return norms
 
 
 class FiniteDifference(GradientNorm):

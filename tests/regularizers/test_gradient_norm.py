@@ -223,19 +223,6 @@ def test_what_cannot_be_compiled_is_computed_and_said() -> None:
     norm.squared(out.real, out.real_logits, out, networks)  # no second warning, which would fail
 
 
-def test_a_compiled_norm_without_a_graph_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    def detached(*given: Any) -> Tensor:
-        return gradient_norm._pass(*given).detach()
-
-    monkeypatch.setattr(gradient_norm, "_compiled_pass", lambda: detached)
-    torch.manual_seed(1)
-    critic = Smooth()
-    with pytest.warns(UserWarning, match="not compiled: it cannot be differentiated"):
-        found = term(critic, TERMS[0], "compiled")
-    for value, exact in zip(found, term(critic, TERMS[0], "exact"), strict=True):
-        assert torch.allclose(value, exact, rtol=1e-4, atol=1e-7)
-
-
 def test_a_compiled_norm_asks_for_no_gradient_of_the_images() -> None:
     assert not R1(form="compiled").needs_real_gradient
     assert not R2(form="compiled").needs_fake_gradient
