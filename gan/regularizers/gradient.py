@@ -7,13 +7,7 @@ from torch import Tensor
 
 from gan.clock import Scheduled
 from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
-from gan.regularizers.gradient_norm import (
-    DIFFERENTIATED,
-    FORMS,
-    CompiledNorm,
-    ExactNorm,
-    GradientNorm,
-)
+from gan.regularizers.gradient_norm import FORMS, squared_gradient_norm
 from gan.schedules import Constant, Schedule
 
 
@@ -22,31 +16,17 @@ def per_row(values: Tensor, images: Tensor) -> Tensor:
     return values.view(-1, *[1] * (images.dim() - 1))
 
 
-class GradientTerm(Regularizer):
-    """A term of the norm of the gradient.
-
-    Attributes:
-        form: that computes the norm.
-    """
+class _ZeroCentred(Regularizer, Scheduled):
+    """gamma/2 times the mean squared gradient norm of some images."""
 
     per_sample = True
-    form: GradientNorm
-
-    def compile_norm(self) -> None:
-        """Let a compiled function compute the norm, if differentiation does and PyTorch can."""
-        if type(self.form) is ExactNorm and CompiledNorm.supported():
-            self.form = CompiledNorm()
-
-
-class _ZeroCentred(GradientTerm, Scheduled):
-    """gamma/2 times the mean squared gradient norm of some images."""
 
     def __init__(
         self,
         gamma: float = 10.0,
         every: int = 1,
         schedule: Schedule | None = None,
-        form: Literal["exact", "compiled", "finite_difference"] = "exact",
+        form: Literal["exact", "finite_difference"] = "exact",
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
@@ -66,8 +46,7 @@ class R1(_ZeroCentred):
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
         form: of the gradient's norm; a finite difference needs no second derivative (see
-            :class:`~gan.regularizers.gradient_norm.FiniteDifference`), and ``compiled`` takes a
-            compiled function (:class:`~gan.regularizers.gradient_norm.CompiledNorm`).
+            :class:`~gan.regularizers.gradient_norm.FiniteDifference`).
     """
 
     @property
@@ -100,7 +79,7 @@ class R2(_ZeroCentred):
         return self.weight * self.form.squared(out.fake, out.fake_logits, out, networks).mean()
 
 
-class GradientPenalty(GradientTerm):
+class GradientPenalty(Regularizer):
     """lambda E (|grad D| - 1)^2 at points between reals and fakes (Gulrajani et al., 2017, eq. 3).
 
     The critic is evaluated once more, at the points.
@@ -109,21 +88,13 @@ class GradientPenalty(GradientTerm):
         weight: lambda.
         one_sided: penalise only norms above 1 (their section 4).
         every: as in :class:`Regularizer`.
-        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    form: ExactNorm
+    per_sample = True
 
-    def __init__(
-        self,
-        weight: float = 10.0,
-        one_sided: bool = False,
-        every: int = 1,
-        form: Literal["exact", "compiled"] = "exact",
-    ) -> None:
+    def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
         super().__init__(every)
         self.weight, self.one_sided = weight, one_sided
-        self.form = DIFFERENTIATED[form]()
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
@@ -133,7 +104,8 @@ class GradientPenalty(GradientTerm):
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term at :meth:`points`."""
         points = self.points(out).requires_grad_()
-        norm = (self.form.at(points, out.batch.labels, networks) + 1e-12).sqrt()
+        logits, _ = networks.discriminate(points, out.batch.labels)
+        norm = (squared_gradient_norm(logits, points) + 1e-12).sqrt()
         excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
         return self.weight * excess.square().mean()
 
@@ -150,17 +122,10 @@ class DRAGAN(GradientPenalty):
         weight: lambda.
         spread: c, noise amplitude in standard deviations of the batch.
         every: as in :class:`Regularizer`.
-        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    def __init__(
-        self,
-        weight: float = 10.0,
-        spread: float = 0.5,
-        every: int = 1,
-        form: Literal["exact", "compiled"] = "exact",
-    ) -> None:
-        super().__init__(weight, every=every, form=form)
+    def __init__(self, weight: float = 10.0, spread: float = 0.5, every: int = 1) -> None:
+        super().__init__(weight, every=every)
         self.spread = spread
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:

@@ -1,8 +1,4 @@
-"""Norms of gradients by finite differences and by compiled functions."""
-
-import copy
-from collections.abc import Callable
-from typing import Any
+"""Norms of gradients by finite differences."""
 
 import pytest
 import torch
@@ -10,11 +6,9 @@ from torch import Tensor, nn
 
 from gan.augment.diffaugment import DiffAugment
 from gan.batch import PairBatch
-from gan.errors import InputError
-from gan.regularizers import gradient_norm
 from gan.regularizers.base import DiscriminatorOutputs
-from gan.regularizers.gradient import DRAGAN, R1, R2, GradientPenalty, GradientTerm
-from gan.regularizers.gradient_norm import CompiledNorm, ExactNorm, FiniteDifference
+from gan.regularizers.gradient import R1, R2
+from gan.regularizers.gradient_norm import FiniteDifference
 from tests.regularizers.passes import Map, PlainNetworks, discriminator_pass, linear
 
 SHAPE = (8, 3, 4, 4)
@@ -135,123 +129,3 @@ def test_logits_of_patches_count_by_their_mean() -> None:
     torch.manual_seed(1)
     many = estimates(lambda x: linear(w)(x)[:, None, None] * torch.tensor([[0.5, 1.5]]))
     assert torch.allclose(one, many)
-
-
-@pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let functions be compiled without a compiler of C++."""
-    function = torch.compile(gradient_norm._pass, fullgraph=True, backend="aot_eager")
-    monkeypatch.setattr(gradient_norm, "_compiled_pass", lambda: function)
-
-
-class Smooth(nn.Module):
-    """A critic of two convolutions."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers = nn.Conv2d(3, 4, 3, padding=1), nn.Softplus(), nn.Conv2d(4, 1, 3, stride=2)
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = 50 * self.layers(images).square().mean((1, 2, 3))
-        return logits
-
-
-class Branching(Smooth):
-    """A critic that no graph holds: it branches on a value."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = super().forward(images)
-        return logits if logits.sum().item() > 0 else -logits
-
-
-TERMS = [
-    lambda **given: R1(gamma=3.0, **given),
-    lambda **given: R2(gamma=3.0, **given),
-    lambda **given: GradientPenalty(weight=2.0, **given),
-    lambda **given: GradientPenalty(one_sided=True, **given),
-    lambda **given: DRAGAN(weight=2.0, **given),
-]
-
-
-def term(critic: nn.Module, make: Callable[..., Any], form: str) -> list[Tensor]:
-    """Return a term and its gradients by the weights of a critic."""
-    critic = copy.deepcopy(critic)
-    torch.manual_seed(2)
-    out, networks = discriminator_pass(critic, *torch.randn(2, *SHAPE))
-    value = make(form=form).penalty(out, networks)
-    return [value, *torch.autograd.grad(value, [*critic.parameters()], allow_unused=True)[:-1]]
-
-
-@pytest.mark.usefixtures("compiled")
-@pytest.mark.parametrize("make", TERMS)
-def test_a_compiled_norm_is_the_exact_one(make: Callable[..., Any]) -> None:
-    torch.manual_seed(1)
-    critic = Smooth()
-    found = zip(term(critic, make, "compiled"), term(critic, make, "exact"), strict=True)
-    for value, exact in found:
-        assert exact.abs().max() > 0
-        assert torch.allclose(value, exact, rtol=1e-4, atol=1e-7)
-
-
-@pytest.mark.usefixtures("compiled")
-def test_a_compiled_norm_of_the_same_function_at_other_images() -> None:
-    """What was compiled for a batch is used again, with the weights of then."""
-    critic, norm = Smooth(), CompiledNorm()
-    for images in torch.randn(3, 2, 3, 4, 4):
-        out, networks = discriminator_pass(critic, images, images)
-        found = norm.squared(out.real, out.real_logits, out, networks)
-        exact = ExactNorm().squared(out.real, out.real_logits, out, networks)
-        assert torch.allclose(found, exact, rtol=1e-4, atol=1e-7)
-        with torch.no_grad():
-            for weight in critic.parameters():
-                weight.mul_(1.1)
-
-
-@pytest.mark.usefixtures("compiled")
-def test_what_cannot_be_compiled_is_computed_and_said() -> None:
-    torch.manual_seed(1)
-    critic = Branching()
-    with pytest.warns(UserWarning, match="the penalty of gradients is not compiled: "):
-        found = term(critic, GradientPenalty, "compiled")
-    for value, exact in zip(found, term(critic, GradientPenalty, "exact"), strict=True):
-        assert torch.allclose(value, exact, rtol=1e-4, atol=1e-7)
-    norm = CompiledNorm()
-    out, networks = discriminator_pass(critic, *torch.randn(2, *SHAPE))
-    with pytest.warns(UserWarning, match="not compiled"):
-        norm.squared(out.real, out.real_logits, out, networks)
-    norm.squared(out.real, out.real_logits, out, networks)  # no second warning, which would fail
-
-
-def test_a_compiled_norm_asks_for_no_gradient_of_the_images() -> None:
-    assert not R1(form="compiled").needs_real_gradient
-    assert not R2(form="compiled").needs_fake_gradient
-
-
-def test_terms_that_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forms() -> list[type]:
-        terms: list[GradientTerm] = [
-            *(R1(), R2(), GradientPenalty(), DRAGAN()),
-            *(R1(form="finite_difference"), R1(form="compiled")),
-        ]
-        for made in terms:
-            made.compile_norm()
-        return [type(made.form) for made in terms]
-
-    assert forms() == [CompiledNorm] * 4 + [FiniteDifference, CompiledNorm]
-    monkeypatch.setattr(CompiledNorm, "supported", staticmethod(lambda: False))
-    with pytest.raises(InputError, match=r"form=compiled: PyTorch .*: set form=exact"):
-        R1(form="compiled")
-    exact = R1()
-    exact.compile_norm()
-    assert type(exact.form) is ExactNorm
-
-
-def test_pytorch_is_asked_for_a_whole_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = list[Any]()
-    monkeypatch.setattr(
-        torch, "compile", lambda *given, **settings: asked.append((given, settings))
-    )
-    gradient_norm._compiled_pass.__wrapped__()
-    settings = {"fullgraph": True, "options": {"fallback_random": True}}
-    assert asked == [((gradient_norm._pass,), settings)]
