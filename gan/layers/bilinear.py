@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from gan.layers.precision import full_precision
 
@@ -68,7 +68,8 @@ class _Missing(Function):
     def forward(ctx: Any, form: BilinearMap, number: int, first: Tensor, second: Tensor) -> Tensor:
         """Return the one that is missing."""
         ctx.form, ctx.number = form, number
-        ctx.save_for_backward(first, second)
+        # in the order of PyTorch's convolutions, for passes that are computed anew
+        ctx.save_for_backward(*((second, first) if number == 0 else (first, second)))
         if number == 2:
             return form.compute(first, second)
         return (form.transpose, form.correlate)[number](second, first)
@@ -76,7 +77,8 @@ class _Missing(Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor | None, Tensor | None]:
         """Return the gradients of both."""
-        (first, second), (by_first, by_second) = ctx.saved_tensors, _wanted(ctx)
+        first, second = ctx.saved_tensors[::-1] if ctx.number == 0 else ctx.saved_tensors
+        by_first, by_second = _wanted(ctx)
         after, last = (ctx.number + 1) % 3, (ctx.number + 2) % 3
         return (
             None,
@@ -126,6 +128,13 @@ def is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
+def is_transformed() -> bool:
+    """Return whether torch.func or forward-mode differentiation is at work, unknown to maps."""
+    return (
+        torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+    )
+
+
 def in_float32(x: Tensor, weight: Tensor) -> bool:
     """Return whether products of maps and weights are in 32 bits on a CPU, outside of graphs."""
     return (
@@ -133,6 +142,7 @@ def in_float32(x: Tensor, weight: Tensor) -> bool:
         and x.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and not is_transformed()
     )
 
 

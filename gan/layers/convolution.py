@@ -7,19 +7,24 @@ by group. As a bilinear map, it needs no more than the backward pass itself.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
-from torch.nn.modules.utils import _pair
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from gan.layers.bilinear import BilinearMap, empty_maps, is_channels_last
+from gan.layers.bilinear import BilinearMap, empty_maps, is_channels_last, is_transformed
 from gan.layers.precision import full_precision
 
 Pair = int | Sequence[int]
 convolution_backward = torch.ops.aten.convolution_backward
+
+
+def _pair(value: Pair) -> tuple[int, ...]:
+    """Return a number for each direction; PyTorch takes one number for both, or one in a list."""
+    values = tuple(value) if isinstance(value, Sequence) else (value,)
+    return values * 2 if len(values) == 1 else values
 
 
 @dataclass(frozen=True)
@@ -105,44 +110,37 @@ _FORMS: dict[Any, Callable[..., Tensor]] = {
 }
 
 
-def _is_bilinear(x: Tensor, *settings: Any) -> bool:
-    """Return whether x are batches of maps in a graph, and no padding is a name."""
+def _is_bilinear(x: Tensor, weight: Tensor, *settings: Any) -> bool:
+    """Return whether x are batches of real maps, with gradients, and no padding is a name."""
     named = any(isinstance(value, str) for value in settings)
-    return torch.is_grad_enabled() and x.dim() == 4 and not named
+    real = x.is_floating_point() and weight.is_floating_point()
+    return torch.is_grad_enabled() and x.dim() == 4 and real and not named and not is_transformed()
 
 
 class BilinearConvolutions(TorchFunctionMode):
     """A context in which convolutions of two dimensions are bilinear maps."""
 
-    entered: ClassVar[int] = 0  # contexts that are open
-
-    def __enter__(self) -> Self:
-        """Start the context."""
-        BilinearConvolutions.entered += 1
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
-
-    def __exit__(self, *raised: Any) -> None:
-        """End the context."""
-        BilinearConvolutions.entered -= 1
-        super().__exit__(*raised)  # type: ignore[no-untyped-call]
-
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Return what ``func`` returns."""
-        settings, form = dict(kwargs or {}), _FORMS.get(func)
+        form = _FORMS.get(func)
         if form is None:
-            return func(*args, **settings)
-        if "input" in settings:
-            args = settings.pop("input"), *args
-        chosen = form if _is_bilinear(*args, *settings.values()) else func
-        return chosen(*args, **settings)
+            return func(*args, **(kwargs or {}))
+        given = dict(kwargs or {})
+        if "input" in given:
+            args = given.pop("input"), *args
+        if "weight" in given:
+            args = args[0], given.pop("weight"), *args[1:]
+        chosen = form if _is_bilinear(*args, *given.values()) else func
+        return chosen(*args, **given)
 
 
 def same_convolutions() -> AbstractContextManager[Any]:
-    """Return a context in which convolutions are computed as they are now."""
-    return BilinearConvolutions() if BilinearConvolutions.entered else nullcontext()
+    """Return a context in which convolutions are computed as they are now, in this thread."""
+    modes = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+    inside = any(isinstance(mode, BilinearConvolutions) for mode in modes)
+    return BilinearConvolutions() if inside else nullcontext()
 
 
 @contextmanager

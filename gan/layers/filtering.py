@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from gan.layers.bilinear import MinimalFiltering, is_channels_last
+from gan.layers.bilinear import MinimalFiltering, is_channels_last, is_transformed
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.folding import pooled_conv2d, upsampled_conv2d
 from gan.layers.precision import full_precision
@@ -88,6 +88,12 @@ def _depthwise(
     return None
 
 
+def _is_fixed(x: Tensor, kernel: Tensor) -> bool:
+    """Return whether maps are on a CPU, outside of graphs, and the kernel is not trained."""
+    outside = not torch.compiler.is_compiling() and not is_transformed()
+    return x.is_cpu and outside and not kernel.requires_grad
+
+
 def upfirdn(
     x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, padding: tuple[int, int] = (0, 0)
 ) -> Tensor:
@@ -107,7 +113,7 @@ def upfirdn(
         padding: zeros before and after, in each direction; a negative number crops.
     """
     kernel = kernel.to(x.dtype)
-    if x.is_cpu and is_channels_last(x) and not torch.compiler.is_compiling():
+    if is_channels_last(x) and _is_fixed(x, kernel):
         filtered = _depthwise(x, kernel, up, down, padding)
         if filtered is not None:
             return filtered

@@ -8,33 +8,30 @@ from gan.layers.bilinear import BilinearMap, in_float32, product
 MOST_IMAGES = 15  # of more images, PyTorch computes the convolution as oneDNN's; on one thread
 
 
-def _pixels(x: Tensor) -> Tensor:
-    """Return the rows (B H W, C) of maps (B, C, H, W); a view, if they are in channels_last."""
-    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
-
-
-def _maps(pixels: Tensor, like: Tensor) -> Tensor:
-    """Return rows (B H W, O) as maps (B, O, H, W) in channels_last, sized as maps ``like``."""
-    return pixels.view(len(like), *like.shape[2:], -1).permute(0, 3, 1, 2)
-
-
-class _Pointwise(BilinearMap):
-    """The convolution of maps (B, I, H, W) with weights (O, I, 1, 1)."""
+class _Linear(BilinearMap):
+    """The linear map of rows (N, I) by weights (O, I)."""
 
     def compute(self, x: Tensor, weight: Tensor) -> Tensor:
-        """Return the maps (B, O, H, W)."""
-        return _maps(product(_pixels(x), weight[:, :, 0, 0].T), x)
+        """Return rows (N, O)."""
+        return product(x, weight.T)
 
     def transpose(self, y: Tensor, weight: Tensor) -> Tensor:
-        """Return the maps (B, I, H, W) of y, (B, O, H, W)."""
-        return _maps(product(_pixels(y), weight[:, :, 0, 0]), y)
+        """Return rows (N, I) of y, (N, O)."""
+        return product(y, weight)
 
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the weights (O, I, 1, 1) of x, (B, I, H, W), and y, (B, O, H, W)."""
-        return product(_pixels(y).T, _pixels(x))[:, :, None, None]
+        """Return weights (O, I) of x, (N, I), and y, (N, O)."""
+        return product(y.T, x)
 
 
-POINTWISE = _Pointwise()
+LINEAR = _Linear()
+
+
+def pointwise_conv2d(x: Tensor, weight: Tensor) -> Tensor:
+    """Return maps (B, O, H, W) in channels_last of maps (B, I, H, W) and weights (O, I, 1, 1)."""
+    pixels = x.permute(0, 2, 3, 1)
+    rows = LINEAR(pixels.reshape(-1, x.shape[1]), weight.flatten(1))
+    return rows.view(*pixels.shape[:3], -1).permute(0, 3, 1, 2)
 
 
 class Conv1x1(nn.Conv2d):
@@ -52,6 +49,6 @@ class Conv1x1(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps (B, after, H, W) of (B, before, H, W)."""
-        if in_float32(x, self.weight) and 0 < len(x) <= MOST_IMAGES:
-            return POINTWISE(x, self.weight)
+        if in_float32(x, self.weight) and x.dim() == 4 and 0 < len(x) <= MOST_IMAGES:
+            return pointwise_conv2d(x, self.weight)
         return conv2d(x, self.weight)

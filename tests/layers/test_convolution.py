@@ -1,15 +1,21 @@
 """Convolutions as bilinear maps equal PyTorch's own, with two derivatives."""
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, conv2d, conv_transpose2d
+from torch.utils.checkpoint import checkpoint
 
 from gan.layers.checkpointing import recompute_activations
-from gan.layers.convolution import BilinearConvolutions, twice_differentiable
+from gan.layers.convolution import (
+    BilinearConvolutions,
+    same_convolutions,
+    twice_differentiable,
+)
 from gan.regularizers.gradient_norm import squared_gradient_norm
 
 CPU = torch.device("cpu")
@@ -168,3 +174,53 @@ def test_activations_can_be_computed_anew(bias: bool) -> None:
         assert plain is not None
         assert anew is not None
         assert torch.allclose(plain, anew, rtol=1e-12)
+
+
+def test_a_number_in_a_list_counts_for_both_directions() -> None:
+    x, weight = torch.randn(2, 4, 5, 5), torch.randn(4, 4, 3, 3, requires_grad=True)
+    for form in (conv2d, conv_transpose2d):
+        with BilinearConvolutions():
+            out = form(x, weight, stride=(2,), padding=[1])
+        plain = form(x, weight, stride=2, padding=1)
+        assert torch.allclose(out, plain, atol=1e-5)
+        (found,) = torch.autograd.grad(out.sum(), weight)
+        assert torch.allclose(found, torch.autograd.grad(plain.sum(), weight)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 3, 3, 1, 1), nn.ConvTranspose2d(3, 3, 3, 1, 1)])
+def test_transforms_of_functions_take_pytorchs_convolutions(layer: nn.Module) -> None:
+    x = torch.randn(4, 3, 5, 5)
+    with BilinearConvolutions():
+        each = torch.func.vmap(lambda image: layer(image[None])[0])(x)
+        slope = torch.func.jvp(layer, (x,), (torch.ones_like(x),))[1]
+    assert torch.allclose(each, layer(x), atol=1e-5)
+    assert torch.allclose(slope, layer(x + 1) - layer(x), atol=1e-4)
+
+
+def test_complex_maps_take_pytorchs_convolutions() -> None:
+    x = torch.randn(2, 3, 5, 5, dtype=torch.complex64)
+    weight = torch.randn(4, 3, 3, 3, dtype=torch.complex64, requires_grad=True)
+    with BilinearConvolutions():
+        out = conv2d(x, weight)
+    assert torch.equal(out, conv2d(x, weight))
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(3, 4, 3)])
+def test_a_critics_own_checkpoints(layer: nn.Module) -> None:
+    x = torch.randn(2, 3, 6, 6, requires_grad=True)
+    with twice_differentiable(CPU):
+        plain = layer(x).square().sum()
+        anew = checkpoint(layer, x, use_reentrant=False).square().sum()
+    expected, found = (torch.autograd.grad(out, x)[0] for out in (plain, anew))
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_another_thread_has_convolutions_of_its_own() -> None:
+    found = list[object]()
+    with twice_differentiable(CPU):
+        assert isinstance(same_convolutions(), BilinearConvolutions)
+        thread = Thread(target=lambda: found.append(same_convolutions()))
+        thread.start()
+        thread.join()
+    assert not isinstance(found[0], BilinearConvolutions)
+    assert not isinstance(same_convolutions(), BilinearConvolutions)

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from gan.layers.bilinear import BilinearMap
-from gan.layers.pointwise import MOST_IMAGES, POINTWISE, Conv1x1
+from gan.layers.pointwise import LINEAR, MOST_IMAGES, Conv1x1, pointwise_conv2d
 from tests.layers.test_convolution import LAYOUTS, derivatives
 
 
@@ -20,7 +20,7 @@ def test_values_and_two_derivatives(
     weight = torch.randn(7, 5, 1, 1)
     exact = derivatives(conv2d, [x.double(), weight.double()])
     tolerance = 1e-5 if kind == torch.float32 else 1e-13
-    found = derivatives(POINTWISE, [x.to(kind), weight.to(kind)])
+    found = derivatives(pointwise_conv2d, [x.to(kind), weight.to(kind)])
     for value, plain in zip(found, exact, strict=True):
         assert (value - plain).abs().max() < tolerance * plain.abs().max()
         assert value.dtype == kind
@@ -30,8 +30,8 @@ def test_values_and_two_derivatives(
 def test_few_images_in_32_bits_are_products(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, calls = Conv1x1(3, 4), list[int]()
     monkeypatch.setattr(
-        *(type(POINTWISE), "__call__"),
-        lambda form, x, w: calls.append(len(x)) or BilinearMap.__call__(form, x, w),  # type: ignore[func-returns-value]
+        *(type(LINEAR), "__call__"),
+        lambda form, x, w: calls.append(1) or BilinearMap.__call__(form, x, w),  # type: ignore[func-returns-value]
     )
 
     def count(x: Tensor) -> int:
@@ -50,3 +50,16 @@ def test_few_images_in_32_bits_are_products(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_it_has_no_bias() -> None:
     assert [name for name, _ in Conv1x1(3, 4).named_parameters()] == ["weight"]
+
+
+@pytest.mark.parametrize("images", [2, MOST_IMAGES + 1])
+def test_maps_can_be_changed_in_place(images: int) -> None:
+    layer, x = Conv1x1(3, 4), torch.randn(images, 3, 2, 2)
+    (found,) = torch.autograd.grad(torch.relu_(layer(x)).sum(), layer.weight)
+    (plain,) = torch.autograd.grad(conv2d(x, layer.weight).relu().sum(), layer.weight)
+    assert torch.allclose(found, plain, atol=1e-5)
+
+
+def test_one_image_without_a_batch() -> None:
+    layer, x = Conv1x1(3, 4), torch.randn(3, 2, 2)
+    assert torch.allclose(layer(x), layer(x[None])[0], atol=1e-6)

@@ -249,6 +249,17 @@ def test_other_filters_of_channels_last_maps(up: int, down: int, padding: tuple[
     assert torch.allclose(upfirdn(maps, kernel, up, down, padding), plain, atol=1e-6)
 
 
+@pytest.mark.parametrize("up", [1, 2])
+def test_a_kernel_that_is_trained_has_a_gradient_in_either_layout(up: int) -> None:
+    x, found = torch.randn(2, 3, 4, 4), list[Tensor]()
+    for form in (torch.contiguous_format, torch.channels_last):
+        kernel = torch.tensor([0.2, 0.5, 0.2, 0.1], requires_grad=True)
+        out = upfirdn(x.contiguous(memory_format=form), kernel, up, padding=(up, 1))
+        found += torch.autograd.grad(out.square().sum(), kernel)
+    plain, fast = found
+    assert torch.allclose(plain, fast, atol=1e-4)
+
+
 def test_filters_of_channels_last_maps_have_gradients_under_autocast() -> None:
     maps = torch.randn(2, 4, 8, 8).bfloat16().contiguous(memory_format=torch.channels_last)
     maps.requires_grad_()
