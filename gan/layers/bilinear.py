@@ -128,21 +128,30 @@ def is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
-def is_transformed() -> bool:
-    """Return whether torch.func or forward-mode differentiation is at work, unknown to maps."""
+def is_traced() -> bool:
+    """Return whether a graph is recorded, or a transform of torch.func or forward mode is at work.
+
+    Functions with a backward pass of their own are unknown to these.
+    """
     return (
-        torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+        torch.compiler.is_compiling()
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or forward_ad._current_level >= 0
     )
 
 
+def add_bias(maps: Tensor, bias: Tensor | None) -> Tensor:
+    """Add biases (C,) to new maps (B, C, H, W) in place, and return these."""
+    return maps if bias is None else maps.add_(bias[:, None, None])
+
+
 def in_float32(x: Tensor, weight: Tensor) -> bool:
-    """Return whether products of maps and weights are in 32 bits on a CPU, outside of graphs."""
+    """Return whether products of maps and weights are in 32 bits on a CPU, and not traced."""
     return (
         x.is_cpu
         and x.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and not is_transformed()
+        and not is_traced()
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv_transpose2d
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from gan.layers.bilinear import BilinearMap, empty_maps, is_channels_last, is_transformed
+from gan.layers.bilinear import BilinearMap, add_bias, empty_maps, is_channels_last, is_traced
 from gan.layers.precision import full_precision
 
 Pair = int | Sequence[int]
@@ -66,11 +66,6 @@ class Convolution(BilinearMap):
         return gradient
 
 
-def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:
-    """Return maps (B, C, H, W) with biases (C,)."""
-    return maps if bias is None else maps + bias[:, None, None]
-
-
 def bilinear_conv2d(
     x: Tensor,
     weight: Tensor,
@@ -82,7 +77,7 @@ def bilinear_conv2d(
 ) -> Tensor:
     """Return what ``conv2d`` returns; x is its ``input``, and no padding is a name."""
     form = Convolution(x.shape, weight.shape, (stride, padding, dilation, groups))
-    return _biased(form(x, weight), bias)
+    return add_bias(form(x, weight), bias)
 
 
 def bilinear_conv_transpose2d(
@@ -101,7 +96,7 @@ def bilinear_conv_transpose2d(
     after = [(n - 1) * s - 2 * p + rest + d * (k - 1) + 1 for n, k, s, p, rest, d in sides]
     maps = len(x), weight.shape[1] * groups, *after
     form = Convolution(maps, weight.shape, (stride, padding, dilation, groups))
-    return _biased(form.transposed(x, weight), bias)
+    return add_bias(form.transposed(x, weight), bias)
 
 
 _FORMS: dict[Any, Callable[..., Tensor]] = {
@@ -114,7 +109,7 @@ def _is_bilinear(x: Tensor, weight: Tensor, *settings: Any) -> bool:
     """Return whether x are batches of real maps, with gradients, and no padding is a name."""
     named = any(isinstance(value, str) for value in settings)
     real = x.is_floating_point() and weight.is_floating_point()
-    return torch.is_grad_enabled() and x.dim() == 4 and real and not named and not is_transformed()
+    return torch.is_grad_enabled() and x.dim() == 4 and real and not named and not is_traced()
 
 
 class BilinearConvolutions(TorchFunctionMode):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import conv2d, conv_transpose2d
 
-from gan.layers.bilinear import MinimalFiltering, is_channels_last, is_transformed
+from gan.layers.bilinear import MinimalFiltering, is_channels_last, is_traced
 from gan.layers.equalised import EqualisedConv2d
 from gan.layers.folding import pooled_conv2d, upsampled_conv2d
 from gan.layers.precision import full_precision
@@ -89,9 +89,8 @@ def _depthwise(
 
 
 def _is_fixed(x: Tensor, kernel: Tensor) -> bool:
-    """Return whether maps are on a CPU, outside of graphs, and the kernel is not trained."""
-    outside = not torch.compiler.is_compiling() and not is_transformed()
-    return x.is_cpu and outside and not kernel.requires_grad
+    """Return whether maps are on a CPU and not traced, and the kernel is not trained."""
+    return x.is_cpu and not is_traced() and not kernel.requires_grad
 
 
 def upfirdn(

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, conv_transpose2d, interpolate, pad
 
-from gan.layers.bilinear import MinimalFiltering
+from gan.layers.bilinear import MinimalFiltering, add_bias
 from gan.layers.pooled_products import POOLED_CONVOLUTION, products_pay
 
 
@@ -17,11 +17,6 @@ def _mean_kernel(weight: Tensor) -> Tensor:
 def _halves(x: Tensor) -> bool:
     """Return whether maps (B, C, H, W) have even sides."""
     return x.shape[2] % 2 == x.shape[3] % 2 == 0
-
-
-def _biased(maps: Tensor, bias: Tensor | None) -> Tensor:
-    """Return maps (B, C, H, W) with biases (C,)."""
-    return maps if bias is None else maps.add_(bias[:, None, None])
 
 
 def pooled_conv2d(
@@ -36,7 +31,7 @@ def pooled_conv2d(
         winograd: compute it with fewer products where that pays.
     """
     if winograd and _halves(x) and products_pay(x, weight, least_pixels=4):
-        return _biased(POOLED_CONVOLUTION(x, weight), bias)
+        return add_bias(POOLED_CONVOLUTION(x, weight), bias)
     return conv2d(x, _mean_kernel(weight), bias, stride=2, padding=weight.shape[2] // 2)
 
 
@@ -53,7 +48,7 @@ def upsampled_conv2d(
     """
     if winograd and products_pay(x, weight, least_pixels=2):
         flipped = 4 * weight.flip(2, 3).transpose(0, 1)
-        return _biased(POOLED_CONVOLUTION.transposed(x, flipped), bias)
+        return add_bias(POOLED_CONVOLUTION.transposed(x, flipped), bias)
     kernel = 4 * _mean_kernel(weight).flip(2, 3).transpose(0, 1)
     return conv_transpose2d(x, kernel, bias, stride=2, padding=weight.shape[2] // 2)
 

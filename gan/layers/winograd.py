@@ -14,6 +14,7 @@ from torch.nn.functional import conv2d, pad
 from gan.layers.bilinear import (
     BilinearMap,
     MinimalFiltering,
+    add_bias,
     empty_maps,
     image_blocks,
     pays,
@@ -135,8 +136,7 @@ class SameConv2d(MinimalFiltering):
         """Return the convolution of (B, I, H, W) and (O, I, k, k), k odd, with zero padding."""
         if not (self.winograd and _pays(x, weight)):
             return conv2d(x, weight, bias, padding=weight.shape[2] // 2)
-        out = CONVOLUTION(x, weight)
-        return out if bias is None else out.add_(bias[:, None, None])
+        return add_bias(CONVOLUTION(x, weight), bias)
 
 
 class Conv3x3(nn.Conv2d, SameConv2d):
