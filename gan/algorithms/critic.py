@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.augment.base import Augmentation
 from gan.layers.convolution import twice_differentiable
@@ -43,6 +43,10 @@ class Critic:
     def buffers(self) -> Iterator[Tensor]:
         """Yield the buffers of the network."""
         return self.network.buffers()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the weights of the network."""
+        return self.network.parameters()
 
     def features(self, images: Tensor) -> Tensor:
         """Return the features h of images (B, C, H, W), augmented, beside the condition."""

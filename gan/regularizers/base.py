@@ -98,6 +98,9 @@ class Networks(Protocol):
     def buffers(self) -> Iterator[Tensor]:
         """Yield the buffers that a forward pass of the discriminator may change, and others."""
 
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield the weights of the discriminator, and others."""
+
     def features(self, images: Tensor) -> Tensor:
         """Return the discriminator's features h of images, augmented."""
 

@@ -1,14 +1,19 @@
 """Penalties on the gradient of the critic with respect to its images."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.clock import Scheduled
 from gan.regularizers.base import DiscriminatorOutputs, Networks, Regularizer
-from gan.regularizers.gradient_norm import FORMS, squared_gradient_norm
+from gan.regularizers.compiled_norm import CompiledNorm
+from gan.regularizers.gradient_norm import ExactNorm, FiniteDifference, GradientNorm
 from gan.schedules import Constant, Schedule
+
+_DIFFERENTIATED: dict[str, type[ExactNorm]] = {"exact": ExactNorm, "compiled": CompiledNorm}
+_FORMS: dict[str, type[GradientNorm]] = {**_DIFFERENTIATED, "finite_difference": FiniteDifference}
 
 
 def per_row(values: Tensor, images: Tensor) -> Tensor:
@@ -26,11 +31,11 @@ class _ZeroCentred(Regularizer, Scheduled):
         gamma: float = 10.0,
         every: int = 1,
         schedule: Schedule | None = None,
-        form: Literal["exact", "finite_difference"] = "exact",
+        form: Literal["exact", "compiled", "finite_difference"] = "exact",
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
-        self.form = FORMS[form]()
+        self.form: GradientNorm = _FORMS[form]()
         self.set_progress(0)
 
     def set_progress(self, images: int) -> None:
@@ -46,7 +51,8 @@ class R1(_ZeroCentred):
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
         form: of the gradient's norm; a finite difference needs no second derivative (see
-            :class:`~gan.regularizers.gradient_norm.FiniteDifference`).
+            :class:`~gan.regularizers.gradient_norm.FiniteDifference`), and ``compiled`` takes a
+            compiled function (:class:`~gan.regularizers.compiled_norm.CompiledNorm`).
     """
 
     @property
@@ -88,13 +94,21 @@ class GradientPenalty(Regularizer):
         weight: lambda.
         one_sided: penalise only norms above 1 (their section 4).
         every: as in :class:`Regularizer`.
+        form: of the gradient's norm, as in :class:`R1`.
     """
 
     per_sample = True
 
-    def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
+    def __init__(
+        self,
+        weight: float = 10.0,
+        one_sided: bool = False,
+        every: int = 1,
+        form: Literal["exact", "compiled"] = "exact",
+    ) -> None:
         super().__init__(every)
         self.weight, self.one_sided = weight, one_sided
+        self.form = _DIFFERENTIATED[form]()
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
@@ -104,8 +118,7 @@ class GradientPenalty(Regularizer):
     def penalty(self, out: DiscriminatorOutputs, networks: Networks) -> Tensor:
         """Return the term at :meth:`points`."""
         points = self.points(out).requires_grad_()
-        logits, _ = networks.discriminate(points, out.batch.labels)
-        norm = (squared_gradient_norm(logits, points) + 1e-12).sqrt()
+        norm = (self.form.at(points, out.batch.labels, networks) + 1e-12).sqrt()
         excess = (norm - 1).clamp(min=0) if self.one_sided else norm - 1
         return self.weight * excess.square().mean()
 
@@ -122,10 +135,17 @@ class DRAGAN(GradientPenalty):
         weight: lambda.
         spread: c, noise amplitude in standard deviations of the batch.
         every: as in :class:`Regularizer`.
+        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    def __init__(self, weight: float = 10.0, spread: float = 0.5, every: int = 1) -> None:
-        super().__init__(weight, every=every)
+    def __init__(
+        self,
+        weight: float = 10.0,
+        spread: float = 0.5,
+        every: int = 1,
+        form: Literal["exact", "compiled"] = "exact",
+    ) -> None:
+        super().__init__(weight, every=every, form=form)
         self.spread = spread
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
@@ -133,3 +153,16 @@ class DRAGAN(GradientPenalty):
         real = out.real.detach()
         noise = self.spread * real.std(correction=0) * torch.rand_like(real)
         return real + per_row(out.batch.epsilon, real) * noise
+
+
+def compile_norms(terms: Iterable[nn.Module]) -> None:
+    """Let compiled functions compute the norms of these terms that are found by differentiation.
+
+    Terms of the user's own are left as they are, since they may ask for another pass.
+    """
+    if not CompiledNorm.supported():
+        return
+    own = R1, R2, GradientPenalty, DRAGAN
+    for term in terms:
+        if isinstance(term, own) and type(term) in own and type(term.form) is ExactNorm:
+            term.form = CompiledNorm()

@@ -48,6 +48,17 @@ class ExactNorm(GradientNorm):
 
     differentiates = True
 
+    def at(self, images: Tensor, labels: Tensor | None, networks: Networks) -> Tensor:
+        """Return the squared norm of each image, (B,), from a forward pass of its own.
+
+        Args:
+            images: leaves that require a gradient, (B, C, H, W).
+            labels: of the images.
+            networks: of the game.
+        """
+        logits, _ = networks.discriminate(images, labels)
+        return squared_gradient_norm(logits, images)
+
     def squared(
         self, images: Tensor, logits: Tensor, out: DiscriminatorOutputs, networks: Networks
     ) -> Tensor:
@@ -87,6 +98,3 @@ class FiniteDifference(GradientNorm):
         at_moved, _ = networks.discriminate(moved, labels)
         difference = mean_over_patches(at_moved) - mean_over_patches(at_image)
         return (difference / self.epsilon).square()
-
-
-FORMS: dict[str, type[GradientNorm]] = {"exact": ExactNorm, "finite_difference": FiniteDifference}

@@ -36,6 +36,7 @@ from gan.layers.spectral import has_spectral_norm
 from gan.layers.synchronised import SynchronisedBatchNorm
 from gan.loggers.table import Table
 from gan.networks.base import Discriminator
+from gan.regularizers.gradient import compile_norms
 from gan.runs import checkpoints, initialisation
 from gan.runs.accelerator import make_trainer
 from gan.runs.batches import check_batches
@@ -158,7 +159,7 @@ def _checkpoint(game: TwoPlayerGame) -> None:
 
 
 def _compile(game: TwoPlayerGame) -> None:
-    """Compile the forward passes of generator and discriminators.
+    """Compile the forward passes of generator and discriminators, and penalties of gradients.
 
     Networks with spectral normalisation are left as they are: a compiled pass keeps the vectors of
     the norms for its gradient, and the next pass changes them.
@@ -176,6 +177,8 @@ def _compile(game: TwoPlayerGame) -> None:
         )
     for network in chosen:
         network.compile(options={"fallback_random": True})  # the random numbers of eager passes
+    if not any(has_spectral_norm(network) for network in critics):
+        compile_norms(game.modules())
 
 
 def _check_labels(game: TwoPlayerGame, datamodule: Any) -> None:

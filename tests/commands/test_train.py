@@ -319,6 +319,7 @@ BLOCKS = ["biggan", "r3gan", "sngan", "stylegan", "stylegan2", "cut", "srgan", "
 def test_activations_computed_anew_change_no_weight(
     config: Compose, tmp_path: Path, model: str
 ) -> None:
+    torch.compiler.reset()  # each code is compiled a few times only
     common = [f"model={model}", "data=digits", "n_critic=1", *SMALL.get(model, WIDTHS)]
     for name in ("false", "true"):
         seed_everything(0)
@@ -346,6 +347,7 @@ def test_compiled_passes_are_not_computed_anew(config: Compose) -> None:
     ids=["plain", "r1", "finite_difference"],
 )
 def test_compiled_players_learn_the_same(config: Compose, tmp_path: Path, given: list[str]) -> None:
+    torch.compiler.reset()  # each code is compiled a few times only
     losses, graphs = [], []
     for name in ("false", "true"):
         graphs.append(counters["stats"]["unique_graphs"])
@@ -361,7 +363,7 @@ def test_compiled_players_learn_the_same(config: Compose, tmp_path: Path, given:
     eager, compiled = (weights(tmp_path / name) for name in ("false", "true"))
     assert eager.keys() == compiled.keys()
     for name, weight in eager.items():
-        assert torch.allclose(weight, compiled[name], atol=1e-4), name
+        assert torch.allclose(weight, compiled[name], rtol=1e-3, atol=1e-4), name
 
 
 @pytest.mark.slow
@@ -383,6 +385,12 @@ def test_every_model_trains_compiled_or_is_refused(
     assert eager.keys() == compiled.keys()
     for name, weight in eager.items():
         assert torch.allclose(weight.float(), compiled[name].float(), atol=1e-3), name
+
+
+@pytest.mark.slow
+def test_a_run_with_compiled_penalties_resumes(config: Compose, tmp_path: Path) -> None:
+    terms = "regularizers=[r1,dragan]", "critic_norm=layer"
+    resume(config, tmp_path, [*TINY, *terms, "accelerator.compile=true"])
 
 
 def test_a_run_resumes_in_mid_fade_with_augmentation_in_motion(

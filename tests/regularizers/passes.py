@@ -44,6 +44,9 @@ class PlainNetworks:
     def buffers(self) -> Iterator[Tensor]:
         return self.critic.buffers() if isinstance(self.critic, nn.Module) else iter(())
 
+    def parameters(self) -> Iterator[nn.Parameter]:
+        return self.critic.parameters() if isinstance(self.critic, nn.Module) else iter(())
+
     def features(self, images: Tensor) -> Tensor:
         return images.flatten(1)
 

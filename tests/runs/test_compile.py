@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from gan.errors import InputError
+from gan.layers.spectral import apply_spectral_norm
+from gan.regularizers.compiled_norm import CompiledNorm
+from gan.regularizers.gradient_norm import ExactNorm
 from gan.runs.training import _compile
 from gan.settings.trust import build
 from tests.conftest import Compose
@@ -38,3 +41,23 @@ def test_all_networks_without_spectral_normalisation(
     assert compiled(config, monkeypatch, "model=sngan") == ["ResNetGenerator"] * 2
     with pytest.raises(InputError, match="all networks of this model have spectral"):
         compiled(config, monkeypatch, "model=sagan", "model.generator.width=4")
+
+
+@pytest.mark.parametrize(("spectral", "form"), [(False, CompiledNorm), (True, ExactNorm)])
+def test_penalties_of_critics_without_spectral_normalisation(
+    config: Compose, monkeypatch: pytest.MonkeyPatch, spectral: bool, form: type
+) -> None:
+    monkeypatch.setattr(nn.Module, "compile", lambda self, **_: None)
+    overrides = "model=dcgan", "regularizers=[r1,dragan]", "critic_norm=layer"
+    game = build(config("size=tiny", "data=digits", *overrides).model)
+    if spectral:
+        apply_spectral_norm(game.discriminator)
+    _compile(game)
+    assert [type(r.form) for r in game.regularizers.values()] == [form, form]
+
+
+def test_a_compiled_penalty_of_spectral_normalisation_is_refused(config: Compose) -> None:
+    overrides = "model=sngan", "regularizers=[r1]", "regularizers.r1.form=compiled"
+    model = config("size=tiny", "data=digits", *overrides).model
+    with pytest.raises(Exception, match=r"r1\.form=compiled: the discriminator has spectral"):
+        build(model)
