@@ -155,6 +155,7 @@ def cells(name: str) -> dict[str, str]:
     content = settings(name)
     model = content["model"]
     players = [player for player in PLAYERS if player in model]
+    penalties = [words(node) for node in model["regularizers"].values() if node.get("weight") != 0]
     return {
         "optimizer": _mapping(_of_players(model["optimizer"], players)),
         "schedule": _mapping(_of_players(model["schedule"], players)),
@@ -162,7 +163,7 @@ def cells(name: str) -> dict[str, str]:
         "n_critic": words(content["n_critic"]),
         "steps": f"{content['steps']:,}",
         "loss": words(model["loss"]),
-        "penalties": "; ".join(words(node) for node in model["regularizers"].values()) or "none",
+        "penalties": "; ".join(penalties) or "none",
         "averaging": words(model["averaging"]),
         "mirrored": "yes" if content["data"].get("flip") else "no",
         "initialisation": _mapping(_starts(name)),

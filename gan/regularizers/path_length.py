@@ -22,7 +22,7 @@ class PathLength(Regularizer):
     Source: Karras et al., 2020a, eq. 4 and appendix B.
 
     Args:
-        weight: of the term.
+        weight: of the term; at 0, nothing is computed.
         decay: of the mean, per use.
         shrink: the first 1 / shrink of a device's batch is used.
         every: as in :class:`Regularizer`.
@@ -57,8 +57,10 @@ class PathLength(Regularizer):
         squares = direction.square().sum(-1).reshape(len(w), -1)
         return squares.mean(1).sqrt()
 
-    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor:
+    def generator_penalty(self, out: GeneratorOutputs, networks: Networks) -> Tensor | None:
         """Update the mean and return the term."""
+        if self.weight == 0:
+            return None
         lengths = self.lengths(out, networks)
         length = processes.mean(lengths.mean()).to(self.mean.dtype)
         mean = torch.lerp(self.mean, length, self.decay)

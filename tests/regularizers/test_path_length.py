@@ -52,6 +52,7 @@ def test_the_term_and_its_running_mean_by_hand(monkeypatch: pytest.MonkeyPatch) 
     mean = 0.0
     for _ in range(3):
         term = regularizer.generator_penalty(*generator_pass(generator, torch.randn(8, 5)))
+        assert term is not None
         mean += 0.01 * (lengths.mean().item() - mean)
         assert regularizer.mean.item() == pytest.approx(mean, rel=1e-4)
         assert term.item() == pytest.approx(2 * (lengths - mean).square().mean().item(), rel=1e-4)
@@ -65,6 +66,7 @@ def test_the_running_mean_has_a_gradient(monkeypatch: pytest.MonkeyPatch) -> Non
     regularizer, generator = PathLength(weight=2.0, decay=0.1, shrink=1), Linear(matrix.detach())
     regularizer.mean.fill_(5.0)
     term = regularizer.generator_penalty(*generator_pass(generator, torch.randn(4, 5)))
+    assert term is not None
     (gradient,) = torch.autograd.grad(term, generator.matrix)
     lengths = (y.view(4, 16) / 4 @ matrix).norm(dim=1)
     a = 0.9 * 5.0 + 0.1 * lengths.mean()
@@ -78,10 +80,9 @@ def test_the_running_mean_has_a_gradient(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_its_gradient_shortens_long_paths() -> None:
     generator = Linear(torch.randn(16, 5))
     regularizer = PathLength(shrink=1)
-    (slope,) = torch.autograd.grad(
-        regularizer.generator_penalty(*generator_pass(generator, torch.randn(64, 5))),
-        generator.matrix,
-    )
+    term = regularizer.generator_penalty(*generator_pass(generator, torch.randn(64, 5)))
+    assert term is not None
+    (slope,) = torch.autograd.grad(term, generator.matrix)
     assert (slope * generator.matrix).sum() > 0
 
 
@@ -115,3 +116,12 @@ def test_half_the_batch_is_used() -> None:
 def test_impossible_numbers_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises((InputError, ValueError), match="regularizers"):
         PathLength(**wrong)  # type: ignore[arg-type]
+
+
+def test_no_weight_computes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PathLength, "lengths", None)
+    regularizer = PathLength(weight=0.0)
+    assert (
+        regularizer.generator_penalty(*generator_pass(Linear(torch.ones(16, 5)), torch.randn(8, 5)))
+        is None
+    )

@@ -139,7 +139,7 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
 # Updates of these take half of the time of others, or less.
 TINY_STEPS = {
     **dict.fromkeys(("dcgan", "vae"), 8000),
-    **{"sngan_cnn": 5000, "stylegan2": 4000},
+    **{"sngan_cnn": 5000, "stylegan2": 8000},
 }
 
 
