@@ -139,7 +139,7 @@ def test_smaller_networks_have_the_same_parts(model: str) -> None:
 # Updates of these take half of the time of others, or less.
 TINY_STEPS = {
     **dict.fromkeys(("dcgan", "vae"), 8000),
-    **{"sngan_cnn": 5000, "stylegan2": 8000},
+    **{"sngan_cnn": 5000, "stylegan2": 8000, "bigan": 16000},
 }
 
 
@@ -175,7 +175,7 @@ def test_every_value_by_size_is_ordered() -> None:
         ("model=dcgan model.generator.width=5", "model.generator.width", 5),
         ("model=dcgan", "model.discriminator.width", 16),
         ("model=mlp model.generator.hidden=[7,7,7]", "model.generator.hidden", [7, 7, 7]),
-        ("model=mlp", "model.generator.hidden", [64, 128]),
+        ("model=mlp", "model.generator.hidden", [128, 256]),
         ("model=r3gan steps=7", "steps", 7),
         ("model=r3gan steps=10 batch_size=10", "regularizers.r1.schedule.end", 100),
         ("model=stylegan2 prior.dim=9", "prior.dim", 9),
