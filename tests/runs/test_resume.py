@@ -313,10 +313,10 @@ def test_a_run_of_a_version_without_sizes(shell: Shell, tmp_path: Path) -> None:
 def test_the_size_of_a_run_is_stored(shell: Shell, tmp_path: Path) -> None:
     run, kept = tmp_path / "run", [o for o in KEPT if not o.startswith("model.")]
     assert shell.train(*kept, "size=tiny", "steps=1", f"hydra.run.dir={run}") == 0
-    assert (stored(run).size, stored(run).model.generator.hidden) == ("tiny", [64, 128])
+    assert (stored(run).size, stored(run).model.generator.hidden) == ("tiny", [128, 256])
     assert shell.train(f"resume={run}", "steps=2") == 0, shell.err
     state = gan.load(run).state_dict()
-    assert state["generator.layers.0.weight"].shape[0] == 64
+    assert state["generator.layers.0.weight"].shape[0] == 128
 
 
 def test_a_run_of_a_machine_with_more_cores(shell: Shell, tmp_path: Path) -> None:
