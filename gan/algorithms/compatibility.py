@@ -11,13 +11,11 @@ from gan.conditioning.auxiliary import ClassHead
 from gan.errors import InputError
 from gan.latents import Gaussian, Prior
 from gan.layers.equalised import EqualisedConv2d, EqualisedLinear
-from gan.layers.spectral import has_spectral_norm
 from gan.layers.weight_norm import WeightNorm
 from gan.losses.base import AdversarialLoss
 from gan.losses.own import with_defaults
 from gan.networks.base import Discriminator, Generator
 from gan.regularizers.base import Regularizer
-from gan.regularizers.compiled_norm import CompiledNorm
 
 if TYPE_CHECKING:
     from gan.algorithms.critic import Critic
@@ -173,7 +171,6 @@ def _check_regularizers(
         _check_per_sample(name, regularizer, discriminator, pack)
         _check_clipping(name, regularizer, discriminator)
         _check_selection(name, regularizer, loss)
-        _check_compiled(name, regularizer, discriminator)
 
 
 def _check_interfaces(
@@ -238,14 +235,4 @@ def _check_selection(name: str, regularizer: Regularizer, loss: AdversarialLoss)
         raise InputError(
             f"regularizers.{name} leaves fakes out, but the loss compares images in pairs: "
             f"choose loss=rasgan or another, or leave {name} out"
-        )
-
-
-def _check_compiled(name: str, regularizer: Regularizer, discriminator: nn.Module) -> None:
-    """Refuse a compiled pass of a discriminator with spectral normalisation."""
-    compiled = isinstance(getattr(regularizer, "form", None), CompiledNorm)
-    if compiled and has_spectral_norm(discriminator):
-        raise InputError(
-            f"regularizers.{name}.form=compiled: the discriminator has spectral normalisation, "
-            "which is not compiled: set form=exact"
         )

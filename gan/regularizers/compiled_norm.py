@@ -10,7 +10,6 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.fx import GraphModule
 
-from gan.errors import InputError
 from gan.layers.precision import full_precision
 from gan.layers.state import restoring
 from gan.regularizers.base import DiscriminatorOutputs, Networks
@@ -76,20 +75,13 @@ class CompiledNorm(ExactNorm):
     their own are not compiled: PyTorch loses parts of their gradients without a word. Whenever it
     compiles, at the start and for images or networks of another form, norms and gradients are also
     compared with those of :class:`ExactNorm`. If they differ by more than 0.2 %, or if D cannot be
-    compiled, a warning says so, and :class:`ExactNorm` computes the norm from then on.
-
-    Raises:
-        InputError: if this version of PyTorch does not differentiate inside compiled functions.
+    compiled, a warning says so, and a plain forward pass of its own computes the norm from then on.
+    It is not that of D's update, so that resumed runs draw the same random numbers.
     """
 
     differentiates = False
 
     def __init__(self) -> None:
-        if not self.supported():
-            raise InputError(
-                f"form=compiled: PyTorch {torch.__version__} does not differentiate inside "
-                "compiled functions: set form=exact"
-            )
         self.compiles = True
 
     @staticmethod

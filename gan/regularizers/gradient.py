@@ -12,8 +12,7 @@ from gan.regularizers.compiled_norm import CompiledNorm
 from gan.regularizers.gradient_norm import ExactNorm, FiniteDifference, GradientNorm
 from gan.schedules import Constant, Schedule
 
-_DIFFERENTIATED: dict[str, type[ExactNorm]] = {"exact": ExactNorm, "compiled": CompiledNorm}
-_FORMS: dict[str, type[GradientNorm]] = {**_DIFFERENTIATED, "finite_difference": FiniteDifference}
+_FORMS: dict[str, type[GradientNorm]] = {"exact": ExactNorm, "finite_difference": FiniteDifference}
 
 
 def per_row(values: Tensor, images: Tensor) -> Tensor:
@@ -31,7 +30,7 @@ class _ZeroCentred(Regularizer, Scheduled):
         gamma: float = 10.0,
         every: int = 1,
         schedule: Schedule | None = None,
-        form: Literal["exact", "compiled", "finite_difference"] = "exact",
+        form: Literal["exact", "finite_difference"] = "exact",
     ) -> None:
         super().__init__(every)
         self.gamma, self.schedule = gamma, schedule or Constant()
@@ -51,8 +50,9 @@ class R1(_ZeroCentred):
         every: as in :class:`Regularizer`.
         schedule: multiplier of gamma by images seen.
         form: of the gradient's norm; a finite difference needs no second derivative (see
-            :class:`~gan.regularizers.gradient_norm.FiniteDifference`), and ``compiled`` takes a
-            compiled function (:class:`~gan.regularizers.compiled_norm.CompiledNorm`).
+            :class:`~gan.regularizers.gradient_norm.FiniteDifference`). The exact one is computed
+            in a compiled function where passes are compiled (see
+            :class:`~gan.regularizers.compiled_norm.CompiledNorm`).
     """
 
     @property
@@ -94,21 +94,14 @@ class GradientPenalty(Regularizer):
         weight: lambda.
         one_sided: penalise only norms above 1 (their section 4).
         every: as in :class:`Regularizer`.
-        form: of the gradient's norm, as in :class:`R1`.
     """
 
     per_sample = True
 
-    def __init__(
-        self,
-        weight: float = 10.0,
-        one_sided: bool = False,
-        every: int = 1,
-        form: Literal["exact", "compiled"] = "exact",
-    ) -> None:
+    def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
         super().__init__(every)
         self.weight, self.one_sided = weight, one_sided
-        self.form = _DIFFERENTIATED[form]()
+        self.form = ExactNorm()
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:
         """Return the point at epsilon between each real image and its fake."""
@@ -135,17 +128,10 @@ class DRAGAN(GradientPenalty):
         weight: lambda.
         spread: c, noise amplitude in standard deviations of the batch.
         every: as in :class:`Regularizer`.
-        form: of the gradient's norm, as in :class:`R1`.
     """
 
-    def __init__(
-        self,
-        weight: float = 10.0,
-        spread: float = 0.5,
-        every: int = 1,
-        form: Literal["exact", "compiled"] = "exact",
-    ) -> None:
-        super().__init__(weight, every=every, form=form)
+    def __init__(self, weight: float = 10.0, spread: float = 0.5, every: int = 1) -> None:
+        super().__init__(weight, every=every)
         self.spread = spread
 
     def points(self, out: DiscriminatorOutputs) -> Tensor:

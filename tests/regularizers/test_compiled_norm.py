@@ -12,7 +12,6 @@ from torch._dynamo.backends.debugging import aot_eager
 
 from gan.augment.resampling import _GridSample
 from gan.batch import LatentBatch
-from gan.errors import InputError
 from gan.regularizers import compiled_norm
 from gan.regularizers.base import Regularizer
 from gan.regularizers.compiled_norm import CompiledNorm, is_close
@@ -90,13 +89,19 @@ class Noisy(Smooth):
         return logits
 
 
-TERMS: list[Callable[..., Any]] = [
-    lambda **given: R1(gamma=3.0, **given),
-    lambda **given: R2(gamma=3.0, **given),
-    lambda **given: GradientPenalty(weight=2.0, **given),
-    lambda **given: GradientPenalty(one_sided=True, **given),
-    lambda **given: DRAGAN(weight=2.0, **given),
+TERMS: list[Callable[[], Any]] = [
+    lambda: R1(gamma=3.0),
+    lambda: R2(gamma=3.0),
+    lambda: GradientPenalty(weight=2.0),
+    lambda: GradientPenalty(one_sided=True),
+    lambda: DRAGAN(weight=2.0),
 ]
+
+
+def compiled(term: Any) -> Any:
+    """Return a term whose norm is compiled."""
+    compile_norms([term])
+    return term
 
 
 def evaluate(term: Any, critic: nn.Module, seed: int = 2) -> list[Tensor]:
@@ -114,8 +119,8 @@ def check_equal(found: list[Tensor], exact: list[Tensor]) -> None:
 
 
 @pytest.mark.parametrize("make", TERMS)
-def test_a_compiled_norm_is_the_exact_one(make: Callable[..., Any]) -> None:
-    critic, term = Smooth(), make(form="compiled")
+def test_a_compiled_norm_is_the_exact_one(make: Callable[[], Any]) -> None:
+    critic, term = Smooth(), compiled(make())
     for seed in range(3):  # compiled once, used with the weights of then
         exact = evaluate(make(), critic, seed)
         check_equal(evaluate(term, critic, seed), exact)
@@ -128,7 +133,7 @@ def test_a_compiled_norm_is_the_exact_one(make: Callable[..., Any]) -> None:
 
 
 def test_the_compiled_function_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    critic, term = Smooth(), R1(form="compiled")
+    critic, term = Smooth(), compiled(R1())
     evaluate(term, critic)
     monkeypatch.setattr(ExactNorm, "at", None)
     evaluate(term, critic)
@@ -136,7 +141,7 @@ def test_the_compiled_function_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frozen_weights_are_left_out() -> None:
     critic = Smooth()
-    term: Any = R1(form="compiled")
+    term = compiled(R1())
     critic.layers[0].requires_grad_(False)
     out, networks = discriminator_pass(critic, *torch.randn(2, *SHAPE))
     assert torch.allclose(term.penalty(out, networks), R1().penalty(out, networks), rtol=1e-4)
@@ -147,10 +152,10 @@ def test_a_game_compiles_its_penalties(config: Compose) -> None:
     """Its critic has a pass of its own for leaves, and images do not require a gradient here."""
     given = "model=dcgan", "data=digits", "size=tiny", "critic_norm=layer"
     terms = list[float]()
-    for form in ("exact", "compiled"):
+    for terms_of in (list, compile_norms):
         torch.manual_seed(0)
-        chosen = "regularizers=[r1]", f"regularizers.r1.form={form}"
-        game = build(config(*given, *chosen).model)
+        game = build(config(*given, "regularizers=[r1]").model)
+        terms_of(game.modules())
         real, z = torch.rand(4, 1, 16, 16), torch.randn(4, game.generator.latent_dim)
         batch = LatentBatch(real, None, z, torch.rand(4))
         terms.append(float(game.discriminator_loss(batch)["r1"].detach()))
@@ -160,7 +165,7 @@ def test_a_game_compiles_its_penalties(config: Compose) -> None:
 
 
 def test_what_cannot_be_compiled_is_computed_and_said() -> None:
-    critic, term = Branching(), GradientPenalty(form="compiled")
+    critic, term = Branching(), compiled(GradientPenalty())
     with pytest.warns(
         UserWarning, match="the penalty of gradients is not compiled: .*data-dependent"
     ):
@@ -170,7 +175,7 @@ def test_what_cannot_be_compiled_is_computed_and_said() -> None:
 
 
 def test_a_custom_function_is_not_compiled() -> None:
-    critic, term = Sampling(), R1(form="compiled")
+    critic, term = Sampling(), compiled(R1())
     with pytest.warns(UserWarning, match="not compiled: a pass of .* has autograd_function_apply"):
         found = evaluate(term, critic)
     check_equal(found, evaluate(R1(), critic))
@@ -179,7 +184,7 @@ def test_a_custom_function_is_not_compiled() -> None:
 
 def test_a_custom_function_that_comes_later_is_not_compiled() -> None:
     critic = Sampling()
-    term: Any = R1(form="compiled")
+    term = compiled(R1())
     critic.warps = False
     check_equal(evaluate(term, critic), evaluate(R1(), critic))
     assert term.form.compiles
@@ -190,7 +195,7 @@ def test_a_custom_function_that_comes_later_is_not_compiled() -> None:
 
 def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_norm, "HigherOrderOperator", int)  # custom functions are compiled
-    critic, term = Sampling(), R1(form="compiled")
+    critic, term = Sampling(), compiled(R1())
     with pytest.warns(UserWarning, match="not compiled: its gradient would be wrong"):
         check_equal(evaluate(term, critic), evaluate(R1(), critic))
 
@@ -208,7 +213,7 @@ def test_a_function_without_a_graph_is_not_used(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("limit", [1, 8])
 def test_forms_beyond_the_limit_of_compilations(limit: int) -> None:
-    term: Any = R1(form="compiled")
+    term = compiled(R1())
     with torch._dynamo.config.patch(recompile_limit=limit), warnings.catch_warnings(record=True):
         for width in range(3):
             critic = nn.Sequential(nn.Conv2d(3, width + 1, 4), nn.Flatten(0), nn.Softplus())
@@ -227,7 +232,7 @@ class Mean(nn.Module):
 def test_the_comparison_leaves_random_numbers_and_buffers_as_they_were() -> None:
     critic = Noisy()
     states = list[Tensor]()
-    term = R1(form="compiled")
+    term = compiled(R1())
     first = evaluate(term, critic)
     states.append(torch.get_rng_state())
     assert critic.passes == 3  # reals, fakes, the compiled pass
@@ -237,8 +242,8 @@ def test_the_comparison_leaves_random_numbers_and_buffers_as_they_were() -> None
 
 
 def test_a_compiled_norm_asks_for_no_gradient_of_the_images() -> None:
-    assert not R1(form="compiled").needs_real_gradient
-    assert not R2(form="compiled").needs_fake_gradient
+    assert not compiled(R1()).needs_real_gradient
+    assert not compiled(R2()).needs_fake_gradient
 
 
 @pytest.mark.parametrize(
@@ -258,19 +263,17 @@ class Own(R1):
 def test_terms_that_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     def forms() -> list[type]:
         terms: list[Any] = [R1(), R2(), GradientPenalty(), DRAGAN()]
-        terms += [R1(form="finite_difference"), R1(form="compiled"), Own()]
+        terms += [R1(form="finite_difference"), Own()]
         compile_norms([*terms, nn.Identity(), Regularizer()])
         return [type(term.form) for term in terms]
 
-    assert forms() == [CompiledNorm] * 4 + [FiniteDifference, CompiledNorm, ExactNorm]
+    assert forms() == [CompiledNorm] * 4 + [FiniteDifference, ExactNorm]
     monkeypatch.setattr(CompiledNorm, "supported", staticmethod(lambda: False))
-    with pytest.raises(InputError, match=r"form=compiled: PyTorch .*: set form=exact"):
-        R1(form="compiled")
     exact = R1()
     compile_norms([exact])
     assert type(exact.form) is ExactNorm
 
 
 def test_random_numbers_are_those_of_plain_passes(compilations: list[Any]) -> None:
-    evaluate(R1(form="compiled"), copy.deepcopy(Smooth()))
+    evaluate(compiled(R1()), copy.deepcopy(Smooth()))
     assert compilations == [{"fallback_random": True}]

@@ -54,10 +54,3 @@ def test_penalties_of_critics_without_spectral_normalisation(
         apply_spectral_norm(game.discriminator)
     _compile(game)
     assert [type(r.form) for r in game.regularizers.values()] == [form, form]
-
-
-def test_a_compiled_penalty_of_spectral_normalisation_is_refused(config: Compose) -> None:
-    overrides = "model=sngan", "regularizers=[r1]", "regularizers.r1.form=compiled"
-    model = config("size=tiny", "data=digits", *overrides).model
-    with pytest.raises(Exception, match=r"r1\.form=compiled: the discriminator has spectral"):
-        build(model)
