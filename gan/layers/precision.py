@@ -1,5 +1,7 @@
 """Floating-point precision of losses and of terms with second derivatives."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,8 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def full_precision(device: torch.device) -> torch.autocast:
-    """Return the context in which autocast is off."""
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which autocast is off; nothing is computed on a meta device."""
+    if device.type == "meta":
+        return nullcontext()
     return torch.autocast(device.type, enabled=False)
