@@ -142,7 +142,7 @@ STEPS = {
     **dict.fromkeys(("stylegan", "stylegan2"), (10_000, 8000)),
     **dict.fromkeys(("acgan", "dcgan"), (30_000, 8000)),
     "bigan": (18_750, 16_000),
-    "r3gan": (3500, 2000),
+    "r3gan": (9000, 6000),
     "reacgan": (3000, 2000),
     "sngan_cnn": (12_000, 5000),
     "vae": (20_000, 8000),
