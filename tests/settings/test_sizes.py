@@ -141,6 +141,7 @@ STEPS = {
     **dict.fromkeys(("biggan", "cgan_pd", "contragan", "sagan", "sngan", "ssgan"), (6000, 2000)),
     **dict.fromkeys(("stylegan", "stylegan2"), (10_000, 8000)),
     **dict.fromkeys(("acgan", "dcgan"), (30_000, 8000)),
+    "ali": (40_000, 12_000),
     "bigan": (18_750, 16_000),
     "r3gan": (9000, 6000),
     "reacgan": (3000, 2000),
