@@ -12,7 +12,7 @@ def at_least_float32(x: Tensor) -> Tensor:
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which autocast is off; nothing is computed on a meta device."""
-    if device.type == "meta":
+    """Return the context in which autocast is off, none on devices that have no autocast."""
+    if not torch.amp.is_autocast_available(device.type):
         return nullcontext()
     return torch.autocast(device.type, enabled=False)
