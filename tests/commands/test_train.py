@@ -35,7 +35,7 @@ SMALL = {
     "stylegan": STYLES,
     "stylegan2": STYLES,
     "r3gan": [*WIDTHS, *GROUPS, "model.generator.depth=1", "model.discriminator.depth=1"],
-    "unrolled": [*PERCEPTRONS, "model.unroll=2"],
+    "unrolled": [*WIDTHS, "model.unroll=2"],
     "semi_supervised": PERCEPTRONS,
     "vae": ["model.generator.width=8", "model.encoder.width=8"],
     "vaegan": [*WIDTHS, "model.encoder.width=8"],
