@@ -14,6 +14,7 @@ from gan.settings.groups import CONF, options
 from gan.settings.schema import TrainConfig
 
 _LINE = re.compile(r"^(\w+): (?P<value>.+?)(?: # (?P<comment>.*))?$", flags=re.MULTILINE)
+_NODE = re.compile(r"\$\{\w+(\.\w+)*\}")  # another setting, and what follows it
 _DATA = "datamodules.base.ImageDataModule"
 
 
@@ -75,7 +76,7 @@ def _node_knobs(path: str, node: Any) -> Iterator[Knob]:
     meanings = described(ast.get_docstring(body) or "", "Args")
     for argument, default in _parameters(body):
         value = given.get(argument.arg, default)
-        if value is not None and "$" not in str(value) and argument.arg in meanings:
+        if value is not None and not _NODE.match(str(value)) and argument.arg in meanings:
             kind = ast.unparse(argument.annotation) if argument.annotation else "Any"
             meaning = meanings[argument.arg].removesuffix(".")
             yield Knob(f"{path}.{argument.arg}", kind, str(value), meaning)

@@ -38,6 +38,17 @@ def workers() -> int:
     return len(visible_gpus()) or os.cpu_count() or 1
 
 
+def interval(steps: int, times: int, least: int) -> int:
+    """Return after how many steps something is done that happens at most ``times`` in a run.
+
+    Args:
+        steps: of the run.
+        times: the largest number of times.
+        least: the smallest interval.
+    """
+    return max(least, math.ceil(steps / times))
+
+
 def by_size(paper: Any, small: Any, tiny: Any, *, _root_: DictConfig) -> Any:
     """Return the value for the setting ``size``.
 
@@ -62,7 +73,7 @@ def register() -> None:
 
     ``${began:%H-%M-%S}`` (the start of the run), ``${unique:}`` (four random hex digits),
     ``${product:a,b,...}``, ``${quotient:a,b}``, ``${largest:a,b,...}``,
-    ``${by_size:PAPER,SMALL,TINY}``,
+    ``${by_size:PAPER,SMALL,TINY}``, ``${interval:steps,times,least}``,
     ``${job_folder:OVERRIDES}``, ``${workers:}``,
     ``${preferred_precision:}`` and ``${cache_folder:}``.
     """
@@ -71,6 +82,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("product", lambda *xs: math.prod(xs), replace=True)
     OmegaConf.register_new_resolver("quotient", lambda a, b: a / b, replace=True)
     OmegaConf.register_new_resolver("largest", lambda *xs: max(xs), replace=True)
+    OmegaConf.register_new_resolver("interval", interval, replace=True)
     OmegaConf.register_new_resolver("by_size", by_size, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("workers", workers, replace=True)

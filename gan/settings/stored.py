@@ -20,7 +20,7 @@ _COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
 _LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
 # Keys that say where something is written; a run writes below its own folder alone.
 _FOLDERS = ("folder", "save_dir", "journal")
-_PURE = ("product", "quotient", "largest", "by_size", "oc.select")  # of settings alone
+_PURE = ("product", "quotient", "largest", "by_size", "interval", "oc.select")  # of settings alone
 EXPRESSIONS = "expressions.yaml"
 OVERRIDES, CHOICES = "overrides.yaml", "choices.yaml"
 FILES = ("config.yaml", OVERRIDES, EXPRESSIONS, CHOICES)  # of the folder .hydra
