@@ -200,7 +200,7 @@ def test_every_value_by_size_is_ordered() -> None:
         ("experiment=digits", "model.generator.width", 32),
         ("experiment=ring", "model.generator.hidden", [128, 128, 128]),
         ("experiment=stylegan2_cifar10", "model.discriminator.capacity", 1024),
-        ("experiment=stylegan2_cifar10", "steps", 2000),
+        ("experiment=stylegan2_cifar10", "steps", 8000),
     ],
 )
 def test_what_is_given_counts_before_the_size(given: str, key: str, value: Any) -> None:
