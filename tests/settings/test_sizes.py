@@ -168,6 +168,13 @@ def test_a_tiny_experiment_sees_at_most_three_million_images(experiment: str) ->
     assert config.steps * config.batch_size * config.n_critic <= 3_000_000
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_mapped_label_has_as_many_numbers_as_z(size: str) -> None:
+    game = config_of("experiment=stylegan2_cifar10", f"size={size}").model
+    label = game.generator.conditioning
+    assert label.embedding_dim == game.generator.latent_dim == game.prior.dim
+
+
 def test_every_value_by_size_is_ordered() -> None:
     """Each size of a yaml is at most the one before; what is RISING is at least that.
 
