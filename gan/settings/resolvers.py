@@ -45,7 +45,12 @@ def interval(steps: int, times: int, least: int) -> int:
         steps: of the run.
         times: the largest number of times.
         least: the smallest interval.
+
+    Raises:
+        InputError: if ``steps`` is no whole number.
     """
+    if not isinstance(steps, int):
+        raise InputError("steps: give a whole number")
     return max(least, math.ceil(steps / times))
 
 

@@ -104,7 +104,7 @@ VALUES = [
     ("doctor=3", "doctor=3: give its keys"),
     ("schedule.generator=3", "schedule.generator=3: choose schedule=OPTION"),
     ("~optimizer.generator", "optimizer.generator=null: choose optimizer=OPTION"),
-    ("steps=${oc.env:PATH}", "the settings cannot be read"),
+    ("steps=${oc.env:PATH}", "steps: give a whole number"),
     ("regularizers=[[r1]]", "regularizers=[[r1]]: give a plain list of"),
     ("seed=null", "seed=null: give a whole number"),
     ("seed=-1", "seed=-1: give a number from 0"),

@@ -42,7 +42,9 @@ def test_defaults_of_a_backbone(backbone: str) -> None:
     assert not composed(f"backbone={backbone}", "metrics=[]").metrics
 
 
-@pytest.mark.parametrize(("steps", "every"), [(1, 500), (10_000, 500), (10_001, 501), (30_000, 1500)])
+@pytest.mark.parametrize(
+    ("steps", "every"), [(1, 500), (10_000, 500), (10_001, 501), (30_000, 1500)]
+)
 def test_a_run_is_evaluated_at_most_twenty_times(steps: int, every: int) -> None:
     assert composed("backbone=domain", f"steps={steps}").evaluation.every == every
     assert composed("backbone=domain", f"steps={steps}", "evaluation.every=7").evaluation.every == 7
