@@ -47,9 +47,9 @@ def interval(steps: int, times: int, least: int) -> int:
         least: the smallest interval.
 
     Raises:
-        InputError: if ``steps`` is no whole number.
+        InputError: if ``steps`` is no number.
     """
-    if not isinstance(steps, int):
+    if not isinstance(steps, int | float):
         raise InputError("steps: give a whole number")
     return max(least, math.ceil(steps / times))
 
