@@ -115,8 +115,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the training images and compare them with the declared properties."""
+        """Read the training images, compare them with the declared properties and the batch."""
         split = self.split("train")
+        self._check_batch_size(len(split))
         if self.labels_per_class is not None:
             few_of_each_class(split, self.labels_per_class, self.seed)
 
@@ -137,7 +138,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         """Return a split, together with the one that is cut off from it or that it is cut from."""
         if self.validation and split in ("train", VALIDATION):
             whole = self._check_split(self.load("train"), "train")
-            return dict(zip(("train", VALIDATION), cut(whole, self.validation), strict=True))
+            kept, validation = cut(whole, self.validation)
+            if not len(validation):
+                raise DataError(
+                    f"data.validation={self.validation}: none of {len(whole)} training images is "
+                    "cut off: give a larger share"
+                )
+            return {"train": kept, VALIDATION: validation}
         return {split: self._check_split(self.load(split), split)}
 
     @property
@@ -235,9 +242,10 @@ class ImageDataModule(pl.LightningDataModule, ABC):
                 f" set batch_size to a multiple of {devices}"
             )
         if self.batch_size > images:
+            beside = f" beside data.validation={self.validation}" if self.validation else ""
             raise DataError(
-                f"batch_size={self.batch_size} but {self.name} has {images} training images:"
-                f" set batch_size={images} or less"
+                f"batch_size={self.batch_size} but {self.name} has {images} training images"
+                f"{beside}: set batch_size={images} or less"
             )
 
     def reals(
@@ -318,8 +326,10 @@ def _check_counts(batch_size: int, steps: int, n_critic: int) -> tuple[int, ...]
     return tuple(_check_range(name, count, 1) for name, count in counts.items())
 
 
-def _check_labels(classes: int, labelled: int | None) -> tuple[int, int | None]:
+def _check_labels(classes: int | None, labelled: int | None) -> tuple[int, int | None]:
     """Return the numbers of classes and of labelled images of each, if they are in range."""
+    if classes is None:
+        raise DataError("data.num_classes=null: give the number of classes, 0 for no labels")
     if labelled is not None:
         _check_range("data.labelled", labelled, 1)
     return _check_range("data.num_classes", classes, 0), labelled

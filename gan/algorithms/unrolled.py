@@ -12,6 +12,8 @@ from gan.errors import InputError
 from gan.layers.precision import at_least_float32
 from gan.networks.base import Discriminator
 
+_MOST = 100  # updates of D in one graph
+
 
 class _LogitsAndFeatures(nn.Module):
     """A discriminator that returns logits and features h, for functional calls."""
@@ -32,23 +34,22 @@ class UnrolledGAN(GAN):
     by gradient descent on a device's share. D itself keeps its weights.
 
     Args:
-        unroll: K; 0 is the plain game.
-        unroll_lr: eta.
+        unroll: K, at most 100; 0 is the plain game. Memory grows with it.
+        unroll_lr: eta, positive.
         ingredients: see :class:`GAN`.
 
     Raises:
-        InputError: if K is negative, eta not positive, or images are packed.
+        InputError: if K or eta is out of range, or images are packed.
     """
 
     def __init__(
         self, *args: Any, unroll: int = 5, unroll_lr: float = 0.1, **ingredients: Any
     ) -> None:
         super().__init__(*args, **ingredients)
-        if unroll < 0 or unroll_lr <= 0:
-            raise InputError(
-                f"model.unroll={unroll}, model.unroll_lr={unroll_lr}: give a number from 0 and a "
-                "positive one"
-            )
+        if not 0 <= unroll <= _MOST:
+            raise InputError(f"model.unroll={unroll}: give a number from 0 to {_MOST}")
+        if unroll_lr <= 0:
+            raise InputError(f"model.unroll_lr={unroll_lr}: give a positive number")
         if self.pack > 1:
             raise InputError(
                 f"pack={self.pack}: the unrolled game has one logit an image: set pack=1"

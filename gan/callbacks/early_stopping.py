@@ -76,7 +76,7 @@ class EarlyStopping(StepCallback):
             count = int(trainer.num_training_batches) // self.metrics.evaluation.every
             if count <= self.patience:
                 _log.warning(
-                    "stop.patience=%d stops nothing: the run has %d evaluations",
+                    "stop.patience=%d stops nothing: the run has %d evaluations before its end",
                     self.patience,
                     count,
                 )

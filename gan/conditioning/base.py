@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from gan.errors import InputError
 from gan.layers.conditional_norm import UnconditionalBatchNorm
 
 
@@ -123,10 +124,11 @@ class Labelled(Conditioning):
 
     Args:
         num_classes: number of classes, at least 1.
-        embedding_dim: dimension of the generator's label embedding.
+        embedding_dim: dimension of the generator's label embedding, at least 1.
 
     Raises:
         ValueError: if the data have no labels.
+        InputError: if the dimension is out of range.
     """
 
     name: str
@@ -137,6 +139,8 @@ class Labelled(Conditioning):
                 f"conditioning={self.name} needs labels, but data.num_classes=0: "
                 "choose labelled data or conditioning=none"
             )
+        if embedding_dim < 1:
+            raise InputError(f"conditioning.embedding_dim={embedding_dim}: give a number from 1")
         self.num_classes, self.embedding_dim = num_classes, embedding_dim
 
     def entry(self, latent_dim: int) -> Entry:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.conditioning.base import Head, Labelled
+from gan.errors import InputError
 
 
 class ConcatenationHead(Head):
@@ -37,13 +38,18 @@ class Concatenation(Labelled):
     Args:
         num_classes: number of classes, at least 1.
         embedding_dim: dimension of the label embeddings of G and D.
-        hidden: units of D's hidden layer after the concatenation.
+        hidden: units of D's hidden layer after the concatenation, at least 1.
+
+    Raises:
+        InputError: if a number is out of range.
     """
 
     name = "concatenation"
 
     def __init__(self, num_classes: int, embedding_dim: int = 64, hidden: int = 240) -> None:
         super().__init__(num_classes, embedding_dim)
+        if hidden < 1:
+            raise InputError(f"conditioning.hidden={hidden}: give a number from 1")
         self.hidden = hidden
 
     def head(self, features: int) -> Head:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from gan.conditioning.base import EmbeddedEntry, Entry, Head, Labelled
+from gan.errors import InputError
 from gan.layers.equalised import EqualisedLinear
 from gan.layers.mapping import Mapping, normalise_second_moment
 
@@ -110,14 +111,19 @@ class Mapped(Labelled):
 
     Args:
         num_classes: number of classes, at least 1.
-        embedding_dim: dimension of the mapped label in G.
-        depth: layers of D's mapping network.
+        embedding_dim: dimension of the mapped label in G, at least 1.
+        depth: layers of D's mapping network; 0 is a linear map of the label.
+
+    Raises:
+        InputError: if a number is out of range.
     """
 
     name = "mapped"
 
     def __init__(self, num_classes: int, embedding_dim: int = 512, depth: int = 8) -> None:
         super().__init__(num_classes, embedding_dim)
+        if depth < 0:
+            raise InputError(f"conditioning.depth={depth}: give a number from 0")
         self.depth = depth
 
     def entry(self, latent_dim: int) -> Entry:

@@ -99,11 +99,12 @@ class Evaluation:
 
     def _check_numbers(self) -> None:
         """Refuse numbers out of range."""
-        if self.min_fakes < 2 or self.every < 0 or self.batch_size < 1:
-            raise InputError(
-                f"evaluation.min_fakes={self.min_fakes} must be 2 or more, evaluation.every="
-                f"{self.every} 0 or more, evaluation.batch_size={self.batch_size} 1 or more"
-            )
+        least = {"min_fakes": 2, "every": 0, "batch_size": 1}
+        for name, limit in least.items():
+            if getattr(self, name) < limit:
+                raise InputError(
+                    f"evaluation.{name}={getattr(self, name)}: give a number from {limit}"
+                )
         if self.num_fakes < self.min_fakes:
             raise InputError(
                 f"evaluation.num_fakes={self.num_fakes}: values of fewer than {self.min_fakes} "

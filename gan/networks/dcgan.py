@@ -39,11 +39,12 @@ def halving_layers(
         norm: function of the number of channels that returns a normalisation layer, used after
             each convolution except the first.
     """
+    widths = _widths(width, halvings)
     layers: list[nn.Module] = [
         nn.Conv2d(channels, width, 4, stride=2, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
     ]
-    for before, after in pairwise(_widths(width, halvings)):
+    for before, after in pairwise(widths):
         layers += [
             nn.Conv2d(before, after, 4, stride=2, padding=1),
             norm(after),

@@ -1,5 +1,6 @@
 """Resuming a run: from its stored settings and what is given now, if it stays the same run."""
 
+import re
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ _WHOLE = ("model", "experiment", "sweep")  # groups that set other nodes as well
 _SHOWN = 3
 _MOST_SHOWN = 80  # characters of a value
 _RESTRETCH = "schedule.restretch"
+_INTERVAL = re.compile(r"\$\{interval:")  # follows the length of the run without being asked
 AUTO = "auto"  # resume if there is something to resume, start if there is not
 
 
@@ -84,8 +86,14 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
     return {
         key: f"{key}={_shown(now, key)} instead of {_shown(before, key)}"
         for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
+        if before.get(key) != now.get(key) and not _filled(key, before, now)
     }
+
+
+def _filled(key: str, before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Return whether one side has nothing at a node, and the other something, which is named."""
+    empty, other = (before, now) if key in before else (now, before)
+    return empty[key] == {} and any(name.startswith(f"{key}.") for name in other)
 
 
 def refuse_changes(
@@ -120,7 +128,7 @@ class Resumption:
         config: its settings, with what is given now.
         changes: what differs from its stored settings, a phrase each.
         expressions: behind values that depend on the length of the run, by dotted path.
-        stretched: dotted paths of schedules that follow the new length.
+        stretched: dotted paths of schedules and intervals that follow the new length.
     """
 
     config: DictConfig
@@ -143,11 +151,12 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     last = {key_of(o): o for o in line.parsed}.values()  # of a key that is given twice
     given = [o for o in last if o.input_line not in known or o.key_or_group in CACHES]
     kept = _apply(config, given, line)
-    expressions |= stored.resolve(config)
+    expressions = _not_given(expressions, given) | stored.resolve(config)
     make_root_absolute(config)
     check_settings(config)
     refuse_changes(str(run.path), before, identity(config))
-    stretched = frozenset(expressions if line.value(_RESTRETCH) else ())
+    all_follow = bool(line.value(_RESTRETCH))
+    stretched = frozenset(p for p, e in expressions.items() if all_follow or _INTERVAL.match(e))
     for path in stretched:
         OmegaConf.update(config, path, expressions[path])
     stored.resolve(config)
@@ -155,10 +164,21 @@ def resume(run: Run, line: CommandLine) -> Resumption:
     return Resumption(config, changes, expressions, stretched)
 
 
+def _not_given(expressions: dict[str, str], given: Sequence[Override]) -> dict[str, str]:
+    """Return the expressions of settings that are not among those that are given now."""
+    keys = {override.key_or_group for override in given}
+    keys |= {"evaluation"} if "backbone" in keys else set()
+    return {
+        path: expression
+        for path, expression in expressions.items()
+        if not any(f"{path}.".startswith(f"{key}.") for key in keys)
+    }
+
+
 def _changes(
     old: dict[str, Any],
     config: DictConfig,
-    expressions: Collection[str],
+    expressions: dict[str, str],
     stretched: Collection[str],
 ) -> list[str]:
     """Return what differs from the stored settings of a run, a phrase each.
@@ -169,7 +189,7 @@ def _changes(
     found = differences(old, new)
     named = [k for k in found if k.split(".")[0] not in _UNREPORTED and not _refers(config, k)]
     changes = [found[key] for key in named]
-    if expressions and not stretched and old["steps"] != new["steps"]:
+    if expressions.keys() - stretched and old["steps"] != new["steps"]:
         changes.append(
             f"schedules keep the length of {old['steps']} steps: {_RESTRETCH}=true stretches them"
         )

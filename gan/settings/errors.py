@@ -36,7 +36,10 @@ def _hydra_line(error: Exception) -> str:
         names = error.parent_node or [field.name for field in fields(TrainConfig)]
         return f"{error.full_key}: no such setting; {nearest(str(error.key), map(str, names))}"
     if isinstance(error, InterpolationResolutionError | GrammarParseError) and key:
-        return f"{key}: it refers to a setting that is not there: write its value out"
+        return (
+            f"{key}: it refers to a setting that is not there, or cannot be computed: write its "
+            "value out"
+        )
     if isinstance(error, OmegaConfBaseException) and key:
         return f"{key}: this value does not fit there: correct it"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:

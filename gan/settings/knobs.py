@@ -15,6 +15,7 @@ from gan.settings.schema import TrainConfig
 
 _LINE = re.compile(r"^(\w+): (?P<value>.+?)(?: # (?P<comment>.*))?$", flags=re.MULTILINE)
 _NODE = re.compile(r"\$\{\w+(\.\w+)*\}")  # another setting, and what follows it
+_INTERVAL = re.compile(r"\$\{interval:\$\{(\w+)\},(\d+),(\d+)\}")
 _DATA = "datamodules.base.ImageDataModule"
 
 
@@ -80,7 +81,8 @@ def _node_knobs(path: str, node: Any) -> Iterator[Knob]:
         if value is not None and not _NODE.match(str(value)) and argument.arg in meanings:
             kind = ast.unparse(argument.annotation) if argument.annotation else "Any"
             meaning = meanings[argument.arg].removesuffix(".")
-            text = str(node[argument.arg]) if "$" in str(value) else str(value)
+            text = _INTERVAL.sub(r"\1/\2, at least \3", str(value))
+            text = str(node[argument.arg]) if "$" in text else text
             yield Knob(f"{path}.{argument.arg}", kind, text, meaning)
 
 

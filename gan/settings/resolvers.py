@@ -13,6 +13,7 @@ from gan.errors import InputError
 from gan.settings.cache import cache_folder
 from gan.settings.start import run_start, start_time
 
+COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
 _LONGEST = 180  # characters of a folder's name before its hash
 
 

@@ -14,10 +14,10 @@ from gan.files import refuse_special_files, write_text
 from gan.settings import documents, resolvers
 from gan.settings.migration import migrate_config, migrate_overrides
 from gan.settings.overrides import chosen
+from gan.settings.resolvers import COMPUTED
 from gan.settings.schema import NESTED
 
-_COMPUTED = re.compile(r"\$\{[\w.]+:")  # a resolver, such as ${product:...}
-_LENGTH = re.compile(r"\$\{(product|quotient):[^:]*\}")  # of the length of the run
+_LENGTH = re.compile(r"\$\{(product|quotient|interval):[^:]*\}")  # of the length of the run
 # Keys that say where something is written; a run writes below its own folder alone.
 _FOLDERS = ("folder", "save_dir", "journal")
 _PURE = ("product", "quotient", "largest", "by_size", "interval", "oc.select")  # of settings alone
@@ -46,7 +46,7 @@ def resolve(config: DictConfig) -> dict[str, str]:
     """
     expressions, values = {}, {}
     for path, raw in _leaves(OmegaConf.to_container(config, resolve=False)):
-        if isinstance(raw, str) and _COMPUTED.search(raw):
+        if isinstance(raw, str) and COMPUTED.search(raw):
             values[path] = OmegaConf.select(config, path)
             if _LENGTH.fullmatch(raw) and "steps" in raw:
                 expressions[path] = raw

@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, Node, OmegaConf, open_dict, read_write
 
 from gan.errors import InputError
 from gan.settings import renamed, signatures, trust
 from gan.settings.names import nearest
+from gan.settings.resolvers import COMPUTED
 from gan.settings.schema import GROUPS, MANY, NODES
 from gan.settings.signatures import Signature
 from gan.settings.trainer import refuse_replaced
@@ -77,14 +78,15 @@ def check_keys(path: str, node: DictConfig, taken: Signature) -> list[Reference]
 
 
 def _check_value(path: str, node: DictConfig, key: str, expected: Type) -> None:
-    """Refuse a value of another type, or convert it; what an interpolation points to stays."""
+    """Refuse a value of another type, or convert it; what a reference points to stays."""
     value = node[key]
     if expected.accepts(value):
         return
     converted = expected.convert(value)
     if not expected.accepts(converted):
         raise InputError(f"{_join(path, key)}={_written(value)}: give {expected.name}")
-    if OmegaConf.is_interpolation(node, key):
+    raw = node._get_node(key)
+    if isinstance(raw, Node) and raw._is_interpolation() and not COMPUTED.search(raw._value()):
         return
     with read_write(node), open_dict(node):
         node[key] = converted
@@ -206,7 +208,9 @@ def validate(config: DictConfig) -> None:
     """
     _refuse_earlier_names(config)
     refuse_replaced(config)
-    references = check_keys("", config, signatures.signature(signatures.find(NODES[""])))
+    for reference in check_keys("", config, signatures.signature(signatures.find(NODES[""]))):
+        _check_value(*reference)
+    references: list[Reference] = []
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")

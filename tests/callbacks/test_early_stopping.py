@@ -95,7 +95,9 @@ def test_a_stopped_run_goes_on_with_more_patience_alone(tmp_path: Path) -> None:
 def test_patience_that_never_acts_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         steps_done(3, 1, 2, 3)
-        assert "stop.patience=3 stops nothing: the run has 3 evaluations" in caplog.text
+        assert (
+            "stop.patience=3 stops nothing: the run has 3 evaluations before its end" in caplog.text
+        )
         caplog.clear()
         steps_done(2, 3, 2, 1)
         assert "stop.patience" not in caplog.text

@@ -79,7 +79,7 @@ def test_every_setting_has_type_default_and_meaning(
 def test_arguments_of_what_is_chosen_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     page = shown(capsys, TRAIN, "--help")
     for name, default in (
-        ("evaluation.every", "500"),
+        ("evaluation.every", "steps/20, at least"),
         ("data.root", "null"),
         ("doctor.patience", "10"),
     ):

@@ -169,6 +169,7 @@ def test_wrong_properties_are_refused(
     [
         ({"channels": 0}, "data.channels=0: must be at least 1"),
         ({"channels": 9}, "data.channels=9: must be at least 1 and at most 3$"),
+        ({"num_classes": None}, "data.num_classes=null: give the number of classes"),
         ({"batch_size": 0}, "batch_size=0: must be at least 1$"),
         ({"n_critic": 0}, "n_critic=0: must be at least 1"),
         ({"seed": -1}, "seed=-1: must be at least 0"),
@@ -181,9 +182,18 @@ def test_values_out_of_range_are_refused(
         numbered(**changes)
 
 
+def test_a_validation_split_without_images_is_refused(numbered: Build) -> None:
+    with pytest.raises(DataError, match=r"data\.validation=1e-09: none of 50 training images"):
+        numbered(validation=1e-9).setup("fit")
+
+
 def test_illegal_batch_sizes_are_refused(numbered: Build) -> None:
     with pytest.raises(DataError, match=r"batch_size=51 .* set batch_size=50 or less"):
         numbered(batch_size=51).train_dataloader()
+    with pytest.raises(DataError, match=r"batch_size=51 .* set batch_size=50 or less"):
+        numbered(batch_size=51).setup("fit")  # before anything is measured
+    with pytest.raises(DataError, match=r"beside data\.validation=0\.5: set batch_size=2\d or"):
+        numbered(batch_size=40, validation=0.5).setup("fit")
     with pytest.raises(DataError, match="batch_size=8 is not a multiple of 3 devices"):
         process(numbered(), 0, 3).train_dataloader()
 

@@ -89,6 +89,38 @@ def test_schedules_keep_their_length_or_stretch(shell: Shell, tmp_path: Path) ->
     assert stored(run).schedule.generator.end == 6 * 8
 
 
+def test_the_interval_of_evaluations_follows_the_length(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "schedule=cosine", "steps=2", f"hydra.run.dir={run}") == 0
+    assert stored(run).evaluation.every == 500
+    own = [f"resume={run}", "steps=20000", "trainer.max_time=00:00:00:01"]
+    assert shell.train(*own) == 0
+    assert stored(run).evaluation.every == 1000
+    assert "evaluation.every=1000 instead of 500" in shell.out
+    assert "schedules keep the length of 2 steps" in shell.out
+    assert "trainer=nothing" not in shell.out
+    assert shell.train(*own, "evaluation.every=700", "schedule.restretch=true") == 0
+    assert stored(run).evaluation.every == 700
+    assert stored(run).schedule.generator.end == 20000 * 8
+    assert shell.train(f"resume={run}", "steps=40000", "trainer.max_time=00:00:00:01") == 0
+    assert stored(run).evaluation.every == 700
+
+
+def test_a_value_given_for_a_schedule_is_not_stretched(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "schedule=cosine", "steps=2", f"hydra.run.dir={run}") == 0
+    given = ["schedule.generator.end=999", "schedule.restretch=true"]
+    assert shell.train(f"resume={run}", "steps=4", *given) == 0
+    assert stored(run).schedule.generator.end == 999
+    assert stored(run).schedule.discriminator.end == 4 * 8
+
+
+def test_a_computed_length_that_is_whole(shell: Shell, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert shell.train(*KEPT, "steps=${quotient:4,2}", f"hydra.run.dir={run}") == 0, shell.err
+    assert (stored(run).steps, stored(run).data.steps) == (2, 2)
+
+
 def test_a_growing_run_goes_on_for_longer(shell: Shell, tmp_path: Path) -> None:
     run = tmp_path / "run"
     tiny = ["model.generator.capacity=16", "model.discriminator.capacity=16", "data=digits"]

@@ -55,11 +55,11 @@ LINES: list[tuple[BaseException, str | None]] = [
     (omegaconf(ConfigKeyError, "a.b"), "a.b: this value does not fit there: correct it"),
     (
         omegaconf(InterpolationResolutionError, "a.b"),
-        "a.b: it refers to a setting that is not there: write its value out",
+        "a.b: it refers to a setting that is not there, or cannot be computed: write its value out",
     ),
     (
         omegaconf(GrammarParseError, "a.b"),
-        "a.b: it refers to a setting that is not there: write its value out",
+        "a.b: it refers to a setting that is not there, or cannot be computed: write its value out",
     ),
     (omegaconf(ValidationError, "steps"), "steps: this value does not fit there: correct it"),
     (omegaconf(ValidationError, ""), "words of a library"),
