@@ -107,7 +107,7 @@ def test_entries_of_a_docstring() -> None:
 
 def test_settings_of_nodes() -> None:
     found = {knob.name: knob for knob in dotted_knobs()}
-    assert found["evaluation.every"].default == "500"
+    assert found["evaluation.every"].default == "steps/20, at least 500"
     assert found["evaluation.every"].type == "int"
     assert found["data.workers"].comment
     assert not found["data.workers"].comment.endswith(".")
