@@ -60,7 +60,7 @@ averages count images, in millions where there is an M. Arguments that are off a
 
 {}
 
-## Networks, latents, average, game and length by size
+## Networks, latents, average, game, penalties, optimizer and length by size
 
 {}
 """
@@ -154,16 +154,14 @@ def cells(name: str) -> dict[str, str]:
     """Return the columns of a recipe by name, of the networks of the paper."""
     content = settings(name)
     model = content["model"]
-    players = [player for player in PLAYERS if player in model]
-    penalties = [words(node) for node in model["regularizers"].values() if node.get("weight") != 0]
     return {
-        "optimizer": _mapping(_of_players(model["optimizer"], players)),
-        "schedule": _mapping(_of_players(model["schedule"], players)),
+        "optimizer": _mapping(_of_players(model, "optimizer")),
+        "schedule": _mapping(_of_players(model, "schedule")),
         "batch": words(content["batch_size"]),
         "n_critic": words(content["n_critic"]),
         "steps": f"{content['steps']:,}",
         "loss": words(model["loss"]),
-        "penalties": "; ".join(penalties) or "none",
+        "penalties": "; ".join(_penalties(model)) or "none",
         "averaging": words(model["averaging"]),
         "mirrored": "yes" if content["data"].get("flip") else "no",
         "initialisation": _mapping(_starts(name)),
@@ -180,9 +178,14 @@ def _game(model: dict[str, Any]) -> str:
     return words({key: node for key, node in model.items() if key not in {*_APART, *PLAYERS}})
 
 
-def _of_players(node: dict[str, Any], players: list[str]) -> dict[str, Any]:
-    """Return what a node of both players holds for those that there are."""
-    return {player: value for player, value in node.items() if player in players}
+def _of_players(model: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return what a node of the players holds for those that there are."""
+    return {player: value for player, value in model[key].items() if player in model}
+
+
+def _penalties(model: dict[str, Any]) -> list[str]:
+    """Return the regularizers that have an effect."""
+    return [words(node) for node in model["regularizers"].values() if node.get("weight") != 0]
 
 
 def _starts(name: str) -> dict[str, str]:
@@ -202,7 +205,8 @@ def _sized(content: dict[str, Any]) -> str:
     model = content["model"]
     parts = [model.get(key) for key in (*PLAYERS, "prior", "averaging")]
     length = f"{content['steps']:,} steps of {content['batch_size']}"
-    return "; ".join([*(words(part) for part in parts if part), _game(model), length])
+    found = [*(words(part) for part in parts if part), _game(model), *_penalties(model)]
+    return "; ".join([*found, _mapping(_of_players(model, "optimizer")), length])
 
 
 def differs(name: str) -> str:
