@@ -161,6 +161,16 @@ def _refuse_earlier_names(config: DictConfig) -> None:
     renamed.refuse(_join(group, name) for group, node in members for name in node)
 
 
+def _check_top_level(config: DictConfig) -> None:
+    """Refuse unknown, mistyped and missing values of the top level, and numbers out of range."""
+    for reference in check_keys("", config, signatures.signature(signatures.find(NODES[""]))):
+        _check_value(*reference)
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
+    _check_numbers(config)
+
+
 def _check_numbers(config: DictConfig) -> None:
     """Refuse numbers out of their range at the top level."""
     for name in _POSITIVE:
@@ -208,16 +218,10 @@ def validate(config: DictConfig) -> None:
     """
     _refuse_earlier_names(config)
     refuse_replaced(config)
-    for reference in check_keys("", config, signatures.signature(signatures.find(NODES[""]))):
-        _check_value(*reference)
-    references: list[Reference] = []
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
-        raise InputError(f"{missing[0]} is not set: add {missing[0]}=... to the command")
-    _check_numbers(config)
+    _check_top_level(config)
     _check_groups(config)
     _check_task(config.task)
-    allowed = list(config.allow_targets)
+    allowed, references = list(config.allow_targets), list[Reference]()
     for path, node in nodes(config):
         if "_target_" in node:
             references += check_target(path, node, allowed)

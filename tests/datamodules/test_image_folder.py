@@ -225,7 +225,7 @@ def test_wrong_or_absent_classes_are_one_line(classes: Path) -> None:
 
 def test_too_few_images_for_a_test_split_are_one_line(tmp_path: Path) -> None:
     write(tmp_path / "only.png", np.zeros((8, 8, 3)))
-    module = build(tmp_path)
+    module = build(tmp_path, batch_size=1)
     module.setup("fit")
     with pytest.raises(DataError, match="the test split of image_folder has no images"):
         module.split("test")
