@@ -67,8 +67,8 @@ def _fixed(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value with its dotted path."""
-    if isinstance(value, dict) and value:
+    """Yield every value with its dotted path; an empty node has none."""
+    if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else str(key))
     else:
@@ -86,14 +86,8 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
     return {
         key: f"{key}={_shown(now, key)} instead of {_shown(before, key)}"
         for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not _filled(key, before, now)
+        if before.get(key) != now.get(key)
     }
-
-
-def _filled(key: str, before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Return whether one side has nothing at a node, and the other something, which is named."""
-    empty, other = (before, now) if key in before else (now, before)
-    return empty[key] == {} and any(name.startswith(f"{key}.") for name in other)
 
 
 def refuse_changes(

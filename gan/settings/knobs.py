@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 
-from gan.settings import resolvers, signatures
+from gan.settings import signatures
 from gan.settings.groups import CONF, options
 from gan.settings.schema import TrainConfig
 
@@ -56,7 +56,6 @@ def described(docstring: str, title: str) -> dict[str, str]:
 
 def dotted_knobs() -> list[Knob]:
     """Return the arguments of data, evaluation, doctor, stop and callbacks that may be set."""
-    resolvers.register()
     train = OmegaConf.load(CONF / "train.yaml")
     data = OmegaConf.load(CONF / "data" / "_base.yaml")
     nodes = {
@@ -81,9 +80,8 @@ def _node_knobs(path: str, node: Any) -> Iterator[Knob]:
         if value is not None and not _NODE.match(str(value)) and argument.arg in meanings:
             kind = ast.unparse(argument.annotation) if argument.annotation else "Any"
             meaning = meanings[argument.arg].removesuffix(".")
-            text = _INTERVAL.sub(r"\1/\2, at least \3", str(value))
-            text = str(node[argument.arg]) if "$" in text else text
-            yield Knob(f"{path}.{argument.arg}", kind, text, meaning)
+            default = _INTERVAL.sub(r"\1/\2, at least \3", str(value))
+            yield Knob(f"{path}.{argument.arg}", kind, default, meaning)
 
 
 def _parameters(node: signatures.Node) -> Iterator[tuple[ast.arg, str | None]]:

@@ -46,12 +46,7 @@ def interval(steps: int, times: int, least: int) -> int:
         steps: of the run.
         times: the largest number of times.
         least: the smallest interval.
-
-    Raises:
-        InputError: if ``steps`` is no number.
     """
-    if not isinstance(steps, int | float):
-        raise InputError("steps: give a whole number")
     return max(least, math.ceil(steps / times))
 
 
