@@ -60,8 +60,8 @@ SAME = {
     "vae",
     "vaegan",
 }  # networks of another model
-RISING = {"lr", "every", "burn_in"}  # in short runs of small networks
-EITHER = {"batch_size", "gamma"}  # rise or fall
+RISING = {"lr", "every", "burn_in", "generator_weight"}  # in short runs of small networks
+EITHER = {"batch_size", "gamma", "weight"}  # rise or fall
 HALVED = {"mlp"}  # whose steps cost little at any width
 NETWORKS = sorted(set(options("model")) - SAME - HALVED)
 Networks = tuple[nn.Module, nn.Module]
