@@ -144,7 +144,7 @@ STEPS = {
     **dict.fromkeys(("acgan", "dcgan"), (30_000, 8000)),
     "ali": (40_000, 12_000),
     "bigan": (18_750, 16_000),
-    "contragan": (6000, 2000),
+    "contragan": (6000, 4000),
     "r3gan": (9000, 6000),
     "reacgan": (3000, 4000),
     "sngan_cnn": (12_000, 5000),
