@@ -1,6 +1,7 @@
 """The values that settings take, as type annotations declare them."""
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ class Type(ABC):
     def convert(self, value: Any) -> Any:
         """Return ``value``, as one of them if it is written as another type, such as 1e3."""
         return value
+
+    def needs_conversion(self, value: Any) -> bool:
+        """Return whether ``value`` is one of them only once it is converted."""
+        return not self.accepts(value)
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,10 @@ class Number(Type):
     name: str = "a number"
 
     def accepts(self, value: Any) -> bool:
-        """Return whether it is a number, neither infinite nor NaN."""
+        """Return whether it is a number that a float can hold, neither infinite nor NaN."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        return isinstance(value, int) or math.isfinite(value)
+        return abs(value) <= sys.float_info.max
 
     def convert(self, value: Any) -> Any:
         """Return a number for a text that is one."""
@@ -157,6 +162,20 @@ class ListOf(Type):
         fits = self.length is None or len(value) == self.length
         return fits and all(self.item.accepts(item) for item in value)
 
+    def convert(self, value: Any) -> Any:
+        """Return the list with its items converted; numbers become floats."""
+        if not isinstance(value, ListConfig | Sequence) or isinstance(value, str):
+            return value
+        items = [self.item.convert(item) for item in value]
+        floats = isinstance(self.item, Number) and self.accepts(items)
+        return [float(item) for item in items] if floats else items
+
+    def needs_conversion(self, value: Any) -> bool:
+        """Return whether an item is of another type, or a number is no float: torch needs one."""
+        if not self.accepts(value):
+            return True
+        return isinstance(self.item, Number) and any(isinstance(item, int) for item in value)
+
 
 @dataclass(frozen=True)
 class MappingOf(Type):
@@ -213,3 +232,7 @@ class AnyOf(Type):
             if member.accepts(converted):
                 return converted
         return value
+
+    def needs_conversion(self, value: Any) -> bool:
+        """Return whether no member takes it as it is."""
+        return all(member.needs_conversion(value) for member in self.members)

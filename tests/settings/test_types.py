@@ -75,8 +75,31 @@ def test_what_a_type_takes(kind: Type, taken: set[str], name: str) -> None:
         (AnyOf((WholeNumber(), Number())), "2.5", 2.5),
         (AnyOf((WholeNumber(), Number())), "2e1", 20),
         (AnyOf((Null(), WholeNumber())), "many", "many"),
+        (ListOf(WholeNumber()), [1e3, "2e2", 3], [1000, 200, 3]),
+        (ListOf(Text()), "ab", "ab"),
+        (ListOf(Number()), "12", "12"),
+        (ListOf(Number()), ["x", 1], ["x", 1]),
     ],
 )
 def test_numbers_that_are_written_as_other_types(kind: Type, given: Any, expected: Any) -> None:
     found = kind.convert(given)
     assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize("given", [[0, 0.9], [0, 1], ["0", "1e-1"], [0.0, 10**300]])
+def test_numbers_of_a_list_become_floats(given: list[Any]) -> None:
+    """torch.optim.Adam refuses ``betas=[0, 0.9]``, as papers write it."""
+    for kind in (ListOf(Number(), 2), AnyOf((Null(), ListOf(Number(), 2)))):
+        assert kind.needs_conversion(given)
+        found = kind.convert(given)
+        assert found == [float(item) for item in given]
+        assert [type(item) for item in found] == [float, float]
+        assert kind.accepts(found)
+        assert not kind.needs_conversion(found)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), math.inf, math.nan])
+def test_numbers_that_no_float_holds_are_refused(number: float) -> None:
+    assert not Number().accepts(number)
+    assert not ListOf(Number()).accepts([number, 1.0])
+    assert not ListOf(Number()).accepts(ListOf(Number()).convert([number, 1]))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gan.errors import InputError
@@ -10,6 +11,7 @@ from gan.settings import validation
 from gan.settings.composing import compose
 from gan.settings.signatures import Signature
 from gan.settings.trainer import REPLACED, WITHOUT_USE, refuse_replaced
+from gan.settings.trust import build
 from gan.settings.types import ANYTHING, AnyOf, Null, Number, Text, WholeNumber
 from gan.settings.validation import check_keys, nodes, several_processes, validate
 
@@ -162,6 +164,14 @@ def test_whole_numbers_that_are_written_as_floats(config: DictConfig) -> None:
     OmegaConf.update(config, "prior.dim", "2e1")
     validate(config)
     assert [type(v) for v in (config.steps, config.prior.dim)] == [int, int]
+
+
+def test_whole_numbers_in_a_list_of_numbers_become_floats(config: DictConfig) -> None:
+    config.optimizer.generator.betas = [0, 0.9]  # torch refuses the 0
+    validate(config)
+    assert [type(beta) for beta in config.optimizer.generator.betas] == [float, float]
+    weight = torch.nn.Parameter(torch.zeros(1))
+    assert build(config.optimizer.generator)([weight]).defaults["betas"] == (0.0, 0.9)
 
 
 @pytest.mark.parametrize("group", ["regularizers", "metrics", "callbacks", "logger"])
