@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -159,6 +160,11 @@ def rows_of(runs: Iterable[Trained]) -> dict[tuple[str, Protocols], list[Row]]:
     return {key: [Row(same) for same in table.values()] for key, table in grouped.items()}
 
 
+def _data_of(table: tuple[tuple[str, Protocols], list[Row]]) -> str:
+    """Return the data set of a table of :func:`rows_of`."""
+    return table[0][0]
+
+
 def _table(rows: Sequence[Row], out: Path) -> Iterator[str]:
     """Yield the lines of a table, and what is to be known of its numbers."""
     results = rows[0].runs[0].results
@@ -217,10 +223,12 @@ def _lines(out: Path, command: str) -> Iterator[str]:
         given = ", ".join(f"`{setting}`" for setting in further)
         yield f"**Rows with {given} do not show what the recipe draws.**"
         yield ""
-    for (data, _), rows in tables.items():
+    by_data = sorted(tables.items(), key=_data_of)
+    for data, group in groupby(by_data, key=_data_of):
         yield f"## {data}"
         yield ""
-        yield from _table(rows, out)
+        for _, rows in group:
+            yield from _table(rows, out)
     if not finished:
         yield "No run is finished."
         yield ""

@@ -101,10 +101,14 @@ def test_what_limits_the_numbers_is_said(tmp_path: Path, trained: Path) -> None:
 @pytest.mark.slow
 def test_protocols_never_share_a_table(tmp_path: Path, trained: Path) -> None:
     add(tmp_path, trained, 0, 10.0)
-    add(tmp_path, trained, 1, 14.0, protocols={"domain/fid": "bbbb"})
+    add(tmp_path, trained, 1, 12.0, "data=cifar10")
+    add(tmp_path, trained, 2, 14.0, protocols={"domain/fid": "bbbb"})
     lines = page(tmp_path)
-    assert [row[2] for row in rows(lines)] == ["10", "14"]
-    assert [line.split(":")[0] for line in lines if line.startswith("protocol")] == [
+    assert [row[2] for row in rows(lines)] == ["12", "10", "14"]
+    assert [line.split(":")[0] for line in lines if line.startswith(("protocol", "##"))] == [
+        "## cifar10",
+        "protocol aaaa",
+        "## digits",
         "protocol aaaa",
         "protocol bbbb",
     ]
