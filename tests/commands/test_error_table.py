@@ -397,12 +397,13 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run of two steps."""
+    """Return the folder of a run of two steps, without batch normalisation."""
     place = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("HYDRA_FULL_ERROR", "0")  # restored afterwards
-        dispatch(["train", *TINY.split(), "steps=2", "hydra.run.dir=run"])
+        plain = "model.generator._target_=gan.networks.mlp.LeakyMLPGenerator"
+        dispatch(["train", *TINY.split(), plain, "steps=2", "hydra.run.dir=run"])
     return place / "run"
 
 
@@ -478,7 +479,8 @@ def test_one_line_and_no_trace(kind: Kind, given: Given, finished: Path) -> None
     before = snapshot(given.place)
     with timed() as seconds:
         ended = called(kind.arguments, given.place)
-    line = ended.stderr.strip()
+    lines = ended.stderr.strip().splitlines()
+    line = "\n".join(line for line in lines if not line.startswith("warning: data.verify=false"))
     note(kind, line, ended.returncode, seconds)
     assert ended.returncode == 2, ended.stderr
     assert line.startswith("ganymede: ")

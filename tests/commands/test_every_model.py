@@ -70,7 +70,8 @@ def test_an_update_leaves_the_opponent_unchanged_bit_for_bit(
 
     monkeypatch.setattr(TwoPlayerGame, "updating", watched)
     train(config(*brief(model), "steps=4"))
-    assert [name for name, _ in turns] == 4 * players
+    alone = {"srgan": 2}.get(model, 0)  # updates of G before its adversarial term begins
+    assert [name for name, _ in turns] == alone * ["generator"] + (4 - alone) * players
     assert {name for name, moved in turns if moved} == set(players)
     assert all(moved for name, moved in turns if name == "generator")
 

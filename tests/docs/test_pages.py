@@ -94,7 +94,10 @@ def jobs(line: CommandLine) -> Iterator[list[str]]:
         given = []
         for override in line.parsed:
             sweeps = override.is_sweep_override()
-            values = list(override.sweep_string_iterator()) if sweeps else []
+            if override.is_interval_sweep():
+                values = [override.value().start, override.value().end]
+            else:
+                values = list(override.sweep_string_iterator()) if sweeps else []
             key = override.get_key_element()
             given.append(f"{key}={values[position]}" if values else str(override.input_line))
         yield given
@@ -111,6 +114,8 @@ def test_training_composes(page: Path, given: list[str], package: Path) -> None:
         return  # composed of what the run stores
     for overrides in jobs(line):
         config = line.compose([*overrides, "run_dir=run"])
+        if config.data.get("num_classes", 0) is None:
+            config.data.num_classes = 2  # a run reads it from the data
         validate(config)
         refuse_unused(config, CommandLine(overrides).parsed)
 
