@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra.core.override_parser.types import IntervalSweep
 
 from gan.commands.main import COMMANDS, TRAIN, Command
 from gan.settings import resolvers, schema
@@ -94,8 +96,10 @@ def jobs(line: CommandLine) -> Iterator[list[str]]:
         given = []
         for override in line.parsed:
             sweeps = override.is_sweep_override()
-            if override.is_interval_sweep():
-                values = [override.value().start, override.value().end]
+            value = override.value()
+            values: list[Any]
+            if isinstance(value, IntervalSweep):
+                values = [value.start, value.end]
             else:
                 values = list(override.sweep_string_iterator()) if sweeps else []
             key = override.get_key_element()
