@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -160,11 +159,6 @@ def rows_of(runs: Iterable[Trained]) -> dict[tuple[str, Protocols], list[Row]]:
     return {key: [Row(same) for same in table.values()] for key, table in grouped.items()}
 
 
-def _data_of(table: tuple[tuple[str, Protocols], list[Row]]) -> str:
-    """Return the data set of a table of :func:`rows_of`."""
-    return table[0][0]
-
-
 def _table(rows: Sequence[Row], out: Path) -> Iterator[str]:
     """Yield the lines of a table, and what is to be known of its numbers."""
     results = rows[0].runs[0].results
@@ -204,10 +198,8 @@ def _warnings(results: Results) -> Iterator[str]:
         yield ""
 
 
-def _lines(out: Path, command: str) -> Iterator[str]:
-    """Yield the lines of the page."""
-    finished, others = read_runs(out / "runs")
-    tables = rows_of(finished)
+def _introduction(command: str) -> Iterator[str]:
+    """Yield the lines above the tables."""
     yield "# Gallery"
     yield ""
     yield f"Written by `{command}` from the run folders in `runs/`."
@@ -218,17 +210,24 @@ def _lines(out: Path, command: str) -> Iterator[str]:
         "models draw the classes in turn. Minutes are those of the whole command, with measuring."
     )
     yield ""
+
+
+def _lines(out: Path, command: str) -> Iterator[str]:
+    """Yield the lines of the page."""
+    finished, others = read_runs(out / "runs")
+    tables = rows_of(finished)
+    yield from _introduction(command)
     further = sorted({o for rows in tables.values() for row in rows for o in row.further})
     if further:
         given = ", ".join(f"`{setting}`" for setting in further)
         yield f"**Rows with {given} do not show what the recipe draws.**"
         yield ""
-    by_data = sorted(tables.items(), key=_data_of)
-    for data, group in groupby(by_data, key=_data_of):
+    for data in sorted({data for data, _ in tables}):
         yield f"## {data}"
         yield ""
-        for _, rows in group:
-            yield from _table(rows, out)
+        for (of, _), rows in tables.items():
+            if of == data:
+                yield from _table(rows, out)
     if not finished:
         yield "No run is finished."
         yield ""

@@ -7,6 +7,7 @@ from gan.settings.types import (
     ANYTHING,
     AnyOf,
     Choice,
+    Float,
     ListOf,
     MappingOf,
     Null,
@@ -76,6 +77,7 @@ def _generic(name: str, inner: ast.expr, is_own_class: IsClass) -> Type:
     if name not in _LISTS:
         return ANYTHING
     types = {type_of(item, is_own_class) for item in items if not _is_ellipsis(item)}
+    types = {Float() if kind == Number() else kind for kind in types}
     fixed = name in ("tuple", "Tuple") and not any(map(_is_ellipsis, items))
     return ListOf(types.pop() if len(types) == 1 else ANYTHING, len(items) if fixed else None)
 

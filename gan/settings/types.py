@@ -27,10 +27,6 @@ class Type(ABC):
         """Return ``value``, as one of them if it is written as another type, such as 1e3."""
         return value
 
-    def needs_conversion(self, value: Any) -> bool:
-        """Return whether ``value`` is one of them only once it is converted."""
-        return not self.accepts(value)
-
 
 @dataclass(frozen=True)
 class Anything(Type):
@@ -100,6 +96,20 @@ class Number(Type):
 
 
 @dataclass(frozen=True)
+class Float(Number):
+    """A number of a list: torch refuses ``betas=[0, 0.9]``, as papers write it."""
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether it is a float, neither infinite nor NaN."""
+        return isinstance(value, float) and super().accepts(value)
+
+    def convert(self, value: Any) -> Any:
+        """Return a float for a number, or a text, that is one."""
+        number = super().convert(value)
+        return float(number) if super().accepts(number) else value
+
+
+@dataclass(frozen=True)
 class WholeNumber(Type):
     """A whole number, also if it is written as 1e3."""
 
@@ -163,18 +173,10 @@ class ListOf(Type):
         return fits and all(self.item.accepts(item) for item in value)
 
     def convert(self, value: Any) -> Any:
-        """Return the list with its items converted; numbers become floats."""
+        """Return the list with its items converted."""
         if not isinstance(value, ListConfig | Sequence) or isinstance(value, str):
             return value
-        items = [self.item.convert(item) for item in value]
-        floats = isinstance(self.item, Number) and self.accepts(items)
-        return [float(item) for item in items] if floats else items
-
-    def needs_conversion(self, value: Any) -> bool:
-        """Return whether an item is of another type, or a number is no float: torch needs one."""
-        if not self.accepts(value):
-            return True
-        return isinstance(self.item, Number) and any(isinstance(item, int) for item in value)
+        return [self.item.convert(item) for item in value]
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,3 @@ class AnyOf(Type):
             if member.accepts(converted):
                 return converted
         return value
-
-    def needs_conversion(self, value: Any) -> bool:
-        """Return whether no member takes it as it is."""
-        return all(member.needs_conversion(value) for member in self.members)

@@ -80,7 +80,7 @@ def check_keys(path: str, node: DictConfig, taken: Signature) -> list[Reference]
 def _check_value(path: str, node: DictConfig, key: str, expected: Type) -> None:
     """Refuse a value of another type, or convert it; what a reference points to stays."""
     value = node[key]
-    if not expected.needs_conversion(value):
+    if expected.accepts(value):
         return
     converted = expected.convert(value)
     if not expected.accepts(converted):
