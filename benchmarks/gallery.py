@@ -6,7 +6,7 @@
 Each run is ``python train.py model=M data=D size=S seed=N``, in a folder of ``out/runs``. Further
 settings, such as ``accelerator=gpu``, ``data.verify=false`` or ``steps=100``, are passed on to each
 run, and the page names them. Without ``models`` all that draw from latents are taken; without
-``data`` MNIST, Fashion-MNIST, SVHN and CIFAR-10.
+``data`` MNIST, Fashion-MNIST, SVHN and CIFAR-10; without ``seeds`` 0, 1 and 2.
 
 Runs are made one after another, seed 0 of all first. A finished run is kept, an interrupted one
 goes on from its checkpoint, a failed one is tried again; one that diverged is kept as it is. After
@@ -64,7 +64,7 @@ class Selection:
     models: list[str] = field(default_factory=list)
     data: list[str] = field(default_factory=lambda: [*DATA])
     size: str = "tiny"
-    seeds: list[int] = field(default_factory=lambda: [0])
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     minutes: float = float("inf")
     out: Path = Path("runs/gallery")
     settings: list[str] = field(default_factory=list)

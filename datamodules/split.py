@@ -198,7 +198,7 @@ def few_of_each_class(whole: Split, count: int, seed: int) -> Subset:
         members = (whole.labels == label).nonzero().flatten()
         if len(members) < count:
             raise DataError(
-                f"data.labelled={count}: class {label} has {len(members)} images: give no more"
+                f"data.labelled={count}: give at most {len(members)}, the images of class {label}"
             )
         chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
     return Subset(whole, torch.cat(chosen))

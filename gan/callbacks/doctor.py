@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan import archives, processes, records
+from gan import archives, counts, processes, records
 from gan.algorithms.checkpoint import check_game, check_optimizers, current_version
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import TwoPlayerGame
@@ -207,9 +207,10 @@ class Doctor(StepCallback):
         """Write ``diagnosis.json`` and return its summary in one line."""
         cause, remedy = likely_cause(self.history)
         good = next(iter(self._checkpoints()), None)
+        steps = counts.show(int(self._nonfinite), "step")
         report = {
             "step": game.clock.step,
-            "what": f"losses or gradients were not finite for {int(self._nonfinite)} steps",
+            "what": f"losses or gradients were not finite for {steps}",
             "likely_cause": cause,
             "remedy": remedy,
             "last_good_checkpoint": str(good) if good else None,

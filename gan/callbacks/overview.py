@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from torch import nn
 
+from gan import counts
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.evaluation import MetricsCallback
 from gan.devices import hardware
@@ -55,11 +56,6 @@ def parameters(game: TwoPlayerGame) -> dict[str, int]:
         letter: sum(weight.numel() for weight in network.parameters())
         for letter, network in networks(game).items()
     }
-
-
-def _counted(number: int, noun: str) -> str:
-    """Return a number of things."""
-    return f"{number:,} {noun}{'es' * (number != 1) if noun.endswith('s') else 's' * (number != 1)}"
 
 
 class Overview(Callback):
@@ -110,9 +106,9 @@ class Overview(Callback):
         names = " and ".join([", ".join(first), last] if first else [last])
         classes = f"game {type(game).__name__} of {names}"
         yield "model", f"{self.model}; {classes}" if self.model else classes
-        counts = parameters(game)
-        sizes = " + ".join(f"{count:,}" for count in counts.values())
-        yield "parameters", f"{sizes} ({' + '.join(counts)})"
+        numbers = parameters(game)
+        sizes = " + ".join(f"{number:,}" for number in numbers.values())
+        yield "parameters", f"{sizes} ({' + '.join(numbers)})"
         yield "labels", _labels(game, data)
         yield "data", _data(data)
         for side, domain in data.domains.items():
@@ -124,7 +120,7 @@ class Overview(Callback):
             yield "init" * (number == 0), line
         yield "training", self._length(trainer, game)
         yield "measuring", _measuring(trainer)
-        processes = _counted(trainer.world_size, "process")
+        processes = counts.show(trainer.world_size, "process")
         device = f"{hardware(game.device)}; precision {trainer.precision}; {processes}"
         acting = [f for f in self.forms if f not in _ACTS or _ACTS[f](game, trainer)]
         yield "device", "; ".join([device, *acting])
@@ -137,7 +133,8 @@ class Overview(Callback):
         total, step, turns = int(trainer.num_training_batches), game.clock.step, game.n_critic
         since = f", from step {step:,} on" if step else ""
         updates = f" in each of {turns} updates of D" if turns > 1 else ""
-        return f"{total:,} steps{since}, {_counted(self.batch_size, 'image')} a step{updates}"
+        steps, images = counts.show(total, "step"), counts.show(self.batch_size, "image")
+        return f"{steps}{since}, {images} a step{updates}"
 
 
 def _labels(game: TwoPlayerGame, data: Any) -> str:
@@ -145,16 +142,17 @@ def _labels(game: TwoPlayerGame, data: Any) -> str:
     known, classes = getattr(game.generator, "num_classes", 0), data.num_classes
     few = getattr(data, "labels_per_class", None)
     if few is not None:
-        return f"of {few} images of each of {classes} classes; the generator is unconditional"
+        images = counts.show(few, "image")
+        return f"of {images} of each of {classes} classes; the generator is unconditional"
     unused = f", the data's {classes} classes unused" if classes and not known else ""
-    return f"conditional on {known} labels" if known else f"unconditional{unused}"
+    return f"conditional on {counts.show(known, 'label')}" if known else f"unconditional{unused}"
 
 
 def _data(data: Any) -> str:
     """Return the name of a data set, the splits that were read, and the shape of its images."""
     splits = ", ".join(f"{size:,} in {split}" for split, size in data.split_sizes.items())
     shape = f"{data.channels} x {data.resolution} x {data.resolution}"
-    classes = _counted(data.num_classes, "class") if data.num_classes else "no labels"
+    classes = counts.show(data.num_classes, "class") if data.num_classes else "no labels"
     names = data.class_names[:_NAMED]
     if names and data.num_classes:
         more = ", ..." if data.num_classes > len(names) else ""
@@ -170,7 +168,7 @@ def _measuring(trainer: pl.Trainer) -> str:
     for evaluation in (c.evaluation for c in callbacks if isinstance(c, MetricsCallback)):
         names = ", ".join((*evaluation.metrics, *evaluation.model_metrics))
         every = evaluation.every
-        when = f"every {every:,} steps and at the end" if every else "at the end"
-        fakes = f"{evaluation.num_fakes:,} fakes with {evaluation.backbone.name}"
+        when = f"every {counts.show(every, 'step')} and at the end" if every else "at the end"
+        fakes = f"{counts.show(evaluation.num_fakes, 'fake')} with {evaluation.backbone.name}"
         return f"{names} of {fakes}, against split {evaluation.split}, {when}"
     return "nothing"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf, open_dict
 from rich.console import Console
 
-from gan import records
+from gan import counts, records
 from gan.commands.evaluate import (
     EvaluateOptions,
     check_protocol,
@@ -75,8 +75,9 @@ def compare(options: EvaluateOptions) -> None:
     reals, fakes = (_named if _is_named(options) else _unnamed)(options)
     count = len(fakes.split(_SPLIT))
     if count < options.min_fakes:
+        images = counts.show(count, "image")
         raise InputError(
-            f"fake={options.fake}: {count} images, and values of fewer than {options.min_fakes} "
+            f"fake={options.fake}: {images}, and values of fewer than {options.min_fakes} "
             f"are not reliable: add images, or min_fakes={count}"
         )
     evaluation = make_evaluation(options, config, metrics, count)

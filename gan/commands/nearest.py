@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import MISSING
 
+from gan import counts
 from gan.commands.generated import check_numbers, check_space, open_generated, open_space
 from gan.commands.keys import dotted
 from gan.commands.paths import picture_path
@@ -79,7 +80,8 @@ def nearest(options: NearestOptions) -> None:
     run, images = open_generated(options)
     indices = real_indices(images.real, options.split, None, options.seed)
     if options.k > len(indices):
-        raise InputError(f"k={options.k}: {options.split} has {len(indices)} images: lower it")
+        reals = counts.show(len(indices), "image")
+        raise InputError(f"k={options.k}: {options.split} has {reals}: lower it")
     made = torch.cat([*images.batches(options.n)])
     space = open_space(options, run, images)
     real = space.gather(real_batches(images.real, options.split, indices))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics import SumMetric
 
-from gan import processes
+from gan import counts, processes
 from gan.algorithms.latent import LatentGame
 from gan.backbones import cache
 from gan.backbones.base import Backbone
@@ -406,7 +406,8 @@ def _check_split(dataset: ImageDataset, split: str, remedy: str) -> None:
     except ValueError as error:
         raise InputError(f"{dataset.name} has no {split} split ({error}); {remedy}") from error
     if count < 2:
-        raise InputError(f"{dataset.name}/{split} has {count} images; metrics need 2")
+        images = counts.show(count, "image")
+        raise InputError(f"{dataset.name}/{split} has {images}; metrics need 2")
 
 
 def _check_values(images: Tensor) -> None:

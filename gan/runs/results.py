@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gan import durations, records
+from gan import counts, durations, records
 from gan.runs.hints import SAMPLE, next_commands
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity")
@@ -162,7 +162,8 @@ class Results:
 
     def _summary(self) -> str:
         """Return the length of the run in steps, images and time."""
-        text = f"{self.steps:,} steps, {self.images:,} images; {durations.show(self.seconds)}"
+        done = f"{counts.show(self.steps, 'step')}, {counts.show(self.images, 'image')}"
+        text = f"{done}; {durations.show(self.seconds)}"
         measuring = durations.show(self.seconds_measuring or 0.0)
         return f"{text} of training, {f'{measuring} of measuring' if self.final else 'no metrics'}"
 

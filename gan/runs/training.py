@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, Timer
 from pytorch_lightning.loggers import Logger
 
+from gan import counts
 from gan.algorithms.precision import scale_losses
 from gan.algorithms.two_player import TwoPlayerGame
 from gan.callbacks.checkpoints import Checkpoints
@@ -213,7 +214,8 @@ def _resume(
     checkpoints.check_weights(path, content, game)
     step = _step(content)
     if step >= config.steps:
-        raise InputError(f"resume: {folder} has done {step} steps: give a larger steps= than that")
+        done = counts.show(step, "step")
+        raise InputError(f"resume: {folder} has done {done}: give a larger steps= than that")
     _check_data(folder, content, datamodule)
     table.rewind(step)
     datamodule.start_step = step

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan.callbacks.base import StepCallback
-from gan.callbacks.overview import _ACTS, Overview, _counted, networks, parameters
+from gan.callbacks.overview import _ACTS, Overview, networks, parameters
 from gan.layers.folding import FoldedConv2d
 from gan.layers.winograd import Conv3x3
 from tests.callbacks.stage import Scripted, game, metrics, place, run
@@ -55,7 +55,7 @@ def test_what_a_run_does_not_have(capsys: Screen) -> None:
     shown = dict(rows(capsys.readouterr().out))
     assert shown["model"] == "game GAN of MLPGenerator and MLPDiscriminator"
     assert shown["labels"] == "unconditional, the data's 10 classes unused"
-    assert shown["training"] == "1 steps, 1 image a step"
+    assert shown["training"] == "1 step, 1 image a step"
     assert shown["measuring"] == "nothing"
     assert "changed" not in shown
 
@@ -208,12 +208,6 @@ def test_networks_by_their_letters(letters: str, names: str) -> None:
     assert found["model"] == f"game SimpleNamespace of {names}"
     sizes = " + ".join(map(str, counts.values()))
     assert found["parameters"] == f"{sizes} ({' + '.join(letters)})"
-
-
-def test_numbers_of_things() -> None:
-    found = [_counted(n, noun) for noun in ("image", "class") for n in (0, 1, 2000)]
-    expected = ["0 images", "1 image", "2,000 images", "0 classes", "1 class", "2,000 classes"]
-    assert found == expected
 
 
 def test_on_a_terminal_labels_alone_stand_out(

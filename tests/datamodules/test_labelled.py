@@ -77,7 +77,7 @@ def test_order_and_flips_are_not_those_of_the_other_images(
     ("settings", "words"),
     [
         ({"labelled": 0}, "data.labelled=0: must be at least 1"),
-        ({"labelled": 500}, "class 0 has 1.. images: give no more"),
+        ({"labelled": 500}, "give at most 1.., the images of class 0$"),
         ({"num_classes": 0}, "for data with labels"),
     ],
 )

@@ -327,7 +327,7 @@ def test_a_split_of_one_image(
     if not refused:
         assert prepared(tmp_path, dataset).stamp()["real_count"] == count
         return
-    with pytest.raises(InputError, match="tiny/train has 1 images"):
+    with pytest.raises(InputError, match="tiny/train has 1 image;"):
         prepared(tmp_path, dataset)
 
 

@@ -506,6 +506,7 @@ def test_the_length_of_a_run_in_words() -> None:
     assert found._summary() == "1,234 steps, 56,789 images; 2 s of training, 0 s of measuring"
     found.final = {}
     assert found._summary().endswith("2 s of training, no metrics")
+    assert made(Path("x"), steps=1, images=1)._summary().startswith("1 step, 1 image; ")
 
 
 def test_columns_of_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
