@@ -163,7 +163,9 @@ def _compile(game: TwoPlayerGame) -> None:
     """Compile the forward passes of generator and discriminators, and penalties of gradients.
 
     Networks with spectral normalisation are left as they are: a compiled pass keeps the vectors of
-    the norms for its gradient, and the next pass changes them.
+    the norms for its gradient, and the next pass changes them. What earlier runs of the process
+    compiled is dropped: images of another size would make shapes symbolic, which Inductor refuses
+    in some networks.
 
     Raises:
         InputError: if nothing is left to compile.
@@ -176,6 +178,7 @@ def _compile(game: TwoPlayerGame) -> None:
             "accelerator.compile=true: all networks of this model have spectral normalisation, "
             "which is not compiled: choose accelerator=auto"
         )
+    torch.compiler.reset()
     for network in chosen:
         network.compile(options={"fallback_random": True})  # the random numbers of eager passes
     if not any(has_spectral_norm(network) for network in critics):

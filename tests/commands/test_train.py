@@ -347,7 +347,6 @@ def test_compiled_passes_are_not_computed_anew(config: Compose) -> None:
     ids=["plain", "r1", "finite_difference"],
 )
 def test_compiled_players_learn_the_same(config: Compose, tmp_path: Path, given: list[str]) -> None:
-    torch.compiler.reset()  # each code is compiled a few times only
     losses, graphs = [], []
     for name in ("false", "true"):
         graphs.append(counters["stats"]["unique_graphs"])
@@ -385,6 +384,13 @@ def test_every_model_trains_compiled_or_is_refused(
     assert eager.keys() == compiled.keys()
     for name, weight in eager.items():
         assert torch.allclose(weight.float(), compiled[name].float(), atol=1e-3), name
+
+
+@pytest.mark.slow
+def test_compiled_runs_of_other_sizes_follow_each_other(config: Compose, tmp_path: Path) -> None:
+    common = ["model=cut", "data=digits", *SMALL["cut"], "accelerator.compile=true", "steps=1"]
+    for size in (32, 16):
+        train(config(*common, f"data.resolution={size}", f"run_dir={tmp_path / str(size)}"))
 
 
 @pytest.mark.slow
