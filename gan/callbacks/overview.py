@@ -139,12 +139,13 @@ class Overview(Callback):
 
 def _labels(game: TwoPlayerGame, data: Any) -> str:
     """Return whether the game is conditional, or learns from few labels."""
-    known, classes = getattr(game.generator, "num_classes", 0), data.num_classes
+    known = getattr(game.generator, "num_classes", 0)
+    classes = counts.show(data.num_classes, "class") if data.num_classes else ""
     few = getattr(data, "labels_per_class", None)
     if few is not None:
         images = counts.show(few, "image")
-        return f"of {images} of each of {classes} classes; the generator is unconditional"
-    unused = f", the data's {classes} classes unused" if classes and not known else ""
+        return f"of {images} of each of {classes}; the generator is unconditional"
+    unused = f", the data's {classes} unused" if classes and not known else ""
     return f"conditional on {counts.show(known, 'label')}" if known else f"unconditional{unused}"
 
 
