@@ -6,6 +6,7 @@ from typing import Self
 
 from torch import Tensor
 
+from gan import counts
 from gan.errors import InputError
 
 
@@ -28,8 +29,9 @@ class Batch:
             InputError: if ``count`` does not divide it.
         """
         if len(self.real) % count:
+            given = counts.show(len(self.real), "image")
             raise InputError(
-                f"accumulate={count} does not divide the {len(self.real)} images of a device: "
+                f"accumulate={count} does not divide the {given} of a device: "
                 "give a number that divides batch_size"
             )
         columns = [getattr(self, field.name) for field in fields(self)]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan import counts
 from gan.algorithms.compatibility import check_ingredients
 from gan.algorithms.latent import LatentGame
 from gan.algorithms.two_player import Terms
@@ -70,8 +71,9 @@ class GAN(LatentGame):
         images = self.augment(images)
         if self.pack > 1:
             if len(images) % self.pack:
+                given = counts.show(len(images), "image")
                 raise InputError(
-                    f"pack={self.pack} does not divide the {len(images)} images of a device: "
+                    f"pack={self.pack} does not divide the {given} of a device: "
                     "give a batch_size that it divides"
                 )
             images = images.reshape(-1, self.pack * images.shape[1], *images.shape[2:])

@@ -162,6 +162,8 @@ def test_lines_that_some_runs_have() -> None:
     [
         (0, 0, None, "unconditional"),
         (7, 0, None, "unconditional, the data's 7 classes unused"),
+        (1, 0, None, "unconditional, the data's 1 class unused"),
+        (0, 1, None, "conditional on 1 label"),
         (7, 10, None, "conditional on 10 labels"),
         (7, 0, 0, "of 0 images of each of 7 classes; the generator is unconditional"),
     ],
