@@ -60,7 +60,7 @@ averages count images, in millions where there is an M. Arguments that are off a
 
 {}
 
-## Networks, latents, average, game, penalties, optimizer and length by size
+## Networks, latents, average, labels, game, penalties, optimizer and length by size
 
 {}
 """
@@ -205,6 +205,7 @@ def _sized(content: dict[str, Any]) -> str:
     model = content["model"]
     parts = [model.get(key) for key in (*PLAYERS, "prior", "averaging")]
     length = f"{content['steps']:,} steps of {content['batch_size']}"
+    parts += [content["conditioning"]] if "num_classes" in content["conditioning"] else []
     found = [*(words(part) for part in parts if part), _game(model), *_penalties(model)]
     return "; ".join([*found, _mapping(_of_players(model, "optimizer")), length])
 

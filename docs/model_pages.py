@@ -44,7 +44,7 @@ def _published(source: Mapping[str, object], column: str) -> str:
 def _sizes(model: str) -> str:
     """Return the table of what a recipe has at each size."""
     rows = [[f"`size={size}`", f"`{text}`"] for size, text in recipes.sizes(model).items()]
-    return table(["size", "networks, latents, average, game, length"], rows)
+    return table(["size", "networks, latents, average, labels, game, length"], rows)
 
 
 def page(model: str, rows: Sequence[gallery_rows.Row]) -> Iterator[str]:
@@ -70,7 +70,7 @@ def page(model: str, rows: Sequence[gallery_rows.Row]) -> Iterator[str]:
     if rows:
         yield "## Gallery"
         yield (
-            "Latents 0 to 9 of seed 0, a row for each seed of training, after the last step; "
+            "Latents 0 to 9 of seed 0, one strip for each seed of training, after the last step; "
             "nothing is picked. Compare the numbers of one data set alone."
         )
         yield gallery_rows.table(rows)

@@ -12,24 +12,33 @@ from gan.conditioning.base import Head, Labelled
 from gan.layers.precision import at_least_float32
 
 
-def conditional_contrastive_loss(e: Tensor, proxy: Tensor, y: Tensor, temperature: float) -> Tensor:
+def conditional_contrastive_loss(
+    e: Tensor, proxy: Tensor, y: Tensor, temperature: float, positives: bool = True
+) -> Tensor:
     """Return the conditional contrastive loss, 2C (Kang & Park, 2020, eq. 8), a scalar.
 
     -log((exp(e_i.p_i / t) + sum over j of i's class exp(e_i.e_j / t)) / (exp(e_i.p_i / t) + sum
     over all j exp(e_i.e_j / t))), with j other than i, averaged over i. It attracts each embedding
     to the proxy of its class and to embeddings of the same class, and repels it from the others.
 
+    Without positives, as in the authors' code with ``pos_collected_numerator`` off, the numerator
+    is exp(e_i.p_i / t) alone: embeddings are attracted to the proxy of their class, and repelled
+    from all others, those of the same class too.
+
     Args:
         e: image embeddings of unit length, (B, d).
         proxy: class proxy of each image, of unit length, (B, d).
         y: labels (B,).
         temperature: t.
+        positives: images of the same class are attracted, as in the paper.
     """
     to_proxy = (e * proxy).sum(1, keepdim=True) / temperature
     diagonal = torch.eye(len(e), dtype=torch.bool, device=e.device)
     to_others = (e @ e.T / temperature).masked_fill(diagonal, -torch.inf)
-    to_positives = to_others.masked_fill(y[:, None] != y, -torch.inf)
     total = torch.cat([to_proxy, to_others], 1).logsumexp(1)
+    if not positives:
+        return (total - to_proxy.squeeze(1)).mean()
+    to_positives = to_others.masked_fill(y[:, None] != y, -torch.inf)
     return (total - torch.cat([to_proxy, to_positives], 1).logsumexp(1)).mean()
 
 
@@ -76,14 +85,22 @@ class ContrastiveHead(ClassHead):
         num_classes: number of classes.
         dim: d, dimension of the embedding.
         temperature: t of the loss.
+        positives: as in :func:`conditional_contrastive_loss`.
     """
 
-    def __init__(self, features: int, num_classes: int, dim: int, temperature: float) -> None:
+    def __init__(
+        self,
+        features: int,
+        num_classes: int,
+        dim: int,
+        temperature: float,
+        positives: bool = True,
+    ) -> None:
         super().__init__(features)
         self.embed = nn.Linear(features, dim)
         self.proxy = nn.Embedding(num_classes, dim)
         nn.init.orthogonal_(self.proxy.weight)
-        self.temperature = temperature
+        self.temperature, self.positives = temperature, positives
 
     def classify(self, h: Tensor) -> Tensor:
         """Return the similarity of the embedding to each proxy over t, (B, num_classes).
@@ -105,7 +122,7 @@ class ContrastiveHead(ClassHead):
 
     def contrastive_loss(self, e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
         """Return :func:`conditional_contrastive_loss`."""
-        return conditional_contrastive_loss(e, proxy, y, self.temperature)
+        return conditional_contrastive_loss(e, proxy, y, self.temperature, self.positives)
 
 
 class DataToDataHead(ContrastiveHead):
@@ -163,6 +180,9 @@ class Contrastive(_ContrastiveConditioning):
         embedding_dim: dimension of the generator's label embedding.
         dim: dimension of D's image embedding.
         temperature: t of the loss.
+        positives: D and G attract the images of a class to each other too, as in the paper;
+            otherwise to the proxy of the class alone, which the authors advise where labels draw
+            the images of other classes.
     """
 
     name = "contrastive"
@@ -173,12 +193,15 @@ class Contrastive(_ContrastiveConditioning):
         embedding_dim: int = 64,
         dim: int = 512,
         temperature: float = 1.0,
+        positives: bool = True,
     ) -> None:
         super().__init__(num_classes, embedding_dim, dim, temperature)
+        self.positives = positives
 
     def head(self, features: int) -> Head:
         """Return a head with the 2C loss."""
-        return ContrastiveHead(features, self.num_classes, self.dim, self.temperature)
+        settings = self.dim, self.temperature, self.positives
+        return ContrastiveHead(features, self.num_classes, *settings)
 
 
 class DataToData(_ContrastiveConditioning):

@@ -36,6 +36,10 @@ def head_2c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return conditional_contrastive_loss(e, proxy, y, TEMPERATURE)
 
 
+def proxy_2c(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
+    return conditional_contrastive_loss(e, proxy, y, TEMPERATURE, positives=False)
+
+
 def head_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN, shifted=True)
 
@@ -44,22 +48,24 @@ def paper_d2d_ce(e: Tensor, proxy: Tensor, y: Tensor) -> Tensor:
     return data_to_data_cross_entropy(e, proxy, y, TEMPERATURE, MARGIN)
 
 
-BOTH = pytest.mark.parametrize("contrast", [head_2c, head_d2d_ce, paper_d2d_ce])
+ALL = pytest.mark.parametrize("contrast", [head_2c, proxy_2c, head_d2d_ce, paper_d2d_ce])
 
 
 def dot(a: Tensor, b: Tensor) -> float:
     return float(sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True)))
 
 
-def test_2c_equals_its_definition() -> None:
+@pytest.mark.parametrize("attracted", [True, False])
+def test_2c_equals_its_definition(attracted: bool) -> None:
     e, proxy = random_embeddings()
     total = 0.0
     for i in range(len(e)):
         own = exp(dot(e[i], proxy[i]) / TEMPERATURE)
         others = {j: exp(dot(e[i], e[j]) / TEMPERATURE) for j in range(len(e)) if j != i}
         positives = sum(value for j, value in others.items() if LABELS[j] == LABELS[i])
-        total -= log((own + positives) / (own + sum(others.values())))
-    assert head_2c(e, proxy, LABELS).item() == pytest.approx(total / len(e))
+        total -= log((own + attracted * positives) / (own + sum(others.values())))
+    contrast = head_2c if attracted else proxy_2c
+    assert contrast(e, proxy, LABELS).item() == pytest.approx(total / len(e))
 
 
 def largest_pairs(e: Tensor) -> list[float]:
@@ -106,7 +112,7 @@ def test_the_shift_of_d2d_ce_is_a_constant() -> None:
         assert torch.allclose(gradient, other, atol=1e-12)
 
 
-@BOTH
+@ALL
 def test_losses_do_not_depend_on_the_order_of_the_batch(contrast: Contrast) -> None:
     e, proxy = random_embeddings()
     order = torch.tensor([4, 0, 5, 3, 1, 2])
@@ -114,26 +120,39 @@ def test_losses_do_not_depend_on_the_order_of_the_batch(contrast: Contrast) -> N
     assert torch.allclose(moved, contrast(e, proxy, LABELS))
 
 
-@BOTH
+@ALL
 def test_losses_do_not_depend_on_the_order_of_the_classes(contrast: Contrast) -> None:
     e, proxy = random_embeddings()
     named = torch.tensor([7, 3, 5])[LABELS]
     assert torch.allclose(contrast(e, proxy, named), contrast(e, proxy, LABELS))
 
 
-@pytest.mark.parametrize("contrast", [head_2c, paper_d2d_ce])
+@pytest.mark.parametrize("contrast", [head_2c, proxy_2c, paper_d2d_ce])
 def test_gradients_equal_finite_differences(contrast: Contrast) -> None:
     e, proxy = (x.requires_grad_() for x in random_embeddings())
     assert torch.autograd.gradcheck(lambda a, b: contrast(a, b, LABELS), (e, proxy))
 
 
-@BOTH
+@ALL
 def test_a_class_with_one_image_uses_its_proxy_only(contrast: Contrast) -> None:
     """The single image has no positive but its proxy; all other images are negatives."""
     e, proxy = (x.requires_grad_() for x in random_embeddings())
     (pull,) = torch.autograd.grad(contrast(e, proxy, LABELS), proxy)
     assert pull[3].abs().sum() > 0
     assert contrast(e[3:4], proxy[3:4], LABELS[3:4]).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_2c_is_low_for_labels_that_draw_the_images_of_each_other_only_with_positives() -> None:
+    """Two classes change places: the images of a label are alike, and far from its proxy."""
+    y = torch.arange(2).repeat(16)
+    proxies = torch.eye(2, dtype=torch.float64)
+    right, exchanged = proxies[y], proxies[1 - y]
+
+    def excess(contrast: Contrast) -> float:
+        return (contrast(exchanged, proxies[y], y) / contrast(right, proxies[y], y)).item()
+
+    assert excess(head_2c) < 1.3
+    assert excess(proxy_2c) > 1.4
 
 
 def test_2c_of_one_class_is_zero() -> None:
@@ -177,6 +196,7 @@ def test_2c_always_has_a_gradient() -> None:
     ("conditioning", "kind"),
     [
         (Contrastive(3, dim=5), head_2c),
+        (Contrastive(3, dim=5, positives=False), proxy_2c),
         (DataToData(3, dim=5, shifted=True), head_d2d_ce),
         (DataToData(3, dim=5), paper_d2d_ce),
     ],
