@@ -1,4 +1,4 @@
-"""A page of what the recipes draw: every model on every data set, from run folders alone.
+"""A page of what the recipes draw: every model on every data set, written from their runs alone.
 
     python -m benchmarks.gallery [models=dcgan,mlp] [data=mnist,svhn] [size=tiny] [seeds=0,1,2]
         [minutes=120] [out=runs/gallery] [KEY=VALUE ...]
@@ -10,8 +10,13 @@ run, and the page names them. Without ``models`` all that draw from latents are 
 
 Runs are made one after another, seed 0 of all first. A finished run is kept, an interrupted one
 goes on from its checkpoint, a failed one is tried again; one that diverged is kept as it is. After
-``minutes``, or on Ctrl-C, the run in progress is interrupted. At the end, ``out/README.md`` and the
-strips beside it show all runs of ``out/runs``; ``minutes=0`` writes them without training.
+``minutes``, or on Ctrl-C, the run in progress is interrupted. At the end, each finished run of
+``out/runs`` gets a record in ``out/records`` and ten samples in ``out/strips``, and
+``out/README.md`` shows them all; ``minutes=0`` writes them without training.
+
+A run with a record is not made again, wherever it was made: these two folders can be copied to
+another machine, which goes on with the other runs, or beside those of another gallery. To make a
+run again, remove its record and its folder.
 """
 
 import signal
@@ -28,6 +33,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from benchmarks.gallery_page import write_page
+from benchmarks.gallery_records import is_recorded
 from gan.algorithms.latent import LatentGame
 from gan.commands.exits import report_errors
 from gan.commands.models import ModelConfig
@@ -182,6 +188,8 @@ def train_all(selection: Selection) -> None:
         left = end - time.monotonic()
         if left <= 0 or FORWARDER.received is not None:
             return
+        if is_recorded(selection.out, overrides):
+            continue
         try:
             with interrupted_after(left):
                 outcome = train(overrides, selection.out / "runs")

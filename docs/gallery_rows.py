@@ -17,13 +17,13 @@ class Row:
     Attributes:
         model: its name.
         data: the data set's.
-        strip: the picture of its samples.
+        strips: the pictures of its samples, one for each seed.
         cells: the other columns by name.
     """
 
     model: str
     data: str
-    strip: Path
+    strips: Sequence[Path]
     cells: dict[str, str]
 
 
@@ -43,8 +43,8 @@ def _rows(lines: Iterable[str], folder: Path) -> Iterator[Row]:
             columns = _cells(line)
         elif line.startswith("| `"):
             cells = dict(zip(columns, _cells(line), strict=True))
-            (model,), (strip,) = _MODEL.findall(cells["model"]), _STRIP.findall(cells["samples"])
-            yield Row(model, data, folder / strip, cells)
+            (model,), strips = _MODEL.findall(cells["model"]), _STRIP.findall(cells["samples"])
+            yield Row(model, data, [folder / strip for strip in strips], cells)
 
 
 def _cells(line: str) -> list[str]:
@@ -57,6 +57,6 @@ def table(rows: Sequence[Row]) -> str:
     lines = ["| data | samples | " + " | ".join(_SHOWN) + " |", "|---" * (2 + len(_SHOWN)) + "|"]
     for row in rows:
         cells = [row.cells.get(name, "") for name in _SHOWN]
-        strip = f"![{row.model} on {row.data}](strips/{row.strip.name})"
-        lines.append(f"| {' | '.join([row.data, strip, *cells])} |")
+        strips = (f"![{row.model} on {row.data}](strips/{path.name})" for path in row.strips)
+        lines.append(f"| {' | '.join([row.data, '<br>'.join(strips), *cells])} |")
     return "\n".join(lines)

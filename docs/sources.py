@@ -57,7 +57,8 @@ def _copy_strips(gallery: Path, folder: Path) -> None:
     """Copy the pictures of a gallery."""
     for row in gallery_rows.read(gallery):
         folder.mkdir(exist_ok=True)
-        shutil.copy(row.strip, folder)
+        for strip in row.strips:
+            shutil.copy(strip, folder)
 
 
 def point_inside(app: Any, name: str, source: list[str]) -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from benchmarks import gallery
 from benchmarks.gallery import Selection
-from benchmarks.gallery_page import read_runs, write_page
+from benchmarks.gallery_page import write_page
+from benchmarks.gallery_records import read_records, record_runs, strip
 from gan.errors import InputError
 from gan.pictures import picture
 from gan.runs import training
@@ -50,8 +51,9 @@ def add(out: Path, run: Path, seed: int, fid: float, *more: str, **changes: Any)
         "protocols": {"domain/fid": "aaaa"},
         "stamp": STAMP,
         "final": {"domain/fid": fid},
+        "hardware": "a CPU",
     }
-    replace(results, run=str(folder), hardware="a CPU", **(given | changes)).save()
+    replace(results, run=str(folder), **(given | changes)).save()
     Outcome(State.FINISHED, seconds=90.0, overrides=overrides(seed, *more)).save(folder)
     return folder
 
@@ -71,17 +73,64 @@ def test_seeds_are_one_row_with_mean_and_deviation(tmp_path: Path, trained: Path
     add(tmp_path, trained, 0, 10.0)
     add(tmp_path, trained, 1, 14.0)
     lines = page(tmp_path)
-    ((model, strip, fid, *_, minutes, sizes, images, seeds, command),) = rows(lines)
+    ((model, strips, fid, *_, minutes, sizes, images, seeds, command),) = rows(lines)
     assert (model, fid, minutes, images, seeds) == ("`mlp`", "12 ± 2.8", "1.5", "8", "0, 1")
     assert command == "`python train.py model=mlp data=digits size=tiny`"
     game = load(trained, "last")
     counts = [sum(p.numel() for p in n.parameters()) for n in (game.generator, game.discriminator)]
     assert sizes == f"{counts[0]:,} + {counts[1]:,}"
-    shown = Image.open(tmp_path / strip.partition("(")[2].rstrip(")"))
-    expected = picture(torch.cat([game.sample(10, seed=0)] * 2), 10)
-    assert torch.equal(
-        torch.tensor(list(shown.getdata())).T.reshape(expected.shape), expected.int()
-    )
+    expected = picture(game.sample(10, seed=0), 10)
+    for seed, text in enumerate(strips.split("<br>")):
+        name = f"strips/data-digits+model-mlp+seed-{seed}+size-tiny.png"
+        assert text == f"![10 samples, seed {seed}]({name})"
+        shown = torch.tensor(list(Image.open(tmp_path / name).getdata()))
+        assert torch.equal(shown.T.reshape(expected.shape), expected.int())
+
+
+@pytest.mark.slow
+def test_records_replace_the_folders_of_their_runs(
+    tmp_path: Path, trained: Path, made: list[str]
+) -> None:
+    add(tmp_path / "a", trained, 0, 10.0, baseline={"domain/fid": 1.25}, hardware="a GPU")
+    add(tmp_path / "b", trained, 1, 14.0, "data.verify=false")
+    for out in (tmp_path / "a", tmp_path / "b"):
+        page(out)
+        for kind in ("records", "strips"):
+            shutil.copytree(out / kind, tmp_path / kind, dirs_exist_ok=True)
+    text = "\n".join(page(tmp_path))
+    assert "| 12 ± 2.8 |" in text
+    assert "| unseen reals | | 1.25 |" in text
+    assert "Trained on: a CPU; a GPU." in text
+    assert "`python train.py model=mlp data=digits size=tiny`" in text
+    assert "Not finished" not in text
+    given = ["models=mlp", "data=digits", f"out={tmp_path}", "seeds=0,1,2"]
+    gallery.main([*given, "accelerator=cpu"])
+    assert made == ["accelerator=cpu"]  # seed 2
+    strip(tmp_path, read_records(tmp_path)[0].name).unlink()
+    gallery.main([*given, "steps=2"])  # another recipe
+    assert made == ["accelerator=cpu", *["steps=2"] * 3]
+    gallery.main(given)  # a run without samples is made again
+    assert made[4:] == ["seed=0", "seed=2"]
+
+
+@pytest.mark.slow
+def test_runs_before_and_after_a_change_of_their_recipe_are_two_rows(
+    tmp_path: Path, trained: Path
+) -> None:
+    add(tmp_path, trained, 0, 10.0)
+    add(tmp_path, trained, 1, 14.0, images=16)
+    assert [(row[2], row[7]) for row in rows(page(tmp_path))] == [("10", "8"), ("14", "16")]
+
+
+@pytest.mark.slow
+def test_a_damaged_record_is_refused(tmp_path: Path, trained: Path) -> None:
+    add(tmp_path, trained, 0, 10.0)
+    page(tmp_path)
+    shutil.rmtree(tmp_path / "runs")
+    (path,) = tmp_path.glob("records/*.json")
+    path.write_text(path.read_text().replace("images", "image"))
+    with pytest.raises(InputError, match="is no record of a run"):
+        page(tmp_path)
 
 
 @pytest.mark.slow
@@ -92,7 +141,9 @@ def test_what_limits_the_numbers_is_said(tmp_path: Path, trained: Path) -> None:
     assert "There is no test split of digits here" in text
     assert "There are 40 real images here, fewer than fakes" in text
     add(tmp_path, trained, 1, 10.0, baseline={"domain/fid": 1.25}, stamp=STAMP | {"real_count": 60})
-    (tmp_path / "runs" / "0steps=1data.verify=false" / "job.json").unlink()
+    for folder in ("records", "runs"):
+        (first,) = tmp_path.glob(f"{folder}/*steps*1*")
+        first.unlink() if first.is_file() else shutil.rmtree(first)
     text = "\n".join(page(tmp_path))
     assert "| unseen reals | | 1.25 |" in text
     assert not any(words in text for words in ("no test split", "fewer than fakes", "Rows with"))
@@ -127,8 +178,8 @@ def test_runs_that_are_not_finished_are_listed(tmp_path: Path, trained: Path) ->
     (runs / "d").mkdir()
     damaged = add(tmp_path, trained, 5, 1.0)
     (damaged / "checkpoints" / "last.ckpt").write_bytes(b"no")
-    finished, others = read_runs(runs)
-    assert not finished
+    others = record_runs(tmp_path)
+    assert read_records(tmp_path) == []
     text = "\n".join(page(tmp_path))
     assert "No run is finished." in text
     assert "* `model=mlp data=digits size=tiny seed=0`: failed: no such thing" in text

@@ -27,7 +27,7 @@ GALLERY = """# Gallery
 
 | model | samples | fid | is | coverage | minutes | size | images | seeds | command |
 |---|---|---|---|---|---|---|---|---|---|
-| `mlp` | ![10 samples](strips/b.png) | 9 | 3 | | 1.0 | 34 | 128 | 0 | `mlp ...` |
+| `mlp` | ![0](strips/b.png)<br>![1](strips/c.png) | 9 | 3 | | 1.0 | 34 | 128 | 0 | `mlp ...` |
 """
 
 
@@ -38,9 +38,10 @@ def test_rows_of_a_gallery(tmp_path: Path) -> None:
     assert (first.model, first.data, second.model, second.data) == ("dcgan", "mnist", "mlp", "svhn")
     assert first.cells["fid"] == "5.1 ± 0.2"
     assert second.cells["coverage"] == ""
-    assert first.strip == tmp_path / "strips" / "a.png"
+    assert first.strips == [tmp_path / "strips" / "a.png"]
     *_, row = gallery_rows.table([second]).splitlines()
-    assert row.startswith("| svhn | ![mlp on svhn](strips/b.png) | 9 |  | 1.0 | 128 |")
+    strips = "![mlp on svhn](strips/b.png)<br>![mlp on svhn](strips/c.png)"
+    assert row.startswith(f"| svhn | {strips} | 9 |  | 1.0 | 128 |")
 
 
 @pytest.mark.parametrize("model", thinned(options("model"), 10))
