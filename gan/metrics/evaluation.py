@@ -374,7 +374,7 @@ class Evaluation:
 
     def _splits(self, dataset: ImageDataset) -> dict[Role, str]:
         """Return the split of each role that a metric reads."""
-        _check_split(dataset, self.split, f"set evaluation.split={OTHER[self.split]}")
+        _check_split(dataset, self.split)
         splits = {Role.REAL: self.split}
         if any(Role.UNSEEN in metric.real_states for metric in self.metrics.values()):
             splits[Role.UNSEEN] = OTHER[self.split]
@@ -399,15 +399,25 @@ def _feature_metrics(metrics: Mapping[str, Metric]) -> dict[str, FeatureMetric]:
     return chosen
 
 
-def _check_split(dataset: ImageDataset, split: str, remedy: str) -> None:
+def _check_split(dataset: ImageDataset, split: str) -> None:
     """Refuse a split that is absent or has fewer than two images."""
     try:
         count = len(dataset.split(split))
     except ValueError as error:
-        raise InputError(f"{dataset.name} has no {split} split ({error}); {remedy}") from error
+        other = OTHER[split]
+        remedy = f"; set evaluation.split={other}" if _has_split(dataset, other) else ""
+        raise InputError(f"{dataset.name} has no {split} split ({error}){remedy}") from error
     if count < 2:
         images = counts.show(count, "image")
         raise InputError(f"{dataset.name}/{split} has {images}; metrics need 2")
+
+
+def _has_split(dataset: ImageDataset, split: str) -> bool:
+    """Return whether a data set has images in a split."""
+    try:
+        return len(dataset.split(split)) > 0
+    except ValueError:
+        return False
 
 
 def _check_values(images: Tensor) -> None:

@@ -176,7 +176,10 @@ def test_absent_split_names_the_other(tmp_path: Path, dataset: TinyDataset) -> N
     result = Evaluation(
         Corners(), {"fid": FrechetDistance()}, 0, 10, str(tmp_path), "test", min_fakes=2
     )
-    with pytest.raises(InputError, match="no test split"):
+    with pytest.raises(InputError, match=r"no test split.*; set evaluation.split=train$"):
+        result.prepare(dataset, torch.device("cpu"))
+    dataset.splits.clear()  # then there is no other to name
+    with pytest.raises(InputError, match=r"tiny has no test split\)$"):
         result.prepare(dataset, torch.device("cpu"))
 
 
