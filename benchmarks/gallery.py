@@ -16,7 +16,7 @@ goes on from its checkpoint, a failed one is tried again; one that diverged is k
 
 A run with a record is not made again, wherever it was made: these two folders can be copied to
 another machine, which goes on with the other runs, or beside those of another gallery. To make a
-run again, remove its record and its folder.
+run again, as after a change of its recipe, remove its record and its folder.
 """
 
 import signal

@@ -63,7 +63,7 @@ def rows_of(runs: Iterable[Record]) -> dict[tuple[str, Protocols], list[Row]]:
     """Return the rows of each table; the runs of a table have one data set and one protocol.
 
     Runs of one command whose length or networks differ are different rows: its recipe was changed
-    between them.
+    between them. Other changes of a recipe, such as of a rate, are not seen.
     """
     grouped: dict[tuple[str, Protocols], dict[object, list[Record]]] = {}
     for run in runs:
