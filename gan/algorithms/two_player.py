@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from typing_extensions import TypeVar
@@ -306,13 +307,17 @@ class TwoPlayerGame(pl.LightningModule, ABC, Generic[BatchType]):
         for pair in self._averages:
             self.averaging.update(*pair, images, self.clock.images - images)
 
+    def trained_optimizer(self, player: Player) -> LightningOptimizer:
+        """Return the optimizer of a player in training, with its state."""
+        optimizers = self.optimizers()
+        every = optimizers if isinstance(optimizers, list) else [optimizers]
+        return every[player.index]
+
     @contextmanager
     def updating(self, player: Player) -> Iterator[None]:
         """Freeze the opponent inside the context; at its end, step the player's optimizer."""
         self.active = player
-        optimizers = self.optimizers()
-        every = optimizers if isinstance(optimizers, list) else [optimizers]
-        optimizer = every[player.index]
+        optimizer = self.trained_optimizer(player)
         rate = player.schedule_optimizer(optimizer.optimizer, self.clock.images)
         self.readings[f"lr/{player.name}"] = rate
         with frozen(player.opponent):
