@@ -101,13 +101,14 @@ class LeakyMLPGenerator(Generator):
         resolution: height and width of the images.
         conditioning: how the label enters.
         hidden: units of each hidden layer.
-        slope: of the leaky ReLU for negative inputs.
 
     Attributes:
         norm: layer of a number of units, before each leaky ReLU.
+        slope: of the leaky ReLU for negative inputs.
     """
 
     norm: ClassVar[type[nn.Module]] = nn.Identity
+    slope: ClassVar[float] = 0.2
 
     def __init__(
         self,
@@ -116,13 +117,12 @@ class LeakyMLPGenerator(Generator):
         resolution: int,
         conditioning: Conditioning,
         hidden: Sequence[int] = (256, 256),
-        slope: float = 0.2,
     ) -> None:
         super().__init__()
         self.build_entry(latent_dim, conditioning)
         pixels = nn.Linear(hidden[-1], channels * resolution**2)
         shape = (channels, resolution, resolution)
-        layers = _leaky_layers([self.entry.width, *hidden], slope, self.norm)
+        layers = _leaky_layers([self.entry.width, *hidden], self.slope, self.norm)
         self.layers = nn.Sequential(*layers, pixels, nn.Tanh(), nn.Unflatten(1, shape))
         initialize_weights(self, _normal)
 
@@ -133,9 +133,13 @@ class LeakyMLPGenerator(Generator):
 
 
 class BatchNormMLPGenerator(LeakyMLPGenerator):
-    """:class:`LeakyMLPGenerator` with batch normalisation of each hidden layer."""
+    """:class:`LeakyMLPGenerator` with batch normalisation and ReLU in each hidden layer.
+
+    Deviation from tutorials: ReLU instead of leaky ReLU, as in DCGAN (Radford et al., 2016).
+    """
 
     norm = nn.BatchNorm1d
+    slope = 0.0
 
 
 class LeakyMLPDiscriminator(Discriminator):
