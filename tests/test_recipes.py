@@ -11,6 +11,7 @@ from gan.settings.trust import build
 from tests.configs import ROOT, options, thinned
 
 OWN = {"cifar10_dcgan_hinge", "digits", "grid", "mnist_dcgan", "mnist_mlp", "ring", "stacked_mnist"}
+OWN |= {"unrolled_cifar10"}
 
 
 def test_every_recipe_has_a_source_or_is_our_own() -> None:

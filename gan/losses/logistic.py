@@ -4,15 +4,37 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from gan.errors import InputError
 from gan.losses.base import AdversarialLoss
 
 
 class Minimax(AdversarialLoss):
-    """The saturating loss: min over G of E log(1 - D(G(z))) (Goodfellow et al., 2014, eq. 1)."""
+    """The saturating loss: min over G of E log(1 - D(G(z))) (Goodfellow et al., 2014, eq. 1).
+
+    With one-sided label smoothing (Salimans et al., 2016, section 3.4) the target of D for real
+    images is 1 - label_smoothing, so that the best D is (1 - label_smoothing) p / (p + p_G) of the
+    densities p of the data and p_G of the fakes. The target for fakes stays 0.
+
+    Args:
+        label_smoothing: from 0 to below 1; the authors suggest a target of 0.9, that is 0.1.
+
+    Raises:
+        InputError: if ``label_smoothing`` is out of range.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise InputError(
+                f"loss.label_smoothing={label_smoothing}: give a number from 0 to below 1"
+            )
+        self.label_smoothing = label_smoothing
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """Return -E log D(x) - E log(1 - D(G(z)))."""
-        return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+        """Return -E [(1 - s) log D(x) + s log(1 - D(x))] - E log(1 - D(G(z))), s the smoothing."""
+        real = softplus(-real_logits)
+        if self.label_smoothing:
+            real = real + self.label_smoothing * real_logits
+        return real.mean() + softplus(fake_logits).mean()
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
         """Return E log(1 - D(G(z)))."""
@@ -31,8 +53,8 @@ class NonSaturating(Minimax):
         return softplus(-fake_logits).mean()
 
     def joint(self, fake_logits: Tensor, real_logits: Tensor) -> Tensor:
-        """Return the loss of the discriminator with real and fake exchanged."""
-        return self.discriminator(fake_logits, real_logits)
+        """Return the discriminator's loss with real and fake exchanged, without smoothing."""
+        return softplus(-fake_logits).mean() + softplus(real_logits).mean()
 
 
 class SquaredProbability(Minimax):

@@ -154,6 +154,44 @@ def test_logistic_losses_equal_probabilities() -> None:
     assert torch.allclose(NonSaturating().generator(fake), -q.log().mean())
 
 
+LOGISTIC = [Minimax, NonSaturating, SquaredProbability]
+
+
+@pytest.mark.parametrize("loss", LOGISTIC)
+def test_label_smoothing_is_cross_entropy_with_soft_targets(loss: type[Minimax]) -> None:
+    real, fake = 4 * torch.randn(2, 64, dtype=torch.float64)
+    p, q = torch.sigmoid(real), torch.sigmoid(fake)
+    expected = -(0.7 * p.log() + 0.3 * (1 - p).log()).mean() - (1 - q).log().mean()
+    torch.testing.assert_close(loss(label_smoothing=0.3).discriminator(real, fake), expected)
+    torch.testing.assert_close(loss(0.3).generator(fake), loss().generator(fake))
+
+
+def test_best_discriminator_under_label_smoothing() -> None:
+    """(1 - s) p / (p + p_G), at which the gradient by the logit vanishes."""
+    p, q, smoothing = 0.6, 0.2, 0.1  # densities of the data and of the fakes at an image
+    best = torch.tensor((1 - smoothing) * p / (p + q), dtype=torch.float64).logit()
+    logits = best.repeat(8).requires_grad_()  # 6 real images and 2 fakes
+    loss = NonSaturating(smoothing)
+    value = 6 * loss.discriminator(logits[:6], best) + 2 * loss.discriminator(best, logits[6:])
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert gradient.sum().item() == pytest.approx(0, abs=1e-12)
+    assert gradient[0].abs() > 0.01
+
+
+def test_label_smoothing_is_of_the_discriminator_alone() -> None:
+    """The opponent of BiGAN is not smoothed, that of the game of zero sum has D's loss."""
+    real, fake = torch.randn(2, 8, dtype=torch.float64)
+    assert torch.equal(NonSaturating(0.1).joint(fake, real), NonSaturating().joint(fake, real))
+    smoothed = Minimax(0.1)
+    assert torch.equal(smoothed.joint(fake, real), -smoothed.discriminator(real, fake))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, 1.5, float("nan")])
+def test_label_smoothing_out_of_range_is_refused(wrong: float) -> None:
+    with pytest.raises(InputError, match=r"loss\.label_smoothing="):
+        NonSaturating(wrong)
+
+
 def test_relativistic_loss_depends_on_differences_only() -> None:
     loss, real, fake = RelativisticPairing(), torch.randn(8), torch.randn(8)
     assert torch.allclose(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
