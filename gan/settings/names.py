@@ -8,4 +8,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint at the right name, or at all of them."""
     choices = sorted(known)
     close = difflib.get_close_matches(name, choices, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known are {', '.join(choices) or 'none'}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"known are {', '.join(choices)}" if choices else "there are none"

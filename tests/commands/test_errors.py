@@ -54,7 +54,7 @@ def line(command: Callable[[], object]) -> str:
         # names
         ("stpes=5", "stpes: did you mean 'steps'"),
         ("model.generator.widht=4", "model.generator.widht did you mean 'width'"),
-        ("loss.margin=2", "loss.margin: no such setting known are none"),
+        ("loss.margin=2", "loss.margin: no such setting there are none"),
         ("hydra.run.dri=here", "hydra.run.dri did you mean 'dir'"),
         ("loss=hing", "loss=hing no such option did you mean 'hinge'"),
         ("regularizers=[gradient_penaltie]", "did you mean 'gradient_penalty'"),

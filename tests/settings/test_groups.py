@@ -73,7 +73,7 @@ def test_defaults_of_a_run(conf: Path) -> None:
     [
         ("stesp", ["seed", "steps"], "did you mean 'steps'?"),
         ("x", ["b", "a"], "known are a, b"),
-        ("x", [], "known are none"),
+        ("x", [], "there are none"),
     ],
 )
 def test_hints(name: str, known: list[str], hint: str) -> None:
