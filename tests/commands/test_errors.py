@@ -54,7 +54,8 @@ def line(command: Callable[[], object]) -> str:
         # names
         ("stpes=5", "stpes: did you mean 'steps'"),
         ("model.generator.widht=4", "model.generator.widht did you mean 'width'"),
-        ("loss.margin=2", "loss.margin: no such setting there are none"),
+        ("loss.margin=2", "loss.margin: no such setting known are label_smoothing"),
+        ("loss=hinge loss.margin=2", "loss.margin: no such setting there are none"),
         ("hydra.run.dri=here", "hydra.run.dri did you mean 'dir'"),
         ("loss=hing", "loss=hing no such option did you mean 'hinge'"),
         ("regularizers=[gradient_penaltie]", "did you mean 'gradient_penalty'"),
@@ -70,6 +71,7 @@ def line(command: Callable[[], object]) -> str:
         ("optimizer.generator.lr=fast", "optimizer.generator.lr=fast number"),
         ("clip_norm.generator=big", "clip_norm.generator=big number or null"),
         # ranges
+        ("loss.label_smoothing=1", "loss.label_smoothing=1 from 0 to below 1"),
         ("steps=0", "steps=0 from 1"),
         ("n_critic=0", "n_critic=0 from 1"),
         ("seed=-1", "seed=-1 from 0"),
