@@ -31,7 +31,7 @@ def fid(config: Any, run: Path, split: str) -> float:
 
 
 def test_the_best_checkpoint_is_reported_on_the_test_split(config: Compose, tmp_path: Path) -> None:
-    diverging = ["steps=6", "optimizer.generator.lr=0.5", "callbacks=[checkpoints]"]
+    diverging = ["steps=6", "optimizer.generator.lr=0.05", "callbacks=[checkpoints]"]
     node = config(*SMALL, *diverging)
     done, run = training.train(node), tmp_path / "run"
     stored = Results.read(run)
